@@ -1,0 +1,1 @@
+"""Reprise: models, loaders, training loops and reporting behind the notebooks."""

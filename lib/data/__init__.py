@@ -1,0 +1,67 @@
+"""Files in, `Corpus` out; knows nothing of models."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from operator import attrgetter
+from pathlib import Path
+
+from lib.data.corpus import Corpus
+from lib.errors import InputError
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Where a corpus' reader lives; readers are imported only when asked for. No `files`: nothing on disk."""
+
+    module: str
+    read: str = "read"
+    files: str | None = "files"
+
+    def get(self, name: str) -> Callable:
+        return attrgetter(name)(import_module(self.module))
+
+
+_CORPORA = {
+    "mosi": _Entry("lib.data.mfn_h5", "MOSI.read", "MOSI.files"),
+    "mmmo": _Entry("lib.data.mfn_h5", "MMMO.read", "MMMO.files"),
+    "pom": _Entry("lib.data.mfn_h5", "POM.read", "POM.files"),
+    "iemocap": _Entry("lib.data.iemocap_stacked"),
+    "mosi_utterances": _Entry("lib.data.mosi_utterances"),
+    "iemocap_like": _Entry("lib.data.synthetic", "load_iemocap_like", None),
+    "mosi_like": _Entry("lib.data.synthetic", "load_mosi_like", None),
+}
+
+
+def load(name: str, root: Path | str | None = None, **options: object) -> Corpus:
+    """The corpus called `name`, read from the data folder `root` (see `data_root`).
+
+    `options` are those of the corpus' reader, for example `split="session"` for IEMOCAP. Raises
+    `InputError` for an unknown name, missing or damaged files, and values that no paper defines (NaN, labels
+    out of range).
+    """
+    entry = _entry(name)
+    return entry.get(entry.read)(data_root(root), **options)
+
+
+def data_root(given: Path | str | None = None) -> Path:
+    """`given`, else the variable `REPRISE_DATA`, else `data/` in the workspace."""
+    return Path(given or os.environ.get("REPRISE_DATA") or Path(__file__).resolve().parents[2] / "data")
+
+
+def files(name: str, root: Path | str | None = None) -> list[Path]:
+    """The files the corpus is read from, whether they exist or not; none for a stand-in corpus."""
+    entry = _entry(name)
+    return entry.get(entry.files)(data_root(root)) if entry.files else []
+
+
+def reader_module(name: str) -> str:
+    """Dotted name of the module whose code decides what `load(name)` returns."""
+    return _entry(name).module
+
+
+def _entry(name: str) -> _Entry:
+    if name not in _CORPORA:
+        raise InputError(f"unknown corpus {name!r}", todo=f"known: {', '.join(sorted(_CORPORA))}")
+    return _CORPORA[name]

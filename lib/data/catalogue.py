@@ -1,0 +1,215 @@
+"""The corpora this workspace knows: which files, from where, and whether those on disk are sound.
+
+Public files stand in `catalogue.csv`, each pinned by a commit of its repository and by the content itself
+(git blob id; size and SHA-256 where a copy was measured). Paths are relative to the data root. Restricted
+corpora have no address: they say what to obtain, from whom, and where to put it.
+"""
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from urllib.parse import quote
+
+from lib.data.source_files import STAND_IN_NOTE
+from lib.files import git_blob_sha1, sha256_file
+
+TABLE = Path(__file__).with_suffix(".csv")
+LFS_POINTER = b"version https://git-lfs"
+Watch = Callable[[str], None]
+
+
+def _unwatched(path: str) -> None: ...
+
+
+def is_lfs_pointer(copy: Path) -> bool:
+    """Whether `copy` is the small text that git-lfs keeps in a repository in place of a large file."""
+    with copy.open("rb") as handle:
+        return handle.read(len(LFS_POINTER)) == LFS_POINTER
+
+
+@dataclass(frozen=True)
+class PublicFile:
+    """One file of a public repository; `size` (bytes) and `sha256` are None where no copy was measured."""
+
+    path: str
+    repository: str
+    commit: str
+    repository_path: str
+    git_blob_sha1: str
+    size: int | None
+    sha256: str | None
+    licence: str
+
+    def url(self, mirror: str) -> str:
+        """Address of the pinned version below `mirror`, a server laid out like raw.githubusercontent.com."""
+        return f"{mirror}/{self.repository}/{self.commit}/{quote(self.repository_path)}"
+
+    def fault(self, copy: Path) -> str:
+        """What is wrong with `copy`, in words; empty if its bytes are the pinned ones. Raises OSError."""
+        if is_lfs_pointer(copy):
+            return "is a git-lfs pointer, not the file itself"
+        size = copy.stat().st_size
+        if self.size is not None and size != self.size:
+            return f"holds {size} bytes, expected {self.size}"
+        if (found := git_blob_sha1(copy)) != self.git_blob_sha1:
+            return f"has git blob id {found}, expected {self.git_blob_sha1}"
+        if self.sha256 is not None and (found := sha256_file(copy)) != self.sha256:
+            return f"has sha256 {found}, expected {self.sha256}"
+        return ""
+
+    def part(self, root: Path) -> Path:
+        """Where a download keeps what it has until the file is whole."""
+        return root / f"{self.path}.part"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What of one corpus is on disk: bytes by path (`sound`, `unfinished`) and faults by path (`damaged`).
+
+    `stand_in` lists files that a note marks as synthetic; they are neither sound nor damaged.
+    """
+
+    sound: dict[str, int] = field(default_factory=dict)
+    stand_in: list[str] = field(default_factory=list)
+    damaged: dict[str, str] = field(default_factory=dict)
+    unfinished: dict[str, int] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        """`stand-in`, `damaged`, `present`, `missing` or `partial` (also while a download is unfinished)."""
+        if self.stand_in:
+            return "stand-in"
+        if self.damaged:
+            return "damaged"
+        if not self.missing and not self.unfinished:
+            return "present"
+        return "partial" if self.sound or self.unfinished else "missing"
+
+
+@dataclass(frozen=True)
+class PublicCorpus:
+    """A corpus that can be downloaded."""
+
+    name: str
+    title: str
+    files: tuple[PublicFile, ...]
+
+    def survey(self, root: Path, watch: Watch = _unwatched) -> Survey:
+        """Compare every file below `root` with its pinned content; `watch` is told each path beforehand."""
+        survey = Survey()
+        for file in self.files:
+            watch(file.path)
+            copy = root / file.path
+            if copy.exists() and _marked_as_stand_in(root, file.path):
+                survey.stand_in.append(file.path)
+            elif copy.exists():
+                try:
+                    fault = file.fault(copy)
+                except OSError as error:
+                    fault = f"cannot be read: {error.strerror}"
+                if fault:
+                    survey.damaged[file.path] = fault
+                else:
+                    survey.sound[file.path] = copy.stat().st_size
+            elif file.part(root).exists():
+                survey.unfinished[file.path] = file.part(root).stat().st_size
+            else:
+                survey.missing.append(file.path)
+        return survey
+
+
+@dataclass(frozen=True)
+class RestrictedCorpus:
+    """A corpus that its owner gives out on a signed agreement. Any one complete layout of files will do."""
+
+    name: str
+    title: str
+    layouts: tuple[tuple[str, ...], ...]
+    steps: str
+
+    def survey(self, root: Path, watch: Watch = _unwatched) -> Survey:
+        """Report the first layout of which anything is there; no content is pinned, so none is `damaged`."""
+        begun = (paths for paths in self.layouts if any((root / path).exists() for path in paths))
+        survey = Survey()
+        for path in next(begun, self.layouts[0]):
+            watch(path)
+            if (root / path).exists() and _marked_as_stand_in(root, path):
+                survey.stand_in.append(path)
+            elif (root / path).exists():
+                survey.sound[path] = (root / path).stat().st_size
+            else:
+                survey.missing.append(path)
+        return survey
+
+    def instructions(self, root: Path) -> str:
+        """What to obtain, from whom, and where to put it; several lines."""
+        return self.steps.format(root=root)
+
+
+def _marked_as_stand_in(root: Path, path: str) -> bool:
+    return any((root / folder / STAND_IN_NOTE).exists() for folder in PurePath(path).parents)
+
+
+KnownCorpus = PublicCorpus | RestrictedCorpus
+
+_TITLES = {
+    "mosi": "CMU-MOSI, words aligned to 20 steps of text 300, audio 5, video 20 (Zadeh et al. 2016)",
+    "mosi_utterances": "CMU-MOSI, one text, audio and video vector per utterance (Zadeh et al. 2016)",
+    "mosi_words": "CMU-MOSI, transcribed words with their times (Zadeh et al. 2016)",
+    "mmmo": "MMMO product reviews, 20 steps of text 300, audio 74, video 36",
+    "pom": "POM speaker traits, 20 steps of audio 43, video 41 (training text was never published)",
+    "meld": "MELD dialogues, text, speakers and emotions",
+    "mfn_checkpoints": "the two trained MFN models of pliang279/MFN",
+}
+
+_IEMOCAP = RestrictedCorpus(
+    name="iemocap",
+    title="IEMOCAP, words aligned to steps of text 300, audio 80, video 310 (Busso et al. 2008)",
+    layouts=(
+        tuple(
+            f"iemocap/non_combined/{name}"
+            for name in (
+                "df_iemocap.csv",
+                "text_feat_10036.npy",
+                "visual_feat_10036.npy",
+                "audio_feat_10036.npy",
+            )
+        ),
+        tuple(f"iemocap/{name}.npy" for name in ("X_train", "X_val", "X_test", "Y_train", "Y_val", "Y_test", "labels")),
+    ),
+    steps="""\
+IEMOCAP is not public and cannot be downloaded here. To run on it:
+1. Sign the release agreement of the University of Southern California (SAIL laboratory):
+   https://sail.usc.edu/iemocap/iemocap_release.htm
+2. Show it to the authors of the co-learning paper (github.com/nmagal/modality_drop_for_colearning) and ask
+   for their word-aligned features; neither the features nor the code that extracted them are published.
+3. Put either the label table and the three dictionaries
+     {root}/iemocap/non_combined/df_iemocap.csv         columns wav_file (utterance id), emotion (3 letters)
+     {root}/iemocap/non_combined/text_feat_10036.npy    utterance id -> (T, 300) array
+     {root}/iemocap/non_combined/visual_feat_10036.npy  utterance id -> (T, 310) array
+     {root}/iemocap/non_combined/audio_feat_10036.npy   utterance id -> (T, 80) array
+   or the arrays that the authors' stacking script writes
+     {root}/iemocap/X_train.npy, X_val.npy, X_test.npy  (N, T, 690): text, audio, video side by side
+     {root}/iemocap/Y_train.npy, Y_val.npy, Y_test.npy  (N,): class numbers
+     {root}/iemocap/labels.npy                          class names in the order of their numbers
+4. See that they are found: ./run_all.sh data check""",
+)
+
+
+def read_table(table: Path = TABLE) -> dict[str, PublicCorpus]:
+    """Read the public corpora, by name; a file that two corpora need stands in the table once."""
+    files: dict[str, list[PublicFile]] = {name: [] for name in _TITLES}
+    with table.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    for row in rows:
+        corpora = row.pop("corpora").split()
+        size = row.pop("bytes")
+        file = PublicFile(**row | {"size": int(size) if size else None, "sha256": row["sha256"] or None})
+        for name in corpora:
+            files[name].append(file)
+    return {name: PublicCorpus(name, _TITLES[name], tuple(files[name])) for name in files}
+
+
+CATALOGUE: dict[str, KnownCorpus] = {**read_table(), _IEMOCAP.name: _IEMOCAP}

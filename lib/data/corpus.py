@@ -1,0 +1,101 @@
+"""The one in-memory form of every corpus."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from lib.errors import InputError
+
+Task = Literal["regression", "classes", "multilabel"]
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a corpus comes from, in enough detail to repeat or to distrust it.
+
+    `synthetic` decides how every table, figure and manifest labels the numbers. `files` maps each file that was read
+    (relative to the data folder) to its SHA-256. `warnings` are sentences that must stand beside any result, such as
+    label leakage. `ceilings` holds, for stand-in corpora, the best reachable test scores by modality subset, for
+    example `{"text": {"acc": 0.61}}`.
+    """
+
+    name: str
+    synthetic: bool
+    files: Mapping[str, str]
+    licence: str
+    split_rule: str
+    warnings: tuple[str, ...] = ()
+    ceilings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The words that go into captions and titles."""
+        return f"{self.name}, SYNTHETIC stand-in" if self.synthetic else f"{self.name}, real data"
+
+
+@dataclass(frozen=True)
+class Split:
+    """One part of a corpus.
+
+    `features[modality]` is float32 `(N, T, d)`; `T` is 1 for utterance vectors. `lengths` is int64 `(N,)`, the number
+    of real time steps (padding may stand in front or behind, see the reader). `labels` is float64 `(N,)` or `(N, K)`
+    for regression, int64 `(N,)` for classes, float32 `(N, K)` of zeros and ones for multilabel; a conversation
+    split has `N` dialogues of `T` utterances, labels `(N, T)` and `speakers` int64 `(N, T)`, with -1 where there is
+    no utterance. `ids` names the N samples and has no duplicates.
+    """
+
+    features: Mapping[str, np.ndarray]
+    lengths: np.ndarray
+    labels: np.ndarray
+    ids: tuple[str, ...]
+    speakers: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A task, its label names, the width of each modality in a fixed order, three splits and their source."""
+
+    task: Task
+    label_names: tuple[str, ...]
+    modalities: Mapping[str, int]
+    splits: Mapping[str, Split]
+    source: Source
+
+    def __post_init__(self):
+        for name in SPLITS:
+            if name not in self.splits:
+                raise InputError(f"the corpus has no {name} split", where=self.source.name)
+            _check_split(self, name, self.splits[name])
+
+
+def _check_split(corpus: Corpus, name: str, split: Split) -> None:
+    where = f"{corpus.source.name}, {name} split"
+    n = len(split)
+    if n == 0:
+        raise InputError("no samples", where=where, todo="check that the data files are complete")
+    if len(set(split.ids)) != n:
+        raise InputError("duplicate sample ids", where=where)
+    if list(split.features) != list(corpus.modalities):
+        raise InputError(f"modalities {list(split.features)}, expected {list(corpus.modalities)}", where=where)
+    for modality, array in split.features.items():
+        if array.ndim != 3 or array.shape[0] != n or array.shape[2] != corpus.modalities[modality]:
+            expected = f"({n}, T, {corpus.modalities[modality]})"
+            raise InputError(f"{modality} features have shape {array.shape}, expected {expected}", where=where)
+        if array.dtype != np.float32:
+            raise InputError(f"{modality} features are {array.dtype}, expected float32", where=where)
+        if not np.isfinite(array).all():
+            row = int(np.argwhere(~np.isfinite(array).all(axis=(1, 2)))[0, 0])
+            raise InputError(f"{modality} features of sample {split.ids[row]} hold NaN or infinity", where=where)
+    if len(split.labels) != n or len(split.lengths) != n:
+        raise InputError(f"{n} samples but {len(split.labels)} labels and {len(split.lengths)} lengths", where=where)
+    if not np.isfinite(split.labels.astype(np.float64)).all():
+        row = int(np.argwhere(~np.isfinite(split.labels.reshape(n, -1)).all(axis=1))[0, 0])
+        raise InputError(f"the label of sample {split.ids[row]} is NaN or infinite", where=where)
+    if corpus.task == "classes" and (split.labels.min() < -1 or split.labels.max() >= len(corpus.label_names)):
+        raise InputError(f"class labels outside 0..{len(corpus.label_names) - 1}", where=where)

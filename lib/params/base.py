@@ -1,0 +1,25 @@
+"""What all parameter models share."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lib.errors import InputError
+
+
+class Parameters(BaseModel):
+    """Fields every run has. `data_root` empty means: the `REPRISE_DATA` variable, else `data/` in the workspace."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    data_root: str = ""
+    results: str = Field(description="folder that receives this run's tables, figures and records")
+    cores: int = Field(1, ge=1, le=1024, description="worker processes")
+
+    @classmethod
+    def from_notebook(cls, namespace: dict[str, object]) -> "Parameters":
+        """The parameters cell of a running notebook, checked. `namespace` is the notebook's `globals()`."""
+        from lib.params.yaml_file import check
+
+        missing = [name for name in cls.model_fields if name not in namespace]
+        if missing:
+            raise InputError(f"the parameters cell does not set {', '.join(missing)}", where=cls.__name__)
+        return check(cls, {name: namespace[name] for name in cls.model_fields}, where="parameters cell")

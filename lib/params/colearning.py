@@ -1,0 +1,68 @@
+"""Parameters of the two co-learning notebooks (spec colearning, sections 3 to 6)."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from lib.params.base import Parameters
+
+Rate = Annotated[float, Field(ge=0.0, le=1.0)]
+Modality = Literal["text", "audio", "video"]
+
+
+class Colearning(Parameters):
+    """The published protocol: one architecture, several modality-dropout rates, and the unimodal variant.
+
+    `target` are the modalities present at validation and test; `support` are those that exist only in training and
+    are dropped together with probability `rate` per minibatch. `seeding` is `per_run` (each run has its own seeded
+    streams) or `sequential` (the paper's: seeded once per repeat, the levels follow without reseeding).
+    """
+
+    samples: int = Field(0, ge=0, description="utterances of a stand-in corpus, all splits; 0 for real data")
+    dataset: str
+    target: tuple[Modality, ...] = Field(min_length=1)
+    support: tuple[Modality, ...] = Field(min_length=1)
+    rates: tuple[Rate, ...] = Field(min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(min_length=1)
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=2)
+    learning_rate: float = Field(gt=0.0)
+    contrast: Rate = Field(0.8, description="the rate whose confusion matrix is set against that of rate 0")
+    dropout_draw: Literal["minibatch", "sample", "modality"] = "minibatch"
+    seeding: Literal["per_run", "sequential"] = "per_run"
+
+    @model_validator(mode="after")
+    def _roles(self) -> "Colearning":
+        if shared := set(self.target) & set(self.support):
+            raise ValueError(f"{', '.join(sorted(shared))} cannot be both target and support")
+        for name in ("rates", "seeds"):
+            if len(set(getattr(self, name))) != len(getattr(self, name)):
+                raise ValueError(f"{name} holds a value twice")
+        if 0.0 not in self.rates:
+            raise ValueError("rates must hold 0: every gain is measured against training without modality dropout")
+        if self.contrast not in self.rates:
+            raise ValueError(f"contrast {self.contrast:g} is not among the rates")
+        if self.dataset.endswith("_like") != (self.samples > 0):
+            raise ValueError("samples must be positive for a stand-in corpus (..._like) and 0 for real data")
+        return self
+
+
+class IemocapColearning(Colearning):
+    """biEFLSTM on nine IEMOCAP classes."""
+
+    dataset: Literal["iemocap", "iemocap_like"]
+    split: Literal["paper", "session"] = "paper"
+    hidden: int = Field(ge=1)
+    dropout: float = Field(ge=0.0, lt=1.0)
+
+
+class MosiColearning(Colearning):
+    """MFN regression; one width and one dropout per block, as in the published configuration."""
+
+    dataset: Literal["mosi", "mosi_like", "mosi_utterances", "mmmo", "pom"]
+    neutral: float | None = Field(0.0, description="label between the polarities; null if the scale has none")
+    limits: tuple[float, float] = Field((-3.0, 3.0), description="ends of the label scale")
+    hidden: tuple[int, int, int]
+    memory: int = Field(ge=1)
+    widths: tuple[int, int, int, int, int]
+    dropouts: tuple[Rate, Rate, Rate, Rate, Rate]

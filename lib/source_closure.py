@@ -1,0 +1,35 @@
+"""Which library files a module runs: itself and everything it imports, directly or not."""
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import grimp
+
+from lib.files import sha256_file
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+@cache
+def _graph() -> grimp.ImportGraph:
+    return grimp.build_graph(PACKAGE.name, cache_dir=None)
+
+
+def closure(modules: Iterable[str]) -> dict[str, str]:
+    """SHA-256 by path (relative to the workspace) of the files that importing `modules` may run.
+
+    Raises KeyError for a module that does not exist under `lib`.
+    """
+    graph, found = _graph(), set()
+    for module in modules:
+        if module not in graph.modules:
+            raise KeyError(module)
+        found |= {module} | graph.find_upstream_modules(module)
+    packages = {".".join(name.split(".")[:i]) for name in found for i in range(1, name.count(".") + 1)}
+    return {path.relative_to(PACKAGE.parent).as_posix(): sha256_file(path) for path in map(_file, found | packages)}
+
+
+def _file(module: str) -> Path:
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")

@@ -1,0 +1,123 @@
+"""`run_all.sh data`: obtain the corpora (`get`) and see what is there (`check`)."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from tqdm import tqdm
+
+from lib.data import data_root
+from lib.data.catalogue import CATALOGUE, KnownCorpus, PublicCorpus, RestrictedCorpus, Survey
+from lib.data.fetch import Unreachable, find, get
+from lib.errors import InputError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a usage error in one line, through the same channel as any other bad input."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message, where=self.prog, todo=f"see {self.prog} --help")
+
+
+def main(argv: list[str], catalogue: Mapping[str, KnownCorpus] = CATALOGUE) -> int:
+    """Run one verb; return 0, 2 (bad input, damaged or unobtainable data) or 130 (interrupted)."""
+    try:
+        options = _parser(catalogue).parse_args(argv)
+        return options.run(options, catalogue)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return BAD_INPUT
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted; the next call continues where this one ended", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser(catalogue: Mapping[str, KnownCorpus]) -> _Parser:
+    parser = _Parser(prog="run_all.sh data", description=__doc__, allow_abbrev=False)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="get|check")
+    get_verb = verbs.add_parser("get", help="download corpora, continuing where an earlier call ended")
+    get_verb.add_argument("names", nargs="+", metavar="NAME", help=f"all, {', '.join(catalogue)}")
+    get_verb.set_defaults(run=_get)
+    check_verb = verbs.add_parser("check", help="list every known corpus: present, partial, missing, damaged")
+    check_verb.set_defaults(run=_check)
+    for verb in (get_verb, check_verb):
+        verb.add_argument("--root", metavar="DIR", help="data folder (default: REPRISE_DATA or data/)")
+    return parser
+
+
+def _get(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) -> int:
+    """Fetch every corpus asked for; one that fails does not keep the others from being fetched."""
+    root = data_root(options.root)
+    corpora = [find(name, catalogue) for name in options.names if name != "all"]
+    if "all" in options.names:
+        corpora += [corpus for corpus in catalogue.values() if isinstance(corpus, PublicCorpus)]
+    obtained = [
+        _fetch(corpus, root, catalogue) if isinstance(corpus, PublicCorpus) else _explain(corpus, root)
+        for corpus in dict.fromkeys(corpora)
+    ]
+    return 0 if all(obtained) else BAD_INPUT
+
+
+def _fetch(corpus: PublicCorpus, root: Path, catalogue: Mapping[str, KnownCorpus]) -> bool:
+    try:
+        fetched = get(corpus.name, root, catalogue=catalogue, say=print)
+    except Unreachable:
+        raise
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return False
+    news = f"{len(fetched)} files fetched" if fetched else "nothing to fetch"
+    print(f"{corpus.name}: complete in {root} ({news})")
+    return True
+
+
+def _explain(corpus: RestrictedCorpus, root: Path) -> bool:
+    present = corpus.survey(root).state == "present"
+    print(f"{corpus.name}: complete in {root}" if present else corpus.instructions(root))
+    return present
+
+
+def _check(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) -> int:
+    """List every corpus of the catalogue; 2 if any file of any of them is damaged."""
+    root = data_root(options.root)
+    print(f"data folder: {root}" if root.exists() else f"data folder: {root} (does not exist)")
+    surveys = []
+    with tqdm(bar_format="checking {desc}", leave=False, disable=None) as line:  # on a terminal only
+        for corpus in catalogue.values():
+            surveys.append((corpus, corpus.survey(root, watch=line.set_description_str)))
+    for corpus, survey in surveys:
+        print(*_description(corpus, survey), sep="\n    ")
+    return BAD_INPUT if any(survey.damaged for _, survey in surveys) else 0
+
+
+def _description(corpus: KnownCorpus, survey: Survey) -> Iterator[str]:
+    known = [*survey.sound, *survey.stand_in, *survey.damaged, *survey.unfinished, *survey.missing]
+    size = tqdm.format_sizeof(sum(survey.sound.values()), "B")
+    yield f"\n{corpus.name}: {survey.state}, {len(survey.sound)} of {len(known)} files, {size}"
+    yield corpus.title
+    yield f"folders: {', '.join(sorted({str(Path(path).parent) for path in known}))}"
+    if survey.stand_in:
+        yield f"synthetic, not the corpus itself: {len(survey.stand_in)} files written by this workspace"
+    yield from (f"damaged: {path} {fault}" for path, fault in survey.damaged.items())
+    for path, received in survey.unfinished.items():
+        yield f"unfinished: {path} ({tqdm.format_sizeof(received, 'B')} so far)"
+    yield from (f"missing: {path}" for path in survey.missing)
+    if isinstance(corpus, RestrictedCorpus):
+        if survey.state != "present":
+            yield f"restricted; how to obtain it: ./run_all.sh data get {corpus.name}"
+        return
+    yield f"source: {', '.join(sorted({f'{file.repository} ({file.licence})' for file in corpus.files}))}"
+    if survey.state != "present":
+        yield f"to obtain it: ./run_all.sh data get {corpus.name}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,64 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib import data
+from lib.data.mfn_h5 import POM
+from lib.errors import InputError
+from tests.data.samples import assert_same_corpus, mfn_corpus
+
+REAL = ("mosi", "mmmo", "pom", "iemocap", "mosi_utterances")
+STAND_INS = ("iemocap_like", "mosi_like")
+
+
+def test_options_reach_the_reader(tmp_path):
+    POM.write(tmp_path, mfn_corpus(POM, ("audio", "video")))
+    assert_same_corpus(data.load("pom", tmp_path, label="Vivid"), POM.read(tmp_path, label="Vivid"))
+    assert data.load("pom", str(tmp_path)).label_names == ("Sentiment",)
+
+
+def test_an_unknown_corpus():
+    for function in (data.load, data.files, data.reader_module):
+        with pytest.raises(InputError, match="unknown corpus 'mosei'; known: iemocap, iemocap_like, mmmo, mosi, "):
+            function("mosei")
+
+
+def test_the_data_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPRISE_DATA", "/somewhere")
+    assert data.data_root(tmp_path) == tmp_path
+    assert data.data_root() == data.data_root("") == Path("/somewhere")
+    monkeypatch.setenv("REPRISE_DATA", "")
+    assert data.data_root().name == "data"
+    assert (data.data_root().parent / "pyproject.toml").exists()
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_files_are_listed_whether_they_exist_or_not(name, tmp_path):
+    listed = data.files(name, tmp_path)
+    assert listed
+    assert all(tmp_path in path.parents for path in listed)
+    with pytest.raises(
+        InputError, match=rf"missing \(and {len(listed) - 1} more\); see \./run_all\.sh data get {name}$"
+    ):
+        data.load(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", STAND_INS)
+def test_a_stand_in_has_no_files(name):
+    assert data.files(name) == []
+
+
+@pytest.mark.parametrize("name", REAL + STAND_INS)
+def test_the_reader_module_is_a_file_of_the_library(name):
+    module = data.reader_module(name)
+    assert Path(data.__file__).parents[2].joinpath(*module.split(".")).with_suffix(".py").exists()
+
+
+def test_readers_are_imported_only_when_asked_for():
+    code = "import sys, lib.data; print([name for name in ('h5py', 'lib.data.mfn_h5', 'torch') if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(data.__file__).parents[2]
+    )
+    assert done.stdout.strip() == "[]"
