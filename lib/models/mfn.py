@@ -1,0 +1,115 @@
+"""Memory Fusion Network (Zadeh et al., AAAI 2018) as used by the co-learning paper (spec colearning, section 2.2)."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lib.models.dropout import Dropout
+
+BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
+
+
+_CELL = {"text": "lstm_l", "audio": "lstm_a", "video": "lstm_v"}
+"""The reference calls text "language"; these names are in its checkpoints."""
+
+
+class MFNTrace(NamedTuple):
+    """The states of one forward pass: attention `(time, batch, 2H)`, final `h` and `c` by modality, the memory."""
+
+    attention: Float[Tensor, "time batch window"]
+    hidden: dict[str, Float[Tensor, "batch _"]]
+    cell: dict[str, Float[Tensor, "batch _"]]
+    memory: Float[Tensor, "batch memory"]
+
+
+class MFN(nn.Module):
+    """One LSTM per modality, attention over the cell states of two neighbouring steps, and a gated memory.
+
+    `features` and `hidden` give input width and LSTM size by modality (any of text, audio, video, in this order);
+    `widths` and `dropouts` the hidden width and the dropout of the five blocks `att1, att2, gamma1, gamma2, out`.
+    `forward` takes one tensor `(batch, time, width)` per modality, by name. With a modality at zero its LSTM still
+    runs on zero input. The LSTMs never read the memory, so attention, candidates and the memory-free half of the
+    gates are computed for all steps at once, and only the memory is a loop.
+    """
+
+    def __init__(
+        self,
+        features: Mapping[str, int],
+        hidden: Mapping[str, int],
+        memory: int,
+        widths: Mapping[str, int],
+        dropouts: Mapping[str, float],
+        outputs: int = 1,
+    ):
+        super().__init__()
+        self.modalities = tuple(features)
+        total = sum(hidden[m] for m in self.modalities)
+        window = 2 * total
+        for modality in self.modalities:
+            self.add_module(_CELL[modality], nn.LSTMCell(features[modality], hidden[modality]))
+        sizes = {
+            "att1": (window, window),
+            "att2": (window, memory),
+            "gamma1": (window + memory, memory),
+            "gamma2": (window + memory, memory),
+            "out": (total + memory, outputs),
+        }
+        for block in BLOCKS:
+            entering, leaving = sizes[block]
+            self.add_module(f"{block}_fc1", nn.Linear(entering, widths[block]))
+            self.add_module(f"{block}_fc2", nn.Linear(widths[block], leaving))
+            self.add_module(f"{block}_dropout", Dropout(dropouts[block]))
+
+    def _tail(self, block: str, entering: Tensor) -> Tensor:
+        """Everything of a block after its first linear layer."""
+        dropout, fc2 = getattr(self, f"{block}_dropout"), getattr(self, f"{block}_fc2")
+        return fc2(dropout(F.relu(entering)))
+
+    def _block(self, block: str, x: Tensor) -> Tensor:
+        return self._tail(block, getattr(self, f"{block}_fc1")(x))
+
+    def trace(self, **inputs: Float[Tensor, "batch time _"]) -> MFNTrace:
+        """Run all steps and keep the states."""
+        runs = {m: cell_states(getattr(self, _CELL[m]), inputs[m].transpose(0, 1)) for m in self.modalities}
+        states = torch.cat([run[1] for run in runs.values()], dim=-1)
+        window = torch.cat([states[:-1], states[1:]], dim=-1)
+        attention = self._block("att1", window).softmax(dim=-1)
+        attended = attention * window
+        candidate = torch.tanh(self._block("att2", attended))
+        size = attended.shape[-1]
+        gates = {}
+        for gate in ("gamma1", "gamma2"):
+            fc1 = getattr(self, f"{gate}_fc1")
+            gates[gate] = (F.linear(attended, fc1.weight[:, :size], fc1.bias), fc1.weight[:, size:])
+        memory = candidate.new_zeros(candidate.shape[1:])
+        for t in range(len(candidate)):
+            keep, update = (
+                torch.sigmoid(self._tail(gate, fixed[t] + F.linear(memory, weight)))
+                for gate, (fixed, weight) in gates.items()
+            )
+            memory = keep * memory + update * candidate[t]
+        hidden, cell = ({m: run[0] for m, run in runs.items()}, {m: run[1][-1] for m, run in runs.items()})
+        return MFNTrace(attention, hidden, cell, memory)
+
+    def forward(self, **inputs: Float[Tensor, "batch time _"]) -> Float[Tensor, "batch outputs"]:
+        last = self.trace(**inputs)
+        return self._block("out", torch.cat([*last.hidden.values(), last.memory], dim=-1))
+
+
+def cell_states(
+    cell: nn.LSTMCell, x: Float[Tensor, "time batch features"]
+) -> tuple[Float[Tensor, "batch hidden"], Float[Tensor, "time_plus_one batch hidden"]]:
+    """The last hidden state and all cell states, the zero start included; the input projection is one product."""
+    projected = F.linear(x, cell.weight_ih, cell.bias_ih + cell.bias_hh)
+    h = c = x.new_zeros(x.shape[1], cell.hidden_size)
+    states = [c]
+    for t in range(x.shape[0]):
+        i, f, g, o = (projected[t] + F.linear(h, cell.weight_hh)).chunk(4, dim=-1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        states.append(c)
+    return h, torch.stack(states)

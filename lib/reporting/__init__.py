@@ -1,0 +1,1 @@
+"""Metrics, gain tables, figures, comparison with published numbers, provenance."""

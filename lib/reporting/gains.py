@@ -1,0 +1,185 @@
+"""Gain tables: what a variant adds to a baseline, paired over seeds.
+
+A gain is always oriented so that positive means better: `variant - baseline` where a higher score is better,
+`baseline - variant` where a lower one is (MAE, cross-entropy). Runs of equal seed share split, sample order
+and initial weights as far as the training code allows, so their difference is taken seed by seed; an unpaired
+comparison would count the spread between seeds as noise. Intervals and p values are per comparison, not
+corrected for the number of variants.
+"""
+
+import numpy as np
+import pandas as pd
+
+from lib.errors import InputError
+from lib.reporting.metrics import Direction, direction
+from lib.reporting.runs import by_seed, rates
+from lib.reporting.statistics import (
+    bootstrap_interval,
+    iqm,
+    probability_of_improvement,
+    t_interval,
+    t_test,
+    wilcoxon_test,
+)
+
+COLEARNING_RULE = (
+    "positive: the 95 % t-interval of the paired gain over the seeds lies above 0; negative: it lies "
+    "below 0; neutral: it holds 0; with one seed there is no interval and no verdict. The paper's rule "
+    "is the sign of the mean gain alone, equality being neutral."
+)
+SHOWN = (
+    "variant",
+    "n",
+    "score",
+    "baseline_score",
+    "gain",
+    "t_interval",
+    "t_test_p",
+    "seeds_better",
+    "verdict",
+    "paper_rule",
+    "note",
+)
+
+
+def summary(table: pd.DataFrame, metric: str, split: str = "test") -> pd.DataFrame:
+    """One row per variant: `score` (mean over seeds), `score_std` (ddof=1), `n`, 95 % t-interval
+    `t_interval_low`/`t_interval_high`, interquartile mean `iqm`. Seeds without a value do not count; `n` says
+    how many did.
+    """
+    scores, rate = by_seed(table, metric, split), rates(table)
+    rows = []
+    for variant in scores.columns:
+        values = scores[variant].dropna().to_numpy()
+        low, high = t_interval(values)
+        rows.append(
+            {
+                "variant": variant,
+                "rate": rate[variant],
+                "metric": metric,
+                "split": split,
+                "n": len(values),
+                "score": _mean(values),
+                "score_std": _std(values),
+                "t_interval_low": low,
+                "t_interval_high": high,
+                "iqm": iqm(values) if len(values) else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def gain_table(
+    table: pd.DataFrame,
+    metric: str,
+    baseline: str,
+    *,
+    split: str = "test",
+    better: Direction | None = None,
+    margin: float | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """One row per variant other than `baseline`, over the `n` seeds that both have.
+
+    `score`, `baseline_score` and `gain` (each with `_std`, ddof=1), the 95 % t-interval
+    `t_interval_low`/`t_interval_high` and percentile bootstrap interval `bootstrap_low`/`bootstrap_high` of
+    the mean gain (too narrow for few seeds, see `bootstrap_interval`), p of the paired t test and of the
+    Wilcoxon test (which cannot fall below 0.0625 at n=5), `iqm_gain`, `probability_of_improvement`
+    (unpaired), `seeds_better`, `verdict` by `COLEARNING_RULE`, `paper_rule`, and `note`. With a `margin` (in
+    units of the metric) `equivalent` says whether two one-sided tests at 5 % place the gain within it, which
+    tells "no difference" from "too noisy to see one".
+
+    `better` is needed only for a metric that `lib.reporting.metrics` does not define; `seed` fixes the
+    bootstrap. Raises InputError for an unknown metric, split or baseline.
+    """
+    scores, rate = by_seed(table, metric, split), rates(table)
+    if baseline not in scores:
+        raise InputError(f"no variant {baseline!r}", where="gain table", todo=f"there are: {', '.join(scores)}")
+    better = better or direction(metric)
+    rows = []
+    for variant in scores.columns.drop(baseline):
+        pairs = scores[[variant, baseline]].dropna()
+        ours, theirs = pairs[variant].to_numpy(), pairs[baseline].to_numpy()
+        row = {
+            "variant": variant,
+            "rate": rate[variant],
+            "baseline": baseline,
+            "metric": metric,
+            "better": better,
+            "split": split,
+            **_compare(ours, theirs, better, seed),
+            "note": _note(scores[[variant, baseline]]),
+        }
+        if margin is not None:
+            low, high = t_interval(_gains(ours, theirs, better), level=0.90)
+            row["equivalent"] = bool(-margin < low and high < margin)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def verdict(low: float, high: float) -> str:
+    """`positive`, `negative` or `neutral` co-learning, from the interval of the gain over the unimodal."""
+    if np.isnan(low) or np.isnan(high):
+        return "no verdict"
+    if low > 0:
+        return "positive"
+    return "negative" if high < 0 else "neutral"
+
+
+def paper_rule(gain: float) -> str:
+    """The paper's literal rule: the sign of the mean gain (spec colearning, section 1)."""
+    if np.isnan(gain):
+        return "no verdict"
+    return {1.0: "positive", -1.0: "negative", 0.0: "neutral"}[float(np.sign(gain))]
+
+
+def _compare(ours: np.ndarray, theirs: np.ndarray, better: Direction, seed: int) -> dict[str, object]:
+    """The statistics of one row, from paired scores (n,)."""
+    gains = _gains(ours, theirs, better)
+    t_interval_low, t_interval_high = t_interval(gains)
+    bootstrap_low, bootstrap_high = bootstrap_interval(gains, seed=seed)
+    some = len(gains) > 0
+    return {
+        "n": len(gains),
+        "score": _mean(ours),
+        "score_std": _std(ours),
+        "baseline_score": _mean(theirs),
+        "baseline_score_std": _std(theirs),
+        "gain": _mean(gains),
+        "gain_std": _std(gains),
+        "t_interval_low": t_interval_low,
+        "t_interval_high": t_interval_high,
+        "bootstrap_low": bootstrap_low,
+        "bootstrap_high": bootstrap_high,
+        "t_test_p": t_test(gains),
+        "wilcoxon_p": wilcoxon_test(gains),
+        "iqm_gain": iqm(gains) if some else np.nan,
+        "probability_of_improvement": probability_of_improvement(ours, theirs, better) if some else np.nan,
+        "seeds_better": int(np.sum(gains > 0)),
+        "verdict": verdict(t_interval_low, t_interval_high),
+        "paper_rule": paper_rule(_mean(gains)),
+    }
+
+
+def _gains(ours: np.ndarray, theirs: np.ndarray, better: Direction) -> np.ndarray:
+    return ours - theirs if better == "higher" else theirs - ours
+
+
+def _note(pair: pd.DataFrame) -> str:
+    """What a reader must know about the seeds of one row; empty if nothing."""
+    notes = []
+    n = len(pair.dropna())
+    if n < 2:
+        notes.append("one seed: no interval" if n else "no common seed")
+    for variant in pair:
+        if absent := [str(seed) for seed in pair.index[pair[variant].isna()]]:
+            notes.append(f"{variant} has no value for seed {', '.join(absent)}")
+    return "; ".join(notes)
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.mean(values)) if len(values) else np.nan
+
+
+def _std(values: np.ndarray) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan

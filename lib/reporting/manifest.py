@@ -1,0 +1,144 @@
+"""Provenance of a result folder: what ran, on which data and code, where, and what chose its numbers.
+
+Everything that may differ between two runs that did the same stands under `volatile`. No path of the machine,
+host name or user name is written: what is not stored cannot leak, and absolute paths inside parameters are
+cut down to their last part.
+"""
+
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from lib.data.corpus import Source
+from lib.files import write_json
+
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "h5py",
+    "matplotlib",
+    "seaborn",
+    "pydantic",
+    "papermill",
+    "snakemake",
+)
+_WORKSPACE = Path(__file__).parents[2]
+_ABSOLUTE = re.compile(r"(?<![\w.:/~\\])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\",;:]+)+[/\\]?")
+
+
+def write_manifest(folder: Path, **facts: object) -> None:
+    """Write `manifest.json` into a result folder; arguments as in `manifest`."""
+    write_json(Path(folder) / "manifest.json", manifest(**facts))
+
+
+def manifest(
+    *,
+    params: Mapping[str, object],
+    sources: Iterable[Source],
+    seeds: Iterable[int],
+    engine: str,
+    device: str,
+    selected_on: Mapping[str, str],
+    durations: Mapping[str, float],
+) -> dict[str, object]:
+    """The manifest as plain JSON values.
+
+    `params` are the checked parameters of the run, `engine` says how its members were executed, `device` is a
+    torch device ("cpu", "cuda:0"), `selected_on` says which split chose what (`{"epoch": "valid",
+    "hyper-parameters": "test, by the authors"}`), `durations` are seconds by stage. The commit is null
+    outside a git checkout; changes under `results/` do not make it dirty, since every run writes there.
+    """
+    return {
+        "run": {
+            "params": _portable(dict(params)),
+            "seeds": list(seeds),
+            "engine": engine,
+            "selected_on": dict(selected_on),
+        },
+        "data": [{"label": source.label, **_portable(asdict(source))} for source in sources],
+        "code": git_state(_WORKSPACE),
+        "environment": {
+            "python": platform.python_version(),
+            "platform": f"{platform.system()} {platform.machine()}",
+            "processor": processor(),
+            "device": device_name(device),
+            "threads": torch.get_num_threads(),
+            "packages": {name: _version(name) for name in PACKAGES},
+        },
+        "volatile": {
+            "durations": {name: round(float(seconds), 3) for name, seconds in durations.items()},
+            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    }
+
+
+def git_state(workspace: Path) -> dict[str, object]:
+    """`commit` and `dirty` (tracked or new files changed outside `results/`); both None without git or a
+    commit.
+    """
+    commit = _git(workspace, "rev-parse", "--verify", "HEAD")
+    changes = _git(workspace, "status", "--porcelain", "--", ".", ":(exclude)results")
+    if commit is None or changes is None:
+        return {"commit": None, "dirty": None}
+    return {"commit": commit.strip(), "dirty": bool(changes.strip())}
+
+
+def processor() -> str:
+    """The CPU model as the system names it, else the architecture."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine()
+
+
+def device_name(device: str) -> str:
+    """`cpu`, or the name of the accelerator behind a torch device."""
+    kind = torch.device(device)
+    return torch.cuda.get_device_name(kind) if kind.type == "cuda" else kind.type
+
+
+def _git(workspace: Path, *arguments: str) -> str | None:
+    """What a git command prints; None where git, the checkout or a commit is missing."""
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # a reader must not block a commit
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=workspace, env=environment, capture_output=True, text=True, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _portable(value: object) -> object:
+    """Plain JSON values; of an absolute path inside a string only the last part stays, of the home folder
+    `~`.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): _portable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_portable(item) for item in value]
+    if isinstance(value, (str, Path)):
+        text = str(value).replace(str(Path.home()), "~") if Path.home().name else str(value)
+        return _ABSOLUTE.sub(lambda found: re.split(r"[/\\]", found[0].rstrip("/\\"))[-1], text)
+    return value
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

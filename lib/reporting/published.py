@@ -1,0 +1,192 @@
+"""The published numbers and the comparison with ours.
+
+`published.csv` holds one number per row, as printed or stored by the authors, with its source. A topic's
+parser (`published_colearning.py`) turns its rows into a run table of the same form as ours, a number that was
+printed once being one run; everything after that is common to all papers.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib.data.corpus import Source
+from lib.errors import InputError
+from lib.reporting.gains import gain_table, summary
+from lib.reporting.metrics import Direction
+
+PUBLISHED = Path(__file__).with_name("published.csv")
+COLUMNS = (
+    "topic",
+    "paper",
+    "system",
+    "dataset",
+    "split_or_class",
+    "modalities",
+    "variant",
+    "metric",
+    "value",
+    "source",
+)
+
+VERDICT_RULE = (
+    "not comparable: stand-in data, another corpus, a protocol that deviates from the paper's, or a side "
+    "without a number; the difference is then not computed. reproduced: |ours - paper| <= max(2 * "
+    "sqrt(s_p^2/n_p + s_r^2/n_r), tolerance), where s and n are standard deviation and number of runs of "
+    "the paper (p) and of the reproduction (r); a side with one run is given the spread of the other, "
+    "and the tolerance alone decides if neither has a spread. A gain must also have the paper's sign "
+    "with a 95 % t-interval that excludes 0, unless the paper's own interval holds 0. direction only: "
+    "otherwise, if our gain over the baseline has the paper's sign and its 95 % t-interval excludes 0. "
+    "not reproduced: all else. The allowance stands in the table: where it is wide, a reproduced score "
+    "says little."
+)
+SHOWN = ("variant", "quantity", "paper", "reproduced", "difference", "allowance", "verdict")
+
+
+def load(path: Path = PUBLISHED) -> pd.DataFrame:
+    """All published numbers: strings as in the file, except `value`, a float in the unit printed.
+
+    A plus sign or a percent sign is dropped from the value. Raises InputError for a missing file, a missing column
+    or a value that is no number.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError("no such table of published numbers", where=path) from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"not readable as csv ({error})", where=path) from None
+    if missing := [column for column in COLUMNS if column not in table]:
+        raise InputError(f"no column {', '.join(missing)}", where=path)
+    values = pd.to_numeric(table["value"].str.removesuffix("%"), errors="coerce")
+    if values.isna().any():
+        row = int(values.isna().to_numpy().argmax())
+        raise InputError(f"value {table['value'].iloc[row]!r} is no number", where=f"{path}, row {row + 2}")
+    return table.assign(value=values)
+
+
+def select(published: pd.DataFrame, **wanted: str) -> pd.DataFrame:
+    """Rows whose columns equal the given values. Raises InputError, listing what there is, for none."""
+    for column, value in wanted.items():
+        kept = published[published[column] == value]
+        if kept.empty:
+            there = ", ".join(map(repr, published[column].unique()[:12]))
+            raise InputError(f"no published number with {column} {value!r}", where="published", todo=f"there: {there}")
+        published = kept
+    return published
+
+
+def compare(
+    paper: pd.DataFrame,
+    ours: pd.DataFrame,
+    *,
+    metric: str,
+    baseline: str,
+    source: Source,
+    same_corpus: bool,
+    deviations: Sequence[str] = (),
+    split: str = "test",
+    tolerance: float = 0.005,
+    better: Direction | None = None,
+) -> pd.DataFrame:
+    """Published and reproduced scores, and gains over `baseline`, side by side; judged by `VERDICT_RULE`.
+
+    `paper` and `ours` are run tables. Each variant of either gives a row with `quantity` = the metric, and
+    one with `quantity` = "gain over <baseline>" (positive means better). Columns: `variant`, `rate`,
+    `quantity`, `paper`, `paper_std`, `paper_n`, `reproduced`, `reproduced_std`, `reproduced_n`, `difference`
+    (reproduced - paper), `allowance`, `paper_gain`, `reproduced_gain`, `gain_low`, `gain_high` (95 %
+    t-interval of ours), `verdict`, and `published_in`.
+
+    `source` is the corpus of our runs: a stand-in is never comparable. `same_corpus` says whether it is the
+    paper's; `deviations` are other reasons against a comparison, such as "5 epochs instead of 40".
+    `tolerance` is in units of the metric; the default is half a point on a scale of 0 to 1.
+    """
+    why = list(deviations) if same_corpus else ["different corpus", *deviations]
+    why = ["stand-in data", *why] if source.synthetic else why
+    sides = {name: _quantities(t, metric, baseline, split, better) for name, t in (("p", paper), ("r", ours))}
+    rows = []
+    for key in dict.fromkeys([*sides["p"], *sides["r"]]):
+        p, r = sides["p"].get(key, _ABSENT), sides["r"].get(key, _ABSENT)
+        reasons = [*why, *["not published"] * (p["n"] == 0), *["not run"] * (r["n"] == 0)]
+        if reasons:
+            difference, allowed, judged = np.nan, np.nan, f"not comparable: {', '.join(reasons)}"
+        else:
+            difference = r["mean"] - p["mean"]
+            allowed = allowance(p["std"], p["n"], r["std"], r["n"], tolerance)
+            judged = _judge(key[1] != metric, difference, allowed, p, r)
+        rows.append(
+            {
+                "variant": key[0],
+                "rate": p["rate"] if np.isnan(r["rate"]) else r["rate"],
+                "quantity": key[1],
+                "paper": p["mean"],
+                "paper_std": p["std"],
+                "paper_n": p["n"],
+                "reproduced": r["mean"],
+                "reproduced_std": r["std"],
+                "reproduced_n": r["n"],
+                "difference": difference,
+                "allowance": allowed,
+                "paper_gain": p["gain"],
+                "reproduced_gain": r["gain"],
+                "gain_low": r["gain_low"],
+                "gain_high": r["gain_high"],
+                "verdict": judged,
+                "published_in": p["published_in"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def allowance(paper_std: float, paper_n: int, our_std: float, our_n: int, tolerance: float) -> float:
+    """How far two means may lie apart by `VERDICT_RULE`; a std of NaN is unknown."""
+    known = [std for std in (paper_std, our_std) if not np.isnan(std)]
+    if not known:
+        return tolerance
+    paper_std = known[0] if np.isnan(paper_std) else paper_std
+    our_std = known[-1] if np.isnan(our_std) else our_std
+    return max(2.0 * float(np.sqrt(paper_std**2 / paper_n + our_std**2 / our_n)), tolerance)
+
+
+def _judge(is_gain: bool, difference: float, allowed: float, paper: dict, ours: dict) -> str:
+    """The verdict on two comparable numbers, by `VERDICT_RULE`."""
+    same_side = (paper["gain"] > 0 and ours["gain_low"] > 0) or (paper["gain"] < 0 and ours["gain_high"] < 0)
+    claims_none = paper["gain"] == 0 or paper["gain_low"] <= 0 <= paper["gain_high"]
+    if abs(difference) <= allowed and (same_side or claims_none or not is_gain):
+        return "reproduced"
+    return "direction only" if same_side else "not reproduced"
+
+
+_NO_GAIN = {"gain": np.nan, "gain_low": np.nan, "gain_high": np.nan}
+_ABSENT = {"rate": np.nan, "mean": np.nan, "std": np.nan, "n": 0, "published_in": "", **_NO_GAIN}
+
+
+def _quantities(table: pd.DataFrame, metric: str, baseline: str, split: str, better: Direction | None) -> dict:
+    """(variant, quantity) -> mean, std, n, gain over the baseline and its interval."""
+    scores = summary(table, metric, split)
+    gains = {}
+    if baseline in set(scores["variant"]):
+        found = gain_table(table, metric, baseline, split=split, better=better)
+        gains = {row["variant"]: row for row in found.to_dict("records")}
+    quantities = {}
+    for row in scores.to_dict("records"):
+        variant = row["variant"]
+        shared = {"rate": row["rate"], "published_in": _sources(table, variant), **_NO_GAIN}
+        gain = gains.get(variant)
+        if gain:
+            shared |= {
+                "gain": gain["gain"],
+                "gain_low": gain["t_interval_low"],
+                "gain_high": gain["t_interval_high"],
+            }
+        quantities[variant, metric] = {**shared, "mean": row["score"], "std": row["score_std"], "n": row["n"]}
+        if gain:
+            over = {"mean": gain["gain"], "std": gain["gain_std"], "n": gain["n"]}
+            quantities[variant, f"gain over {baseline}"] = {**shared, **over}
+    return quantities
+
+
+def _sources(table: pd.DataFrame, variant: str) -> str:
+    if "published_in" not in table:
+        return ""
+    return "; ".join(table.loc[table["variant"] == variant, "published_in"].unique())

@@ -1,0 +1,1 @@
+"""One loop for all papers, what papers add to it, and grids of runs."""

@@ -1,0 +1,43 @@
+"""A split as tensors on the training device."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lib.data.corpus import Corpus
+
+
+@dataclass(frozen=True)
+class Examples:
+    """`inputs[modality]` is `(N, T, d)`, `targets` is `(N,)` or `(N, K)`; all on one device."""
+
+    inputs: dict[str, Tensor]
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, index: np.ndarray | slice) -> "Examples":
+        """The samples at `index`; an index array copies, so nothing can write through to the source (quirk 13)."""
+        if isinstance(index, np.ndarray):
+            index = torch.from_numpy(index).to(self.targets.device)
+        return Examples({m: x[index] for m, x in self.inputs.items()}, self.targets[index])
+
+    def only(self, modalities: Iterable[str]) -> "Examples":
+        """The same samples with every other modality replaced by zeros; the widths stay."""
+        kept = set(modalities)
+        inputs = {m: x if m in kept else torch.zeros_like(x) for m, x in self.inputs.items()}
+        return Examples(inputs, self.targets)
+
+
+def examples(
+    corpus: Corpus, split: str, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> Examples:
+    """Copy a split of a corpus to tensors. Class targets are int64, all others `dtype`."""
+    part = corpus.splits[split]
+    inputs = {m: torch.from_numpy(np.array(x)).to(device, dtype) for m, x in part.features.items()}
+    target_dtype = torch.int64 if corpus.task == "classes" else dtype
+    return Examples(inputs, torch.from_numpy(np.array(part.labels)).to(device, target_dtype))

@@ -1,0 +1,104 @@
+"""One file per finished run of a grid: raw outputs, history and what identifies the run.
+
+Metrics are not stored: they are derived from the outputs, so a better metric never needs a new training.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from lib.files import atomic_path
+from lib.training.loop import Outcome
+from lib.training.recipe import Member
+
+FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
+
+
+@dataclass(frozen=True)
+class Record:
+    """`outputs[split]` are the selected epoch's raw outputs; empty if the run diverged.
+
+    `selected_on` says which split chose the epoch and which chose the hyper-parameters. `reason` says why a run has
+    no outputs.
+    """
+
+    variant: str
+    seed: int
+    key: str
+    status: str
+    reason: str
+    selected_on: dict[str, str]
+    best_epoch: int
+    seconds: float
+    tags: dict[str, float | int | str]
+    history: dict[str, np.ndarray]
+    outputs: dict[str, np.ndarray]
+    weights: str
+
+
+def file_name(member: Member, key: str) -> str:
+    """A name that a person can read and that two different runs never share."""
+    words = "".join(c if c.isalnum() or c in "._-" else "-" for c in member.variant)
+    return f"{words}-seed{member.seed}-{key[:12]}"
+
+
+def write(folder: Path, member: Member, key: str, outcome: Outcome, seconds: float) -> None:
+    """Write the weights, then, last and atomically, the record that makes the run count as finished."""
+    name = file_name(member, key)
+    weights = f"{name}.weights.safetensors"
+    if not outcome.diverged:
+        state = {k: v.detach().cpu().contiguous().numpy() for k, v in outcome.best_state.items()}
+        with atomic_path(folder / weights) as path:
+            save_file(state, path)
+    status, reason = FINISHED, ""
+    if outcome.diverged:
+        status, reason = DIVERGED, f"no finite validation loss in {outcome.epochs_run} epochs"
+    if outcome.failure:
+        status, reason = FAILED, outcome.failure
+    about = {
+        "variant": member.variant,
+        "seed": member.seed,
+        "key": key,
+        "status": status,
+        "reason": reason,
+        "selected_on": {"epoch": "validation loss", "hyper-parameters": "none (fixed in the YAML)"},
+        "best_epoch": outcome.best_epoch,
+        "seconds": seconds,
+        "tags": dict(member.tags),
+        "weights": "" if outcome.diverged else weights,
+        "member": member.as_json(),
+    }
+    tensors = {f"history/{k}": np.asarray(v, dtype=np.float64) for k, v in outcome.history.items()}
+    tensors |= {f"outputs/{k}": v.detach().cpu().contiguous().numpy() for k, v in outcome.outputs.items()}
+    with atomic_path(folder / f"{name}.safetensors") as path:
+        save_file(tensors, path, metadata={"record": json.dumps(about, allow_nan=False)})
+
+
+def read(folder: Path, member: Member, key: str) -> Record | None:
+    """The record of a finished run, or None if there is none, it is damaged, or it is another run's."""
+    path = folder / f"{file_name(member, key)}.safetensors"
+    try:
+        with safe_open(path, framework="np") as archive:
+            about = json.loads(archive.metadata()["record"])
+            tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118 (not a mapping)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return None
+    if about.get("key") != key:
+        return None
+    parts = {
+        prefix: {name.removeprefix(f"{prefix}/"): t for name, t in tensors.items() if name.startswith(f"{prefix}/")}
+        for prefix in ("history", "outputs")
+    }
+    fields = {name: about[name] for name in Record.__dataclass_fields__ if name in about}
+    return Record(**fields, **parts)
+
+
+def load_weights(folder: Path, record: Record) -> dict[str, torch.Tensor]:
+    """The selected epoch's state dict of a finished run."""
+    with safe_open(folder / record.weights, framework="pt") as archive:
+        return {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118

@@ -1,0 +1,47 @@
+"""What papers add to a plain training loop."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lib.training.recipe import ModalityDropoutSpec
+from lib.training.streams import Streams
+
+
+def dropped(draw: float | np.ndarray, rate: float) -> bool | np.ndarray:
+    """Whether a draw drops a modality: the comparison is inclusive (spec colearning, section 3)."""
+    return draw <= rate
+
+
+class ModalityDropout:
+    """Replace whole modalities by zeros in training minibatches, without rescaling the others.
+
+    `draw="minibatch"` is the published method: one number per minibatch serves all modalities, so equal rates drop
+    them together and unequal rates give nested events. `"sample"` draws per sample, `"modality"` per minibatch and
+    modality. A number is drawn even when all rates are 0, as in the reference.
+    """
+
+    def __init__(self, spec: ModalityDropoutSpec):
+        self.rates, self.draw = dict(spec.rates), spec.draw
+
+    def on_batch(self, inputs: Mapping[str, Tensor], streams: Streams) -> dict[str, Tensor]:
+        """New inputs for this minibatch; the given tensors are not written to."""
+        n = len(next(iter(inputs.values())))
+        if self.draw == "minibatch":
+            shared = streams.uniform()
+            draws = dict.fromkeys(inputs, shared)
+        elif self.draw == "sample":
+            shared = streams.uniform(n)
+            draws = dict.fromkeys(inputs, shared)
+        else:
+            draws = {m: streams.uniform() for m in inputs}
+        return {m: _zeroed(x, dropped(draws[m], self.rates.get(m, 0.0))) for m, x in inputs.items()}
+
+
+def _zeroed(x: Tensor, drop: bool | np.ndarray) -> Tensor:
+    if isinstance(drop, np.ndarray):
+        rows = torch.from_numpy(drop).to(x.device).reshape(-1, *[1] * (x.ndim - 1))
+        return x.masked_fill(rows, 0.0)
+    return torch.zeros_like(x) if drop else x

@@ -1,0 +1,184 @@
+"""The published numbers and the verdicts of the comparison."""
+
+import numpy as np
+import pytest
+
+from lib.data.corpus import Source
+from lib.errors import InputError
+from lib.reporting import published_colearning as colearning
+from lib.reporting.published import PUBLISHED, VERDICT_RULE, allowance, compare, load, select
+from lib.reporting.runs import by_seed
+from tests.reporting.tables_of_runs import runs_of
+
+REAL = Source("corpus_a", synthetic=False, files={}, licence="", split_rule="")
+STAND_IN = Source("corpus_b", synthetic=True, files={}, licence="", split_rule="")
+SPREAD = np.array([-0.01, 0.01, 0.0, -0.005, 0.005])
+
+
+def verdicts(paper, ours, *, source=REAL, same_corpus=True, metric="acc", **options):
+    table = compare(
+        runs_of(paper, metric),
+        runs_of(ours, metric),
+        metric=metric,
+        baseline="text only",
+        source=source,
+        same_corpus=same_corpus,
+        **options,
+    )
+    return table.set_index(["variant", "quantity"])
+
+
+def test_every_topic_loads():
+    numbers = load()
+    assert set(numbers["topic"]) == {"colearning", "emotion_embeddings", "lmf", "spcl", "mme2e"}
+    assert np.isfinite(numbers["value"]).all()
+    assert select(numbers, topic="spcl", metric="smallest claimed w-F1 improvement (approx.)")["value"].item() == 1.2
+
+
+def test_select_says_what_there_is():
+    with pytest.raises(InputError, match="no published number with topic 'colerning'; there: 'colearning'"):
+        select(load(), topic="colerning")
+
+
+def test_damaged_tables_are_refused(tmp_path):
+    header, row = PUBLISHED.read_text(encoding="utf-8").splitlines()[:2]
+    path = tmp_path / "published.csv"
+    with pytest.raises(InputError, match="no such table"):
+        load(path)
+    path.write_text(f"{header}\n{row.replace('0.28488372093023256', '28 or so')}\n", encoding="utf-8")
+    with pytest.raises(InputError, match="row 2: value '28 or so' is no number"):
+        load(path)
+    path.write_text("topic,paper\na,b\n", encoding="utf-8")
+    with pytest.raises(InputError, match="no column system"):
+        load(path)
+
+
+def test_five_repeats_in_run_table_form():
+    runs = colearning.repeats(load(), "IEMOCAP 9-class")
+    assert len(runs) == 8 * 3 * 5
+    assert by_seed(runs, "acc").loc[0, "rate 0"] == 0.28488372093023256
+    assert by_seed(runs, "acc").index.tolist() == [0, 1, 2, 3, 4]
+    assert runs["variant"].unique().tolist() == [
+        *("rate 0", "rate 0.15", "rate 0.4", "rate 0.6", "rate 0.8", "rate 0.9", "rate 0.95"),
+        "text only",
+    ]
+    assert set(runs["metric"]) == {"acc", "cross_entropy", "weighted_f1_swapped"}
+    assert set(colearning.repeats(load(), "CMU-MOSI")["metric"]) == {"acc2_nonneg", "mae", "f1_rounded_swapped"}
+    assert runs["published_in"].unique().tolist() == [
+        "repo nmagal/modality_drop_for_colearning results/co_learning_bilstm_im"
+    ]
+
+
+def test_stored_run_and_its_recalls():
+    numbers = load()
+    run = colearning.stored_run(numbers)
+    at_0 = run[(run["variant"] == "rate 0") & (run["metric"] == "weighted_f1")]
+    assert at_0["value"].item() == 0.08388 and at_0["seed"].item() == 0
+    recalls = colearning.stored_recalls(numbers)
+    assert recalls.index.tolist() == ["fea", "neu", "ang", "fru", "exc", "sur", "hap", "sad"]
+    assert recalls["support"].sum() == 860
+    # the diagonal gives the accuracy: 192 neutral and one frustrated utterance are right at rate 0
+    assert (recalls["rate 0"] * recalls["support"]).sum() == pytest.approx(193, abs=0.01)
+
+
+def test_unknown_variant():
+    with pytest.raises(InputError, match="modality dropout high"):
+        colearning.variant_name("modality dropout high")
+
+
+def test_allowance_by_hand():
+    assert allowance(0.02, 4, 0.03, 9, 0.005) == pytest.approx(2 * np.sqrt(0.0001 + 0.0001))
+    assert allowance(0.0001, 5, 0.0001, 5, 0.005) == 0.005
+    assert allowance(np.nan, 1, 0.02, 4, 0.0) == pytest.approx(2 * np.sqrt(0.0004 + 0.0001))
+    assert allowance(0.02, 4, np.nan, 1, 0.0) == pytest.approx(2 * np.sqrt(0.0001 + 0.0004))
+    assert allowance(np.nan, 1, np.nan, 1, 0.005) == 0.005
+
+
+def test_a_paper_reproduces_itself():
+    scores = {"rate 0": 0.3 + SPREAD, "text only": 0.5 + SPREAD[::-1]}
+    table = verdicts(scores, scores)
+    assert table["verdict"].tolist() == ["reproduced"] * 3
+    assert (table["difference"] == 0.0).all()
+
+
+def test_joined_columns_by_hand():
+    row = verdicts(
+        {"rate 0": [0.3, 0.4], "text only": [0.5, 0.5]}, {"rate 0": [0.3, 0.2, 0.1], "text only": [0.5, 0.6, 0.5]}
+    ).loc[("rate 0", "acc")]
+    assert row[["paper", "reproduced", "difference"]].tolist() == pytest.approx([0.35, 0.2, -0.15])
+    assert row[["paper_std", "reproduced_std"]].tolist() == pytest.approx([np.sqrt(0.005), 0.1])
+    assert row[["paper_n", "reproduced_n"]].tolist() == [2, 3]
+    assert row[["paper_gain", "reproduced_gain"]].tolist() == pytest.approx([-0.15, -1 / 3])
+    assert row["allowance"] == pytest.approx(2 * np.sqrt(0.005 / 2 + 0.01 / 3))
+
+
+def test_direction_only_needs_the_sign_with_an_interval():
+    paper = {"rate 0": 0.3 + SPREAD, "text only": 0.5 + SPREAD[::-1]}
+    lower = verdicts(paper, {"rate 0": 0.5 + SPREAD, "text only": 0.6 + SPREAD[::-1]})
+    assert lower.loc[("rate 0", "acc"), "verdict"] == "direction only"
+    assert lower.loc[("rate 0", "gain over text only"), "verdict"] == "direction only"
+    assert lower.loc[("text only", "acc"), "verdict"] == "not reproduced"  # a baseline has no direction
+    noisy = verdicts(paper, {"rate 0": 0.58 + 3 * SPREAD, "text only": 0.6 - 3 * SPREAD})
+    assert noisy.loc[("rate 0", "acc"), "verdict"] == "not reproduced"
+    higher = verdicts(paper, {"rate 0": 0.7 + SPREAD, "text only": 0.6 + SPREAD[::-1]})
+    assert higher.loc[("rate 0", "acc"), "verdict"] == "not reproduced"
+
+
+def test_a_claimed_gain_is_not_reproduced_by_noise():
+    """A wide allowance must not turn a gain that we do not see into a reproduced one."""
+    paper = {"rate 0.8": 0.52 + SPREAD, "text only": 0.5 + SPREAD}
+    noisy = verdicts(paper, {"rate 0.8": 0.51 + 4 * SPREAD, "text only": 0.5 - 4 * SPREAD})
+    gain = noisy.loc[("rate 0.8", "gain over text only")]
+    assert abs(gain["difference"]) < gain["allowance"] and gain["verdict"] == "not reproduced"
+    assert noisy.loc[("rate 0.8", "acc"), "verdict"] == "reproduced"
+    # where the paper's own interval holds 0 there is no direction to miss
+    unclear = {"rate 0.8": 0.51 + SPREAD, "text only": 0.5 - SPREAD}
+    table = verdicts(unclear, {"rate 0.8": 0.499 + SPREAD, "text only": 0.5 - SPREAD})
+    assert table.loc[("rate 0.8", "gain over text only"), "verdict"] == "reproduced"
+
+
+def test_direction_of_mae():
+    paper = {"rate 0.8": 0.9 + SPREAD, "text only": 1.0 + SPREAD[::-1]}
+    table = verdicts(paper, {"rate 0.8": 1.2 + SPREAD, "text only": 1.3 + SPREAD[::-1]}, metric="mae")
+    assert table.loc[("rate 0.8", "mae"), "paper_gain"] == pytest.approx(0.1)
+    assert table.loc[("rate 0.8", "mae"), "verdict"] == "direction only"
+
+
+def test_single_printed_numbers():
+    paper = {"rate 0.8": [0.7], "text only": [0.5]}
+    table = verdicts(paper, {"rate 0.8": 0.69 + SPREAD, "text only": 0.5 + SPREAD[::-1]})
+    assert table.loc[("rate 0.8", "acc"), "verdict"] == "reproduced"
+    assert np.isnan(table.loc[("rate 0.8", "acc"), "paper_std"])
+    assert table.loc[("rate 0.8", "gain over text only"), "verdict"] == "reproduced"
+    one_seed = verdicts(paper, {"rate 0.8": [0.8], "text only": [0.5]})
+    assert one_seed.loc[("rate 0.8", "acc"), "verdict"] == "not reproduced"  # no interval, no direction
+
+
+def test_what_is_not_comparable_never_gets_a_verdict_or_a_difference():
+    scores = {"rate 0": 0.3 + SPREAD, "text only": 0.5 + SPREAD[::-1]}
+    for options, why in (
+        ({"source": STAND_IN}, "stand-in data"),
+        ({"source": STAND_IN, "same_corpus": False}, "stand-in data, different corpus"),
+        ({"same_corpus": False}, "different corpus"),
+        ({"deviations": ("5 epochs instead of 40",)}, "5 epochs instead of 40"),
+    ):
+        table = verdicts(scores, scores, **options)
+        assert set(table["verdict"]) == {f"not comparable: {why}"}
+        assert table["difference"].isna().all() and table["allowance"].isna().all()
+        assert table["reproduced"].notna().all()
+
+
+def test_variants_of_one_side_only_are_kept():
+    paper = {"rate 0": 0.3 + SPREAD, "text only": 0.5 + SPREAD}
+    ours = {"rate 0.7": 0.4 + SPREAD, "text only": 0.5 + SPREAD}
+    table = verdicts(paper, ours)["verdict"]
+    assert table[("rate 0", "acc")] == "not comparable: not run"
+    assert table[("rate 0.7", "acc")] == "not comparable: not published"
+    assert table[("text only", "acc")] == "reproduced"
+    failed = verdicts(paper, {"rate 0": [None, None], "text only": [0.5, 0.51]})["verdict"]
+    assert failed[("rate 0", "acc")] == "not comparable: not run"
+
+
+def test_rule_names_every_verdict():
+    for word in ("not comparable:", "reproduced:", "direction only:", "not reproduced:"):
+        assert word in VERDICT_RULE
