@@ -69,7 +69,7 @@ class Recipe:
         trained = model.parameters()
         if self.groups is not None:
             trained = parameter_groups(model, learning_rate=self.learning_rate, **self.groups)
-        return torch.optim.Adam(trained, lr=self.learning_rate, weight_decay=self.weight_decay)
+        return torch.optim.Adam(trained, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True)
 
     def schedule(self, optimiser: torch.optim.Optimizer) -> torch.optim.lr_scheduler.ReduceLROnPlateau | None:
         if self.plateau_patience is None:

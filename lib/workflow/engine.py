@@ -1,0 +1,71 @@
+"""Snakemake as a child process: which command, where its chatter goes, and its end with ours."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from lib.workflow.process import dismiss, end_with_us, stop
+from lib.workflow.runs import ROOT, Run
+from lib.workflow.status import STATUS
+
+LOG = ROOT / ".reprise" / "snakemake.log"
+PATIENCE_S = 10.0
+
+
+def available_cores() -> int:
+    """The cores this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def command(runs: Sequence[Run], cores: int | None, profile: str | None) -> list[str]:
+    """Force these runs and nothing else. Locks are ours (`--nolock`): they never outlive a killed process."""
+    targets = [f"{run.results}/{STATUS}" for run in runs]
+    options = [
+        "--nolock",
+        "--keep-going",
+        "--force",
+        "--rerun-incomplete",
+        "--scheduler",
+        "greedy",
+        "--nocolor",
+    ]
+    if profile is None:
+        cores = cores or available_cores()
+        threads = max(1, cores // len(runs))
+        options += ["--cores", str(cores), "--workflow-profile", "none"]
+    else:
+        threads = cores or 1
+        here = ROOT / "profiles" / profile
+        options += ["--workflow-profile", str(here)] if here.is_dir() else ["--profile", profile]
+    options += [
+        "--snakefile",
+        str(ROOT / "Snakefile"),
+        "--directory",
+        str(ROOT),
+        "--config",
+        f"threads={threads}",
+    ]
+    return [sys.executable, "-P", "-m", "snakemake", *targets, *options]
+
+
+@contextmanager
+def snakemake(arguments: Sequence[str]) -> Iterator[subprocess.Popen]:
+    """Run it during the block, in a process group of its own that ends with the block or with this process."""
+    with LOG.open("w", encoding="utf-8") as log:
+        child = subprocess.Popen(
+            arguments, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    watcher = end_with_us(child.pid)
+    try:
+        yield child
+    finally:
+        stop(child, PATIENCE_S)
+        dismiss(watcher)
+
+
+def last_words() -> str:
+    """The last line Snakemake said, for when it ended without starting anything."""
+    lines = [line.strip() for line in LOG.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return f"{lines[-1] if lines else 'Snakemake said nothing'}; see {LOG.relative_to(ROOT)}"

@@ -1,0 +1,166 @@
+"""Which Python runs the workspace, and making one where none has the packages.
+
+In this order: the Python on the PATH (an active conda or virtual environment, a container) if it has every package
+of pyproject.toml in range; one of the two environments that this file makes, if it is finished and made from the
+present recipe; a new one, with conda where there is conda, else with pip. Standard library only.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from lib.workflow.process import Busy, locked
+from lib.workflow.runs import ROOT
+
+LOG = ROOT / ".reprise" / "install.log"
+UNFINISHED = "unfinished"
+
+
+class CannotInstall(Exception):
+    """The environment cannot be made; the message is one line and names the log."""
+
+
+@dataclass(frozen=True)
+class Managed:
+    """An environment that we make. `made_from` inside it holds the recipe's hash, written when all is installed.
+
+    While packages are being installed it says `unfinished`: pip takes a package that it was killed in for installed,
+    so such an environment is made anew, not repaired.
+    """
+
+    folder: Path
+    recipe: Path
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "bin" / "python"
+
+    @property
+    def made_from(self) -> Path:
+        return self.folder / ".made-from"
+
+    @property
+    def stamp(self) -> str:
+        return hashlib.sha256(self.recipe.read_bytes()).hexdigest()
+
+    def state(self) -> str:
+        """The recorded hash, `unfinished`, or nothing if we never installed anything here."""
+        return self.made_from.read_text(encoding="utf-8") if self.made_from.exists() else ""
+
+    def is_current(self) -> bool:
+        return self.python.exists() and self.state() == self.stamp
+
+    def is_running(self) -> bool:
+        return Path(sys.prefix).resolve() == self.folder
+
+
+CONDA = Managed(ROOT / ".conda-env", ROOT / "environment.yml")
+VENV = Managed(ROOT / ".venv", ROOT / "requirements.lock")
+
+
+def missing_packages() -> list[str]:
+    """The requirements of pyproject.toml that this Python does not meet."""
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        return ["packaging"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    missing = []
+    for requirement in map(Requirement, project["dependencies"]):
+        try:
+            found = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            found = None
+        if found is None or not requirement.specifier.contains(found, prereleases=True):
+            missing.append(str(requirement))
+    return missing
+
+
+def ensure() -> Path:
+    """The Python to use; makes an environment if there is none. Raises CannotInstall."""
+    if not (CONDA.is_running() or VENV.is_running() or missing_packages()):
+        return Path(sys.executable)
+    if current := _current():
+        return current.python
+    with locked(ROOT / ".reprise" / "install.lock", on_wait=_say_waiting):
+        # Another process may have finished the work while we waited.
+        made = _current() or (_make_conda() if _conda() else _make_venv())
+    return made.python
+
+
+def _current() -> Managed | None:
+    return next((managed for managed in (CONDA, VENV) if managed.is_current()), None)
+
+
+def _conda() -> str | None:
+    return next(filter(None, map(shutil.which, ("mamba", "conda", "micromamba"))), None)
+
+
+def _make_conda() -> Managed:
+    conda = _conda()
+    _say(f"making .conda-env with {Path(conda).name}, some minutes")
+    # Nobody but us makes this folder, so one without a hash was interrupted, too.
+    if CONDA.folder.exists() and CONDA.state() in ("", UNFINISHED):
+        shutil.rmtree(CONDA.folder)
+    verb = "update" if CONDA.folder.exists() else "create"
+    command = [conda, verb] if Path(conda).name == "micromamba" else [conda, "env", verb]
+    _install(CONDA, [*command, "--prefix", str(CONDA.folder), "--file", str(CONDA.recipe)])
+    return CONDA
+
+
+def _make_venv() -> Managed:
+    if not _works(VENV.python) or VENV.state() == UNFINISHED:
+        _say("making .venv and installing the packages with pip, one to five minutes")
+        _run([_creator(), "-m", "venv", "--clear", str(VENV.folder)])
+    else:
+        _say("bringing the packages of .venv up to requirements.lock")
+    _install(VENV, [str(VENV.python), "-m", "pip", "install", "--requirement", str(VENV.recipe)])
+    return VENV
+
+
+def _install(managed: Managed, command: list[str]) -> None:
+    stamp = managed.stamp
+    if managed.folder.exists():
+        managed.made_from.write_text(UNFINISHED, encoding="utf-8")
+    try:
+        _run(command)
+    except CannotInstall:
+        # It gave up by itself, so it left nothing half-installed; what it did install need not be fetched again.
+        managed.made_from.unlink(missing_ok=True)
+        raise
+    managed.made_from.write_text(stamp, encoding="utf-8")
+
+
+def _creator() -> str:
+    """The Python that makes a virtual environment: one that the packages of the lock are surely built for."""
+    found = filter(None, map(shutil.which, ("python3.11", "python3.12", "python3.13")))
+    return next((python for python in found if _works(Path(python))), getattr(sys, "_base_executable", sys.executable))
+
+
+def _works(python: Path) -> bool:
+    check = [str(python), "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    return python.exists() and subprocess.run(check, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def _run(command: list[str]) -> None:
+    yes = {"CONDA_ALWAYS_YES": "true", "MAMBA_ALWAYS_YES": "true"}
+    with LOG.open("w", encoding="utf-8") as log:
+        done = subprocess.run(command, stdout=log, stderr=log, cwd=ROOT, env=os.environ | yes, check=False)
+    if done.returncode:
+        lines = LOG.read_text(encoding="utf-8", errors="replace").splitlines()
+        said = next((line.strip() for line in reversed(lines) if "error" in line.lower()), "no error message")
+        raise CannotInstall(f"{Path(command[0]).name} failed: {said}; all of it: {LOG.relative_to(ROOT)}")
+
+
+def _say_waiting(busy: Busy) -> None:
+    _say(f"{busy} is installing the packages; waiting for it")
+
+
+def _say(line: str) -> None:
+    print(f"run_all.sh: {line} (log: {LOG.relative_to(ROOT)})", file=sys.stderr, flush=True)

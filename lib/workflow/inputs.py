@@ -1,0 +1,172 @@
+"""Everything that can change what a run computes, by name and SHA-256.
+
+Contents only: an editor that saves a notebook's outputs, a YAML comment or a `touch` change nothing here. Left out
+are the workflow itself and the tests, which do not enter results. Of the library, a run takes in what its notebook
+imports as written, directly or not, and, known after it ran, what its kernel had loaded by whatever name.
+"""
+
+import ast
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from grimp.exceptions import GrimpException
+
+import lib.data
+import lib.params
+from lib.errors import InputError
+from lib.files import sha256_file, sha256_json, write_json
+from lib.source_closure import closure
+from lib.workflow.runs import ROOT, Run
+
+SETTLED_AFTER_NS = 2 * 10**9
+
+
+class FileHashes:
+    """SHA-256 of files, remembered for as long as a file's size, inode and times stay the same."""
+
+    def __init__(self, memory: Path = ROOT / ".reprise" / "hashes.json"):
+        self._memory = memory
+        self._known: dict[str, list] = {}
+        with suppress(OSError, ValueError):
+            self._known = dict(json.loads(memory.read_text(encoding="utf-8")))
+
+    def sha256(self, path: Path) -> str:
+        """Raises OSError if the file cannot be read."""
+        path = path.absolute()
+        stat = path.stat()
+        # The change time cannot be set back by hand, unlike the modification time.
+        identity = [stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
+        known = self._known.get(str(path))
+        if known and known[:-1] == identity:
+            return known[-1]
+        found = sha256_file(path)
+        # A file written this instant may change again without its times changing.
+        if time.time_ns() - stat.st_ctime_ns > SETTLED_AFTER_NS:
+            self._known[str(path)] = [*identity, found]
+        return found
+
+    def save(self) -> None:
+        """Remember across processes. Nothing but time is lost if this fails or two processes do it at once."""
+        with suppress(OSError):
+            write_json(self._memory, self._known)
+
+
+def parameters(run: Run, cores: int = 1) -> lib.params.Parameters:
+    """The run's checked parameters, as its notebook gets them. Raises InputError."""
+    return lib.params.load(run.parameters, results=run.results, data_root="", cores=cores)
+
+
+def inputs(run: Run, hashes: FileHashes) -> dict[str, str]:
+    """SHA-256 by name: parameter file, notebook, library files, data files. Raises InputError for unusable ones."""
+    given = parameters(run)
+    notebook = read_notebook(run.source)
+    modules = {type(given).__module__, *_imported(notebook)}
+    found = {
+        _relative(run.parameters): sha256_json(
+            given.model_dump(mode="json", exclude={"results", "data_root", "cores"})
+        ),
+        _relative(run.source): sha256_json(_executed_part(notebook)),
+    }
+    if dataset := getattr(given, "dataset", None):
+        modules.add(lib.data.reader_module(dataset))
+        root = lib.data.data_root(given.data_root)
+        for path in lib.data.files(dataset, root):
+            if not path.is_file():
+                raise InputError("missing", where=path, todo=f"see ./run_all.sh data get {dataset}")
+            found[f"data/{path.relative_to(root).as_posix()}"] = hashes.sha256(path)
+    try:
+        return found | library(closure(modules))
+    except (GrimpException, KeyError) as error:
+        raise InputError(f"imports cannot be followed: {error}", where="lib") from None
+
+
+def library(names: Iterable[str] | None = None) -> dict[str, str]:
+    """SHA-256 of library files (default: all) and of the tables that belong to them, by path in the workspace.
+
+    `x.csv` belongs to `x.py` beside it, else to the package. Files that are gone are left out.
+    """
+    paths = sorted((ROOT / "lib").rglob("*.py")) if names is None else [ROOT / name for name in names]
+    both = [*paths, *(table for path in paths for table in _tables(path))]
+    return {_relative(path): sha256_file(path) for path in both if path.is_file()}
+
+
+def library_files(modules: Iterable[str]) -> list[str]:
+    """Where modules of `lib` stand, by path in the workspace."""
+    return [_relative(path) for path in map(_path, modules) if path]
+
+
+def read_notebook(path: Path) -> dict:
+    """A notebook as plain JSON. Raises InputError if it is missing or no notebook."""
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        for cell in notebook["cells"]:
+            cell["source"] = "".join(cell["source"])
+    except FileNotFoundError:
+        raise InputError("no such notebook", where=_relative(path)) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"not readable as a notebook: {error}", where=_relative(path)) from None
+    return notebook
+
+
+def _executed_part(notebook: dict) -> dict:
+    cells = [
+        {
+            "type": cell["cell_type"],
+            "source": cell["source"],
+            "tags": cell.get("metadata", {}).get("tags", []),
+        }
+        for cell in notebook["cells"]
+    ]
+    return {
+        "cells": cells,
+        "language": notebook.get("metadata", {}).get("kernelspec", {}).get("language", ""),
+    }
+
+
+def _imported(notebook: dict) -> Iterator[str]:
+    """The modules of `lib` that the code cells import, each as precisely as the files tell."""
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        lines = cell["source"].splitlines()
+        code = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines)
+        try:
+            tree = ast.parse(code)
+        except SyntaxError:
+            continue  # The kernel will refuse this cell, too, and say so in its place.
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            else:
+                continue
+            yield from (module for module in map(_module, names) if module)
+
+
+def _module(name: str) -> str | None:
+    """The longest part of a dotted name that is a module of this workspace's `lib`; None if none is."""
+    parts = name.split(".")
+    candidates = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return next(filter(_path, candidates), None) if parts[0] == "lib" else None
+
+
+def _path(module: str) -> Path | None:
+    place = ROOT.joinpath(*module.split("."))
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
+
+
+def _tables(module: Path) -> Iterator[Path]:
+    for path in module.parent.glob("*.*"):
+        if path.suffix not in (".py", ".pyc") and path.is_file() and not path.name.startswith("."):
+            owner = path.with_suffix(".py")
+            if module == (owner if owner.exists() else path.with_name("__init__.py")):
+                yield path
+
+
+def _relative(path: Path) -> str:
+    return Path(os.path.relpath(path, ROOT)).as_posix()

@@ -1,0 +1,83 @@
+"""The verb `reproduce`: repeat the stale runs through Snakemake and say how each of them ended."""
+
+import time
+from collections.abc import Sequence
+
+from lib.errors import InputError
+from lib.workflow import status
+from lib.workflow.display import Display, Outcome, plan, summary
+from lib.workflow.engine import command, last_words, snakemake
+from lib.workflow.followed import Followed
+from lib.workflow.freshness import why_stale
+from lib.workflow.inputs import FileHashes
+from lib.workflow.process import Busy, Stopped, locked, stop_on_signals
+from lib.workflow.runs import ROOT, Run
+from lib.workflow.usage import Request
+
+POLL_S = 0.2
+
+
+def reproduce(request: Request) -> int:
+    """The exit code: 0 all is well, 2 if only unusable input failed, else 1. Raises InputError if one is running."""
+    if request.dry_run:
+        print(plan(_reasons(request.runs)))
+        return 0
+    try:
+        with locked(ROOT / ".reprise" / "run.lock"):
+            return _reproduce(request)
+    except Busy as busy:
+        raise InputError(f"{busy} is reproducing in this workspace", todo="wait for it or stop it") from None
+
+
+def _reproduce(request: Request) -> int:
+    reasons = _reasons(request.runs)
+    stale = [run for run, why in reasons.items() if why]
+    outcomes = {run: _up_to_date(run) for run in reasons if run not in stale}
+    display = Display()
+    for run in stale:
+        display.line(f"to run    {run} ({reasons[run]})")
+    stop_on_signals()
+    stopped = None
+    if stale:
+        repeated, stopped = _repeat(stale, request, display)
+        outcomes |= repeated
+    display.line(summary([outcomes[run] for run in reasons]))
+    if stopped:
+        return stopped.code
+    failures = [outcome.failure for outcome in outcomes.values() if outcome.failure]
+    if not failures:
+        return 0
+    return 2 if all(failure.state == "input_error" for failure in failures) else 1
+
+
+def _repeat(stale: Sequence[Run], request: Request, display: Display) -> tuple[dict[Run, Outcome], Stopped | None]:
+    """How the runs ended, and the signal that ended them early, if one did."""
+    following, stopped = [Followed(run) for run in stale], None
+    try:
+        with snakemake(command(stale, request.cores, request.profile)) as child:
+            while child.poll() is None:
+                _show(following, display)
+                time.sleep(POLL_S)
+    except Stopped as signal:
+        stopped = signal
+    _show(following, display)
+    words = f"stopped by {stopped.signal.name}" if stopped else last_words()
+    return {followed.run: followed.outcome(words) for followed in following}, stopped
+
+
+def _show(following: Sequence[Followed], display: Display) -> None:
+    for followed in following:
+        if text := followed.look():
+            display.line(text)
+    display.running({followed.run: followed.seconds() for followed in following if followed.is_running})
+
+
+def _reasons(runs: Sequence[Run]) -> dict[Run, str]:
+    hashes = FileHashes()
+    reasons = {run: why_stale(run, hashes) for run in runs}
+    hashes.save()
+    return reasons
+
+
+def _up_to_date(run: Run) -> Outcome:
+    return Outcome(run, "up to date", status.read_status(run)["seconds"])

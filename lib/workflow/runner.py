@@ -1,0 +1,118 @@
+"""One run, in a process of its own: `python -m lib.workflow.runner NOTEBOOK RUN`.
+
+Exit code 0 if the run succeeded, 2 if something given is unusable, 1 for anything else. What happened stands in the
+run's folder: `executed.ipynb` (also after a failure), `log.txt`, and one of `status.json` and `failure.json`.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from lib.errors import InputError
+from lib.files import write_text
+from lib.workflow import status
+from lib.workflow.inputs import FileHashes, inputs, library, library_files, parameters
+from lib.workflow.process import Busy, Stopped, locked, stop_on_signals
+from lib.workflow.runs import ROOT, Run
+
+THREE_DAYS = 3 * 24 * 3600.0
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m lib.workflow.runner", description=__doc__)
+    parser.add_argument("notebook")
+    parser.add_argument("run")
+    parser.add_argument("--cores", type=int, default=1, help="worker processes the notebook may use")
+    parser.add_argument("--timeout", type=float, default=THREE_DAYS, help="seconds until the run is given up")
+    given = parser.parse_args(arguments)
+    run = Run(given.notebook, given.run)
+    stop_on_signals()
+    try:
+        with locked(ROOT / ".reprise" / "runs" / f"{run.notebook}.{run.name}.lock"):
+            run.folder.mkdir(parents=True, exist_ok=True)
+            _log_to(run.folder / status.LOG)
+            return attempt(run, given.cores, given.timeout)
+    except Busy as busy:
+        print(f"{run}: {busy} is running it", file=sys.stderr)
+        return 1
+
+
+def attempt(run: Run, cores: int, timeout: float) -> int:
+    """Run once and record how it ended."""
+    status.begin(run)
+    try:
+        _reach_results(run, cores, timeout)
+        return 0
+    except InputError as error:
+        failure = status.Failure("input_error", str(error))
+    except status.RunFailed as error:
+        failure = error.failure
+    except Stopped as stopped:
+        status.fail(run, status.Failure("interrupted", f"stopped by {stopped.signal.name}"))
+        raise
+    except Exception as error:
+        logging.exception("the runner itself failed")
+        failure = status.Failure("crashed", f"{type(error).__name__}: {error}")
+    logging.error("%s: %s", failure.state, failure)
+    status.fail(run, failure)
+    return 2 if failure.state == "input_error" else 1
+
+
+def _reach_results(run: Run, cores: int, timeout: float) -> None:
+    started, clock = status.now(), time.monotonic()
+    hashes = FileHashes()
+    # Taken before anything runs: what changes from here on makes the results stale.
+    taken, code = inputs(run, hashes), library()
+    hashes.save()
+    values = parameters(run, cores).model_dump(mode="json")
+    # It takes papermill a second to load: not for input that cannot be used.
+    from lib.workflow.execution import execute
+
+    executed = run.folder / "executed.ipynb"
+    loaded = library_files(execute(run.source, executed, values, timeout))
+    taken |= {name: code.get(name, "written while it ran") for name in library(loaded)}
+    _check_results(run)
+    write_text(run.folder / "report.html", _report(executed))
+    status.succeed(run, taken, started, time.monotonic() - clock)
+
+
+def _check_results(run: Run) -> None:
+    """Remove results of earlier attempts; what is left must hold a readable manifest and no empty file."""
+    begun = (run.folder / status.FAILURE).stat().st_ctime_ns
+    for path in [run.folder / name for name in status.outputs(run)]:
+        if path.stat().st_ctime_ns < begun:
+            path.unlink()
+    try:
+        json.loads((run.folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise status.RunFailed(status.Failure("bad_output", "the notebook wrote no readable manifest.json")) from None
+    if empty := [name for name in status.outputs(run) if not (run.folder / name).stat().st_size]:
+        raise status.RunFailed(status.Failure("bad_output", f"empty: {', '.join(empty)}"))
+
+
+def _report(executed: Path) -> str:
+    """The executed notebook as one HTML page, code included, without the `In [n]` margins."""
+    from nbconvert import HTMLExporter
+
+    page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_filename(executed)
+    return page
+
+
+def _log_to(path: Path) -> None:
+    """Send everything that this process and its children print to `path`."""
+    with path.open("w", encoding="utf-8") as log:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(log.fileno(), stream.fileno())
+    # jupyter_client and nbconvert warn here of closing sockets and missing alternative texts.
+    logging.getLogger("traitlets").setLevel(logging.ERROR)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

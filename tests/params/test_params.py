@@ -1,0 +1,108 @@
+"""Parameter files: what is wrong is said in one line, before anything runs."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from lib import params
+from lib.errors import InputError
+from lib.params.yaml_file import SCHEMAS
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted(SCHEMAS)
+YAMLS = sorted((ROOT / "params").glob("*/*.yaml"))
+
+
+def parameters_cell(notebook: str) -> dict[str, object]:
+    cells = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
+    tagged = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1, f"{notebook} has {len(tagged)} parameters cells"
+    namespace: dict[str, object] = {}
+    exec(tagged[0], namespace)
+    namespace.pop("__builtins__")
+    return namespace
+
+
+@pytest.mark.parametrize("path", YAMLS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_every_stored_file_is_valid(path):
+    loaded = params.load(path, results="somewhere")
+    assert loaded.results == "somewhere"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_the_parameters_cell_is_the_quick_run(notebook):
+    cell = parameters_cell(notebook)
+    quick = params.load(ROOT / "params" / notebook / "quick.yaml", results=f"results/{notebook}/explore")
+    assert list(cell) == list(type(quick).model_fields)
+    assert params.check(type(quick), cell, where="cell") == quick
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_every_notebook_has_a_quick_and_a_paper_run(notebook):
+    assert {p.stem for p in (ROOT / "params" / notebook).glob("*.yaml")} >= {"quick", "paper"}
+
+
+def test_plain_values_come_out():
+    """papermill turns tuples and numpy scalars into strings, so only JSON values may reach it."""
+    dumped = params.load(YAMLS[0], results="r").model_dump(mode="json")
+    assert yaml.safe_load(yaml.safe_dump(dumped)) == dumped
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "mosi_positive_colearning" / "mine.yaml"
+    path.parent.mkdir()
+    path.write_text(text)
+    return path
+
+
+BASE = (ROOT / "params" / "mosi_positive_colearning" / "quick.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("epochs: 6", "epoch: 12"), "unknown key 'epoch'; did you mean 'epochs'? allowed: "),
+        (("epochs: 6", "epochs: many"), "key 'epochs' = 'many': Input should be a valid integer"),
+        (("epochs: 6", "epochs: 0"), "key 'epochs' = 0: Input should be greater than or equal to 1"),
+        (("epochs: 6", "epochs: 6\nepochs: 13"), "key 'epochs' is given twice"),
+        (("epochs: 6", ""), "key 'epochs' is missing"),
+        (("rates: [0,", "rates: [0.5,"), "rates must hold 0"),
+        (
+            ("rates: [0, 0.4, 0.8]", "rates: [0, 0.4, 1.8]"),
+            "key 'rates.2' = 1.8: Input should be less than or equal to 1",
+        ),
+        (("rates: [0, 0.4, 0.8]", "rates: [0, 0.4, .nan]"), "key 'rates.2' = nan: Input should be a finite number"),
+        (("support: [audio, video]", "support: [text]"), "text cannot be both target and support"),
+        (("samples: 1200", ""), "samples must be positive for a stand-in corpus"),
+        (("dataset: mosi_like", "dataset: imdb"), "key 'dataset' = 'imdb': Input should be 'mosi', 'mosi_like'"),
+        (("seeds: [0,", "seeds: [1,"), "seeds holds a value twice"),
+        (("epochs: 6", "epochs: 6\nresults: /tmp"), "key 'results' is set by the runner"),
+        (("epochs: 6", "epochs: !!python/object/apply:os.system [id]"), "not readable as YAML"),
+        (("epochs: 6", "epochs: [12"), "not readable as YAML"),
+    ],
+)
+def test_faults_are_one_line_that_names_file_and_key(tmp_path, change, message):
+    text = BASE.replace(*change)
+    assert text != BASE
+    with pytest.raises(InputError) as caught:
+        params.load(written(tmp_path, text), results="r")
+    line = str(caught.value)
+    assert line.startswith("test_faults") or "mosi_positive_colearning/mine.yaml: " in line
+    assert message in line
+    assert "\n" not in line
+
+
+def test_a_number_in_exponent_form_is_a_number(tmp_path):
+    """YAML 1.1 reads 1e-3 as a string."""
+    loaded = params.load(written(tmp_path, BASE.replace("0.005", "5e-3")), results="r")
+    assert loaded.learning_rate == 0.005
+
+
+def test_missing_file_and_unknown_notebook(tmp_path):
+    with pytest.raises(InputError, match=r"mosi_positive_colearning/none\.yaml: no such parameter file"):
+        params.load(tmp_path / "mosi_positive_colearning" / "none.yaml")
+    with pytest.raises(InputError, match=re.escape("no notebook named 'nope'")):
+        params.schema_for("nope")

@@ -1,0 +1,88 @@
+"""What the terminal shows while notebooks run, and the closing table."""
+
+import json
+import sys
+
+import pytest
+
+from lib.workflow import display
+from lib.workflow.display import Display, Outcome, summary
+from lib.workflow.runs import Run
+from lib.workflow.status import Failure
+
+ALPHA, BETA = Run("alpha", "quick"), Run("beta", "paper")
+
+
+@pytest.fixture(autouse=True)
+def workspace_root(monkeypatch, tmp_path):
+    monkeypatch.setattr("lib.workflow.runs.ROOT", tmp_path)
+
+
+def progress(run, text):
+    run.folder.mkdir(parents=True)
+    (run.folder / "progress.json").write_text(text)
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "45")
+    return Display()
+
+
+def test_terminal_line_is_rewritten_and_fits(terminal, capsys):
+    progress(ALPHA, json.dumps({"done": 12, "total": 40, "eta_s": 31.4}))
+    terminal.running({ALPHA: 8.0})
+    terminal.running({ALPHA: 8.2, BETA: 3.0})
+    terminal.line("finished  alpha/quick")
+    assert capsys.readouterr().out == (
+        "\r\x1b[Kalpha/quick 12/40, 31 s left"
+        "\r\x1b[Kalpha/quick 12/40, 31 s left | beta/paper 3 "
+        "\r\x1b[Kfinished  alpha/quick\n"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "{}", '{"done": 0, "total": 0, "eta_s": null}'])
+def test_progress_that_says_nothing_leaves_the_seconds(terminal, capsys, text):
+    progress(ALPHA, text)
+    terminal.running({ALPHA: 8.0})
+    assert capsys.readouterr().out == "\r\x1b[Kalpha/quick 8 s"
+
+
+def test_unknown_remaining_time(terminal, capsys):
+    progress(ALPHA, json.dumps({"done": 0, "total": 40, "eta_s": None}))
+    terminal.running({ALPHA: 8.0})
+    assert capsys.readouterr().out == "\r\x1b[Kalpha/quick 0/40"
+
+
+def test_a_log_gets_plain_lines_now_and_then(monkeypatch, capsys):
+    clock = [100.0]
+    monkeypatch.setattr(display.time, "monotonic", lambda: clock[0])
+    screen = Display()
+    for clock[0] in (101.0, 129.0, 131.0, 132.0, 162.0):
+        screen.running({ALPHA: clock[0] - 100})
+    screen.line("finished  alpha/quick")
+    assert capsys.readouterr().out.splitlines() == [
+        "running   alpha/quick 31 s",
+        "running   alpha/quick 62 s",
+        "finished  alpha/quick",
+    ]
+
+
+def test_summary_names_failing_cell_error_and_folder():
+    failure = Failure("cell_error", "ValueError: odd", 4, "x = 1")
+    outcomes = [
+        Outcome(ALPHA, "up to date", 2.04),
+        Outcome(BETA, "FAILED", 61.0, failure),
+        Outcome(Run("gamma", "quick"), "NOT RUN", None, Failure("not_started", "no such profile")),
+    ]
+    assert summary(outcomes).splitlines() == [
+        "",
+        "run          state       seconds  results",
+        "alpha/quick  up to date      2.0  results/alpha/quick",
+        "beta/paper   FAILED         61.0  results/beta/paper",
+        "  cell_error: cell [4] `x = 1`: ValueError: odd",
+        "  see results/beta/paper/log.txt",
+        "gamma/quick  NOT RUN              results/gamma/quick",
+        "  not_started: no such profile",
+    ]

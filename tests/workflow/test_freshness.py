@@ -1,0 +1,165 @@
+"""A run is repeated exactly when something that enters it has changed; decided by contents, told in words."""
+
+import json
+import os
+import shutil
+
+import nbformat
+import pytest
+
+FRESH = "up to date"
+
+
+def plan(workspace, *arguments, **variables):
+    """What `--dry-run` says, by run."""
+    ended = workspace.run_all("--dry-run", *arguments, **variables)
+    assert (ended.code, ended.err) == (0, "")
+    return dict(line.split(maxsplit=1) for line in ended.out.splitlines())
+
+
+def repeats(why):
+    return f"would run ({why})"
+
+
+def edit(workspace, name, old, new):
+    path = workspace.root / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_nothing_changed(finished):
+    for path in sorted(finished.root.rglob("*")):
+        if path.is_file():
+            os.utime(path, (1, 1) if path.suffix == ".py" else None)
+    finished.write("lib/unused.py", "x = 1\n")
+    finished.write("tests/test_new.py", "x = 1\n")
+    edit(finished, "lib/workflow/display.py", '"""What', '"""All that')
+    with (finished.root / "params/alpha/quick.yaml").open("a") as handle:
+        handle.write("# a comment\nbehaviour:   succeeds\ndataset: stand_in\n")
+    notebook = nbformat.read(finished.root / "notebooks/alpha.ipynb", 4)
+    notebook.cells[2].outputs = [nbformat.v4.new_output("stream", text="stored")]
+    notebook.cells[2].execution_count = 7
+    notebook.metadata.kernelspec.name = "another-editor"
+    notebook.metadata.widgets = {"state": {}}
+    nbformat.write(notebook, finished.root / "notebooks/alpha.ipynb")
+    assert plan(finished) == {"alpha/quick": FRESH, "beta/quick": FRESH}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "alpha", "beta"),
+    [
+        ("params/alpha/quick.yaml", "number: 3", "number: 4", "params/alpha/quick.yaml", None),
+        ("notebooks/beta.ipynb", "# A story", "# The same story", None, "notebooks/beta.ipynb"),
+        ("notebooks/beta.ipynb", '"parameters"', '"arguments"', None, "notebooks/beta.ipynb"),
+        ("lib/squares.py", "power(x, 2)", "power(x, 3)", "lib/squares.py", None),
+        ("lib/powers.py", "x**n", "x ** (n + 0)", "lib/powers.py", None),
+        ("lib/powers.csv", "base", "basis", "lib/powers.csv", None),
+        ("lib/by_name.py", "one", "one as one", "lib/by_name.py", None),
+        ("lib/by_name_too.py", "1", "1.0", "lib/by_name_too.py", None),
+        ("lib/halves.py", "/ 2", "/ 2.0", None, "lib/halves.py"),
+        ("lib/data/parsing.py", "int", "float", None, None),
+        ("lib/data/stand_in.py", "random", "secrets", "lib/data/stand_in.py", "lib/data/stand_in.py"),
+        ("lib/params/tiny.py", "int", "float", "lib/params/tiny.py", "lib/params/tiny.py"),
+    ],
+)
+def test_a_change_repeats_what_it_enters_and_nothing_else(finished, name, old, new, alpha, beta):
+    edit(finished, name, old, new)
+    found = plan(finished)
+    for run, why in (("alpha/quick", alpha), ("beta/quick", beta)):
+        if why is None:
+            assert found[run] == FRESH
+        else:
+            assert found[run].startswith("would run (changed: ")
+            assert why in found[run]
+
+
+def test_a_new_import_is_followed(finished):
+    finished.write("lib/extra.py", "x = 1\n")
+    finished.write("lib/halves.py", "from lib.extra import x\n\n\ndef half(y):\n    return y / 2 * x\n")
+    assert plan(finished) == {"alpha/quick": FRESH, "beta/quick": repeats("changed: lib/halves.py")}
+
+
+def test_a_library_file_that_is_gone_repeats_what_had_loaded_it(finished):
+    (finished.root / "lib/by_name_too.py").unlink()
+    assert plan(finished) == {"alpha/quick": repeats("removed: lib/by_name_too.py"), "beta/quick": FRESH}
+
+
+@pytest.mark.parametrize("run", ["alpha/quick", "beta/quick"])
+def test_results_are_part_of_it(finished, run):
+    table = finished.path(run, "tables/result.csv")
+    content, times = table.read_text(), (table.stat().st_atime_ns, table.stat().st_mtime_ns)
+    others = dict.fromkeys(("alpha/quick", "beta/quick"), FRESH)
+    plan(finished)
+
+    table.unlink()
+    assert plan(finished) == others | {run: repeats("output missing: tables/result.csv")}
+    table.write_text(content)
+    assert plan(finished) == others
+    # Tampered with, and the modification time set back.
+    table.write_text(content.replace("result", "RESULT"))
+    os.utime(table, ns=times)
+    assert plan(finished) == others | {run: repeats("output changed: tables/result.csv")}
+
+
+def test_what_is_no_result_may_go(finished):
+    finished.path("alpha/quick", "log.txt").unlink()
+    finished.write("results/alpha/quick/members/record", "x")
+    finished.write("results/alpha/quick/progress.json", "{}")
+    assert plan(finished)["alpha/quick"] == FRESH
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"state": "failure"}'])
+def test_a_damaged_status_is_no_success(finished, text):
+    finished.path("alpha/quick", "status.json").write_text(text)
+    assert plan(finished)["alpha/quick"] == repeats("never run")
+
+
+def test_the_last_failure_is_told(finished):
+    finished.path("alpha/quick", "status.json").unlink()
+    finished.write("results/alpha/quick/failure.json", json.dumps({"state": "timeout", "message": "too long"}))
+    assert plan(finished)["alpha/quick"] == repeats("last attempt: timeout")
+
+
+def test_unusable_input_is_told(finished):
+    edit(finished, "params/alpha/quick.yaml", "number", "numbr")
+    assert "unknown key 'numbr'; did you mean 'number'?" in plan(finished)["alpha/quick"]
+    (finished.root / "notebooks/beta.ipynb").write_text("{}")
+    assert "not readable as a notebook" in plan(finished)["beta/quick"]
+
+
+@pytest.fixture(scope="session")
+def with_corpus_template(template, tmp_path_factory):
+    workspace = template.copy(tmp_path_factory.mktemp("corpus") / "workspace")
+    workspace.parameters("alpha/primes", number=5, dataset="primes")
+    ran = workspace.runner("alpha/primes")
+    assert ran.code == 0, ran
+    return workspace
+
+
+@pytest.fixture
+def with_corpus(with_corpus_template, tmp_path):
+    return with_corpus_template.copy(tmp_path / "workspace")
+
+
+@pytest.mark.parametrize("name", ["data/primes/numbers.txt", "lib/data/parsing.py", "lib/data/reader.py"])
+def test_a_corpus_and_its_reader_enter_its_own_run(with_corpus, name):
+    only = ("--only", "alpha/primes")
+    numbers = with_corpus.root / "data/primes/numbers.txt"
+    os.utime(numbers, (1, 1))
+    assert plan(with_corpus, *only) == {"alpha/primes": FRESH}
+    with (with_corpus.root / name).open("a") as handle:
+        handle.write("\n")
+    assert plan(with_corpus, *only) == {"alpha/primes": repeats(f"changed: {name}")}
+
+
+def test_a_corpus_may_move(with_corpus, tmp_path):
+    shutil.move(with_corpus.root / "data", tmp_path / "corpora")
+    only = ("--only", "alpha/primes")
+    assert f"{with_corpus.root}/data/primes/numbers.txt: missing" in plan(with_corpus, *only)["alpha/primes"]
+    assert plan(with_corpus, *only, REPRISE_DATA="../corpora") == {"alpha/primes": FRESH}
+
+
+def test_library_that_is_no_python_is_told(finished):
+    finished.write("lib/squares.py", "def square(\n")
+    assert "lib: imports cannot be followed: Syntax error in " in plan(finished)["alpha/quick"]
