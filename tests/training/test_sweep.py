@@ -76,7 +76,8 @@ def test_a_diverging_member_is_recorded_with_its_reason_and_leaves_the_others_al
 
 
 def test_a_failing_member_is_recorded_and_tried_again(tmp_path):
-    bad = member("bad", learning_rate=1e38)  # Adam cannot represent the step
+    enormous = {**member().model.arguments, "hidden": 2**40}
+    bad = replace(member("bad"), model=replace(member().model, arguments=enormous))  # no memory holds it
     good, found = sweep([member("good"), bad], corpus(), tmp_path)
     assert (good.status, found.status) == (records.FINISHED, records.FAILED)
     assert found.reason.startswith("RuntimeError: ")
