@@ -36,7 +36,13 @@ _VERDICTS = {
     "neutral": ("0.6", "s"),
     "no verdict": ("white", "D"),
 }
-_NAMES = {"acc": "accuracy", "mae": "MAE", "corr": "correlation", "cross_entropy": "cross-entropy"}
+_NAMES = {
+    "acc": "accuracy",
+    "acc2_nonneg": "two-class accuracy",
+    "mae": "MAE",
+    "corr": "correlation",
+    "cross_entropy": "cross-entropy",
+}
 
 
 def rate_curve(
