@@ -1,0 +1,153 @@
+"""Whole training runs of the emotion-embedding reference, without shuffling and dropout.
+
+The loop here is the specification's section 7 in its plainest form, so that a difference points at the
+models, the metrics or the weights.
+"""
+
+import copy
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lib.reporting.emotion_metrics import decisions, emotion_scores, emotion_set_scores
+from lib.training.class_weights import positive_weights
+from tests.parity.emotion_reference import build, load_weights, reference_name
+from tests.parity.reference import Vectors, golden
+
+LOSS = 1e-6
+WEIGHTS = 1e-5
+SCORE = 1e-12
+SPLITS = ("train", "valid", "test")
+MODALITIES = {"text": "x_text", "audio": "x_audio", "video": "x_vision"}
+
+
+@dataclass
+class Run:
+    """What the reference records, epoch by epoch."""
+
+    batch_losses: list[float] = field(default_factory=list)
+    valid_losses: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    scores: list[dict[str, np.ndarray]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+
+def scores_of(logits: Tensor, truths: Tensor, config: dict) -> dict[str, np.ndarray]:
+    """The reference's scores, each with its mean over emotions as last element."""
+    mosei = config["args"]["dataset"] == "mosei_emo"
+    threshold = config["args"]["threshold"] if mosei else 0.5
+    logits, truths = logits.numpy(), truths.numpy()
+    scores = emotion_scores(logits, truths, threshold)
+    named = {
+        "acc": scores["weighted_acc" if mosei else "acc"],
+        "f1": scores["weighted_f1"],
+        "auc": scores["auc"],
+    }
+    found = {name: np.append(values, values.mean()) for name, values in named.items()}
+    if mosei:
+        sets = emotion_set_scores(decisions(logits, threshold), truths == 1)
+        found["set3"] = np.array([sets[name] for name in ("strict", "subset", "intersect_in_order")])
+    return found
+
+
+def replay(model: nn.Module, vectors: Vectors) -> Run:
+    config, run = vectors.config, Run()
+    args = config["args"]
+    assert not config["shuffle"]
+    data = {s: {m: vectors.tensor(f"{s}/{key}") for m, key in MODALITIES.items()} for s in SPLITS}
+    labels = {s: vectors.tensor(f"{s}/y") for s in SPLITS}
+    weight = positive_weights(labels["train"].numpy())
+    np.testing.assert_allclose(weight, vectors["pos_weight"], rtol=1e-7)
+
+    def loss_of(logits: Tensor, target: Tensor) -> Tensor:
+        if config["loss"] == "ce":
+            return F.cross_entropy(logits, target)
+        return F.binary_cross_entropy_with_logits(logits, target, pos_weight=weight)
+
+    optimiser = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[config["optim"]](
+        model.parameters(), lr=config["lr"], weight_decay=config["weight_decay"]
+    )
+    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, patience=config["scheduler_patience"])
+
+    def one_pass(split: str, *, learn: bool) -> tuple[Tensor, list[float], float]:
+        model.train(learn)
+        logits, losses, total = [], [], 0.0
+        for rows in torch.arange(len(labels[split])).split(config["batch_size"]):
+            with torch.set_grad_enabled(learn):
+                output = model(**{m: x[rows] for m, x in data[split].items()})
+                loss = loss_of(output, labels[split][rows])
+            if learn:
+                optimiser.zero_grad()
+                loss.backward()
+                if args["clip"] > 0:
+                    nn.utils.clip_grad_norm_(model.parameters(), args["clip"])
+                optimiser.step()
+            logits.append(output.detach())
+            losses.append(loss.item())
+            total += loss.item() * len(rows)
+        return torch.cat(logits), losses, total / len(labels[split])
+
+    best, patience = -np.inf, args["early_stop"]
+    for epoch in range(1, args["epochs"] + 1):
+        logits = {}
+        logits["train"], losses, _ = one_pass("train", learn=True)
+        logits["valid"], _, valid_loss = one_pass("valid", learn=False)
+        schedule.step(valid_loss)
+        logits["test"], _, _ = one_pass("test", learn=False)
+        run.batch_losses += losses
+        run.valid_losses.append(valid_loss)
+        run.rates.append(optimiser.param_groups[0]["lr"])
+        scores = {s: scores_of(logits[s], labels[s], config) for s in SPLITS}
+        run.scores.append({f"{s}_{name}": values for s in SPLITS for name, values in scores[s].items()})
+        if scores["valid"]["acc"][-1] > best:
+            best, patience, run.best_epoch = scores["valid"]["acc"][-1], args["early_stop"], epoch
+            run.best_weights = copy.deepcopy(model.state_dict())
+        else:
+            patience -= 1
+        if patience == 0:
+            break
+    return run
+
+
+@golden("emotion_embeddings", "trainer")
+def test_whole_run(vectors):
+    config = vectors.config
+    args = config["args"]
+    kind = {"eea": "eea", "rnn": args["fusion"]}[args["model"]]
+    sizes = {**config, **{key: args[key] for key in ("hidden_sizes", "modalities", "gru", "bidirectional")}}
+    model = build(kind, sizes, classes=vectors["train/y"].shape[1])
+    load_weights(model, kind, vectors)
+    run = replay(model, vectors)
+
+    left = set(vectors.under("out"))
+    np.testing.assert_allclose(run.batch_losses, vectors["out/train_batch_loss"], rtol=LOSS)
+    np.testing.assert_allclose(run.valid_losses, vectors["out/valid_loss"], rtol=LOSS)
+    np.testing.assert_allclose(run.rates, vectors["out/lr_after_epoch"], rtol=1e-9)
+    assert run.best_epoch == vectors["out/best_epoch"]
+    left -= {"train_batch_loss", "valid_loss", "lr_after_epoch", "best_epoch"}
+    for name in run.scores[0]:
+        ours = np.stack([scores[name] for scores in run.scores])
+        np.testing.assert_allclose(ours, vectors[f"out/{name}"], rtol=SCORE, atol=SCORE, err_msg=name)
+        left.discard(name)
+    assert not left, f"stored but not compared: {sorted(left)}"
+
+    reported = run.scores[run.best_epoch - 1]
+    numbers = np.concatenate([reported[f"test_{n}"] for n in ("acc", "f1", "auc", "set3") if f"test_{n}" in reported])
+    assert "".join(f"{number:.4f}," for number in numbers) == config["csv_first_line"]
+
+    best = {reference_name(kind, name): value for name, value in run.best_weights.items()}
+    last = {reference_name(kind, name): value for name, value in model.state_dict().items()}
+    assert set(best) == set(vectors.under("best"))
+    for name, expected in vectors.under("best").items():
+        np.testing.assert_allclose(best[name], expected, rtol=WEIGHTS, atol=WEIGHTS, err_msg=name)
+    assert set(last) == set(vectors.under("finalnorm"))
+    for name, expected in vectors.under("finalnorm").items():
+        np.testing.assert_allclose(last[name].norm(), expected, rtol=WEIGHTS, atol=WEIGHTS, err_msg=name)
+    assert {key.split("/")[0] for key in vectors.arrays} == {
+        *("config", "kind", "w", "pos_weight", "out", "best", "finalnorm"),
+        *SPLITS,
+    }
