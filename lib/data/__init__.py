@@ -29,6 +29,13 @@ _CORPORA = {
     "pom": _Entry("lib.data.mfn_h5", "POM.read", "POM.files"),
     "iemocap": _Entry("lib.data.iemocap_stacked"),
     "mosi_utterances": _Entry("lib.data.mosi_utterances"),
+    "mosi_words": _Entry("lib.data.mosi_words"),
+    "mosi_lmf": _Entry("lib.data.lmf_pickles", "MOSI.read", "MOSI.files"),
+    "pom_lmf": _Entry("lib.data.lmf_pickles", "POM.read", "POM.files"),
+    "iemocap_lmf": _Entry("lib.data.lmf_pickles", "IEMOCAP.read", "IEMOCAP.files"),
+    "mosi_lmf_like": _Entry("lib.data.synthetic_lmf", "load_mosi", None),
+    "pom_lmf_like": _Entry("lib.data.synthetic_lmf", "load_pom", None),
+    "iemocap_lmf_like": _Entry("lib.data.synthetic_lmf", "load_iemocap", None),
     "iemocap_like": _Entry("lib.data.synthetic", "load_iemocap_like", None),
     "mosi_like": _Entry("lib.data.synthetic", "load_mosi_like", None),
 }

@@ -157,7 +157,7 @@ KnownCorpus = PublicCorpus | RestrictedCorpus
 _TITLES = {
     "mosi": "CMU-MOSI, words aligned to 20 steps of text 300, audio 5, video 20 (Zadeh et al. 2016)",
     "mosi_utterances": "CMU-MOSI, one text, audio and video vector per utterance (Zadeh et al. 2016)",
-    "mosi_words": "CMU-MOSI, transcribed words with their times (Zadeh et al. 2016)",
+    "mosi_words": "CMU-MOSI, transcribed words, their times, and audio by utterance (Zadeh et al. 2016)",
     "mmmo": "MMMO product reviews, 20 steps of text 300, audio 74, video 36",
     "pom": "POM speaker traits, 20 steps of audio 43, video 41 (training text was never published)",
     "meld": "MELD dialogues, text, speakers and emotions",
@@ -198,6 +198,28 @@ IEMOCAP is not public and cannot be downloaded here. To run on it:
 )
 
 
+def _lmf_pickle(name: str, title: str) -> RestrictedCorpus:
+    """One of the three files that the authors of LMF released; no public repository holds a copy."""
+    return RestrictedCorpus(
+        name=f"{name}_lmf",
+        title=title,
+        layouts=((f"lmf/{name}.pkl",),),
+        steps=f"""\
+{name}.pkl is not in any public repository and cannot be downloaded here. To run on it:
+1. Follow the data link in the README of github.com/Justin1904/Low-rank-Multimodal-Fusion, or ask its authors.
+   The corpus' own terms apply (IEMOCAP: the release agreement of the University of Southern California).
+2. Put the file at {{root}}/lmf/{name}.pkl
+3. See that it is found: ./run_all.sh data check""",
+    )
+
+
+_LMF_PICKLES = (
+    _lmf_pickle("mosi", "CMU-MOSI as LMF was trained on it: 20 word vectors, mean audio and video"),
+    _lmf_pickle("pom", "POM as LMF was trained on it: 20 sentence vectors, mean audio and video, 16 traits"),
+    _lmf_pickle("iemocap", "IEMOCAP as LMF was trained on it: 20 word vectors, mean audio and video, 4 emotions"),
+)
+
+
 def read_table(table: Path = TABLE) -> dict[str, PublicCorpus]:
     """Read the public corpora, by name; a file that two corpora need stands in the table once."""
     files: dict[str, list[PublicFile]] = {name: [] for name in _TITLES}
@@ -212,4 +234,4 @@ def read_table(table: Path = TABLE) -> dict[str, PublicCorpus]:
     return {name: PublicCorpus(name, _TITLES[name], tuple(files[name])) for name in files}
 
 
-CATALOGUE: dict[str, KnownCorpus] = {**read_table(), _IEMOCAP.name: _IEMOCAP}
+CATALOGUE: dict[str, KnownCorpus] = read_table() | {corpus.name: corpus for corpus in (_IEMOCAP, *_LMF_PICKLES)}

@@ -54,11 +54,11 @@ def read(root: Path, context: int = 20, task: Literal["regression", "classes"] =
     if task not in ("regression", "classes"):
         raise InputError(f"unknown task {task!r}", todo="known: regression, classes")
     hashes = hash_sources("mosi_utterances", root, files(root))
-    table = _cached_table(root / _FOLDER, hashes)
-    values = _sentiment(root, table)
+    table = cached_table(root, hashes)
+    values = sentiment_of(root, table)
     labels = values if task == "regression" else table.classes
     rows = _split(table)
-    features = {**table.features, "audio": _standardise(table.features["audio"], rows["train"])}
+    features = {**table.features, "audio": standardise(table.features["audio"], rows["train"])}
     source = Source(
         name="CMU-MOSI (utterances)",
         synthetic=False,
@@ -88,9 +88,11 @@ def write(root: Path, table: Utterances, values: Mapping[str, float], source: So
         write_sentiment(root, table.segments(), values)
 
 
-def _cached_table(folder: Path, hashes: Mapping[str, str]) -> Utterances:
+def cached_table(root: Path, hashes: Mapping[str, str]) -> Utterances:
+    """The tables below `root`, whose files have these hashes, parsed once."""
+
     def build() -> dict[str, np.ndarray]:
-        table = mosi_tables.read(folder)
+        table = mosi_tables.read(root / _FOLDER)
         return {
             "ids": np.array(table.ids),
             "transcripts": np.array([text.encode() for text in table.transcripts]),
@@ -110,7 +112,7 @@ def _cached_table(folder: Path, hashes: Mapping[str, str]) -> Utterances:
     )
 
 
-def _sentiment(root: Path, table: Utterances) -> np.ndarray:
+def sentiment_of(root: Path, table: Utterances) -> np.ndarray:
     """float64 `(N,)` in the order of the table, checked against the binary labels."""
     by_id = sentiment(root, table.segments())
     values = np.array([by_id[key] for key in table.ids])
@@ -134,7 +136,7 @@ def _split(table: Utterances) -> dict[str, np.ndarray]:
     return {name: np.array([row for row in order if videos[row] in part]) for name, part in chosen.items()}
 
 
-def _standardise(values: np.ndarray, train: np.ndarray) -> np.ndarray:
+def standardise(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Zero mean and unit variance over the rows `train`; columns that are constant there become 0."""
     seen = values[train].astype(np.float64)
     constant = seen.min(axis=0) == seen.max(axis=0)

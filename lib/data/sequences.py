@@ -34,11 +34,9 @@ def lengths_of(padded: np.ndarray, side: Side) -> np.ndarray:
 
 
 def max_abs(train: np.ndarray) -> np.ndarray:
-    """The divisor of each of the d columns: its largest magnitude in `(N, steps, d)` training data, 1 if all
-    are 0.
+    """The divisor of each of the d columns: its largest magnitude in `(N, steps, d)` training data, 1 if all are 0.
 
-    The same divisor serves validation and test. Clean NaN and infinities first: one of them spoils its
-    column.
+    The same divisor serves validation and test. Clean NaN and infinities first: one of them spoils its column.
     """
     largest = np.abs(train).max(axis=(0, 1))
     return np.where(largest == 0, 1.0, largest).astype(train.dtype)

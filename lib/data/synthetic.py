@@ -175,9 +175,9 @@ def load_iemocap_like(
     """
     drawn = iemocap_like(samples, seed, steps)
     ids = tuple(f"Ses{1 + 5 * i // samples:02d}F_impro01_F{i:05d}" for i in range(samples))
-    source = _source("IEMOCAP-like", {name: class_ceiling(subset) for name, subset in SUBSETS.items()})
+    source = stand_in_source("IEMOCAP-like", {name: class_ceiling(subset) for name, subset in SUBSETS.items()})
     identity = {"kind": "iemocap", "cues": _plain(IEMOCAP_CUES), "samples": samples, "seed": seed, "steps": steps}
-    corpus = _through_files(
+    corpus = through_files(
         identity,
         lambda folder: iemocap_stacked.write_dictionaries(
             folder, Utterances(ids, drawn.labels, drawn.features), source
@@ -197,7 +197,7 @@ def load_mosi_like(root: Path, samples: int, seed: int = 0, steps: int = 20) -> 
     drawn = mosi_like(samples, seed, steps)
     stops = np.cumsum([round(samples * part / 2199) for part in (1284, 229)])
     rows = dict(zip(SPLITS, np.split(np.arange(samples), stops), strict=True))
-    source = _source("MOSI-like", {name: sentiment_ceiling(subset, steps) for name, subset in SUBSETS.items()})
+    source = stand_in_source("MOSI-like", {name: sentiment_ceiling(subset, steps) for name, subset in SUBSETS.items()})
     splits = {
         name: Split(
             features={m: x[index] for m, x in drawn.features.items()},
@@ -210,7 +210,7 @@ def load_mosi_like(root: Path, samples: int, seed: int = 0, steps: int = 20) -> 
     widths = {m: cue.width for m, cue in MOSI_CUES.items()}
     identity = {"kind": "mosi", "cues": _plain(MOSI_CUES), "samples": samples, "seed": seed, "steps": steps}
     identity["sentiment"] = [SENTIMENT_MEAN, SENTIMENT_SD]
-    corpus = _through_files(
+    corpus = through_files(
         identity,
         lambda folder: MOSI.write(folder, Corpus("regression", ("sentiment",), widths, splits, source)),
         MOSI.read,
@@ -247,7 +247,7 @@ def _padded_in_front(x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return np.where(real[..., None], x, 0.0).astype(np.float32)
 
 
-def _source(name: str, ceilings: Mapping[str, Mapping[str, float]]) -> Source:
+def stand_in_source(name: str, ceilings: Mapping[str, Mapping[str, float]]) -> Source:
     return Source(
         name=name,
         synthetic=True,
@@ -263,7 +263,7 @@ def _plain(cues: Mapping[str, Cue]) -> dict[str, dict]:
     return {modality: asdict(cue) for modality, cue in cues.items()}
 
 
-def _through_files(
+def through_files(
     identity: Mapping[str, object], write: Callable[[Path], None], read: Callable[[Path], Corpus]
 ) -> Corpus:
     """Write the corpus beside the cache unless it is there, and read it; a damaged one is written anew."""

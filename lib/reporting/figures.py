@@ -22,8 +22,8 @@ from lib.reporting.gains import summary
 from lib.reporting.metrics import Direction, direction
 from lib.reporting.runs import by_seed
 
-_BLUE, _ORANGE = sns.color_palette("colorblind").as_hex()[:2]
-_STYLE = {
+BLUE, ORANGE = sns.color_palette("colorblind").as_hex()[:2]
+STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -31,8 +31,8 @@ _STYLE = {
     "svg.hashsalt": "reprise",  # element ids that do not change from run to run
 }
 _VERDICTS = {
-    "positive": (_BLUE, "o"),
-    "negative": (_ORANGE, "v"),
+    "positive": (BLUE, "o"),
+    "negative": (ORANGE, "v"),
     "neutral": ("0.6", "s"),
     "no verdict": ("white", "D"),
 }
@@ -63,9 +63,11 @@ def rate_curve(
     for an unknown metric, split or baseline.
     """
     better = better or direction(metric)
-    name = _name(metric)
-    with plt.rc_context(_STYLE):
-        figure, axes = _figure(7.2, 5.2, title or f"{name[0].upper()}{name[1:]} against modality-dropout rate", label)
+    name = metric_name(metric)
+    with plt.rc_context(STYLE):
+        figure, axes = new_figure(
+            7.2, 5.2, title or f"{name[0].upper()}{name[1:]} against modality-dropout rate", label
+        )
         _curve(axes, table, metric, split, baseline)
         if published is not None:
             whose = "published (paper's corpus)" if is_synthetic(label) else "published"
@@ -102,8 +104,8 @@ def confusion_matrices(
     columns, bars = (len(panels) + 1, 2) if len(panels) > 1 else (1, 1)
     square, words = max(2.4, 0.42 * size), 0.085 * max(map(len, label_names))  # inches
     width, height = columns * (square + words + 0.35) + 0.9 * bars, square + 0.75 * words + 1.55
-    with plt.rc_context(_STYLE):
-        figure, axes = _figure(max(width, 5.0), height, title, label, columns=columns)
+    with plt.rc_context(STYLE):
+        figure, axes = new_figure(max(width, 5.0), height, title, label, columns=columns)
         axes = np.atleast_1d(axes)
         for ax, (name, counts), share in zip(axes, panels, shares, strict=False):
             _heatmap(ax, share, np.asarray(counts).astype(str), label_names, cmap="Blues", vmin=0, vmax=1)
@@ -131,10 +133,10 @@ def gain_bars(gains: pd.DataFrame, *, label: str, title: str | None = None) -> F
     if several:
         raise InputError(f"the gain table must have exactly one {', '.join(several)}", where="gain bars")
     baseline, metric, split, better = gains[["baseline", "metric", "split", "better"]].iloc[0]
-    name = _name(metric)
-    with plt.rc_context(_STYLE):
+    name = metric_name(metric)
+    with plt.rc_context(STYLE):
         heading = title or f"Gain in {name} over {baseline!r}"
-        figure, axes = _figure(7.2, 1.9 + 0.4 * len(gains), heading, label)
+        figure, axes = new_figure(7.2, 1.9 + 0.4 * len(gains), heading, label)
         for place, row in enumerate(gains.to_dict("records")):
             colour, marker = _VERDICTS[row["verdict"]]
             axes.barh(place, row["gain"], height=0.6, color=colour, alpha=0.5)
@@ -158,14 +160,14 @@ def save(figure: Figure, stem: Path) -> None:
     The same figure gives the same bytes under the same matplotlib: no date, no random ids.
     """
     stem = Path(stem)
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         with atomic_path(stem.with_name(f"{stem.name}.svg")) as path:
             figure.savefig(path, format="svg", metadata={"Date": None})
         with atomic_path(stem.with_name(f"{stem.name}.png")) as path:
             figure.savefig(path, format="png", dpi=150, metadata={"Software": None})
 
 
-def _figure(width: float, height: float, title: str, label: str, columns: int = 1):
+def new_figure(width: float, height: float, title: str, label: str, columns: int = 1):
     """A figure with title and corpus label, and its axes. Sizes in inches.
 
     pyplot makes it, because only then a notebook knows how to show it, and lets go of it at once, so that it
@@ -192,17 +194,17 @@ def _curve(axes: Axes, table: pd.DataFrame, metric: str, split: str, baseline: s
         rated["rate"],
         rated["t_interval_low"],
         rated["t_interval_high"],
-        color=_BLUE,
+        color=BLUE,
         alpha=0.18,
         linewidth=0,
     )
-    axes.plot(rated["rate"], rated["score"], "-o", color=_BLUE, label=f"modality dropout, {_spread(rated['n'])}")
+    axes.plot(rated["rate"], rated["score"], "-o", color=BLUE, label=f"modality dropout, {_spread(rated['n'])}")
     seeds = by_seed(table, metric, split)[rated["variant"]].to_numpy()
     places = np.broadcast_to(rated["rate"].to_numpy(), seeds.shape)
     faint = {"alpha": 0.35, "markersize": 4, "markeredgewidth": 0}
-    axes.plot(places.ravel(), seeds.ravel(), "o", color=_BLUE, label="single seeds", **faint)
-    axes.axhspan(flat["t_interval_low"], flat["t_interval_high"], color=_ORANGE, alpha=0.15, linewidth=0)
-    axes.axhline(flat["score"], color=_ORANGE, label=f"{baseline}, {_spread(flat[['n']])}")
+    axes.plot(places.ravel(), seeds.ravel(), "o", color=BLUE, label="single seeds", **faint)
+    axes.axhspan(flat["t_interval_low"], flat["t_interval_high"], color=ORANGE, alpha=0.15, linewidth=0)
+    axes.axhline(flat["score"], color=ORANGE, label=f"{baseline}, {_spread(flat[['n']])}")
 
 
 def _spread(n: pd.Series) -> str:
@@ -264,5 +266,5 @@ def _shares(counts: np.ndarray) -> np.ndarray:
     return np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
 
 
-def _name(metric: str) -> str:
+def metric_name(metric: str) -> str:
     return _NAMES.get(metric, metric.replace("_", " "))

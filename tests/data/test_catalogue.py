@@ -23,13 +23,14 @@ def test_the_known_corpora_and_their_number_of_files():
     assert {corpus.name: len(corpus.files) for corpus in PUBLIC} == {
         "mosi": 6,
         "mosi_utterances": 12,
-        "mosi_words": 1,
+        "mosi_words": 11,
         "mmmo": 12,
         "pom": 9,
         "meld": 3,
         "mfn_checkpoints": 2,
     }
-    assert [name for name, corpus in CATALOGUE.items() if isinstance(corpus, RestrictedCorpus)] == ["iemocap"]
+    restricted = [name for name, corpus in CATALOGUE.items() if isinstance(corpus, RestrictedCorpus)]
+    assert restricted == ["iemocap", "mosi_lmf", "pom_lmf", "iemocap_lmf"]
 
 
 def test_a_file_stands_in_the_table_once():

@@ -9,8 +9,9 @@ from lib.data.mfn_h5 import POM
 from lib.errors import InputError
 from tests.data.samples import assert_same_corpus, mfn_corpus
 
-REAL = ("mosi", "mmmo", "pom", "iemocap", "mosi_utterances")
-STAND_INS = ("iemocap_like", "mosi_like")
+REAL = ("mosi", "mmmo", "pom", "iemocap", "mosi_utterances", "mosi_words")
+PICKLES = ("mosi_lmf", "pom_lmf", "iemocap_lmf")
+STAND_INS = ("iemocap_like", "mosi_like", "mosi_lmf_like", "pom_lmf_like", "iemocap_lmf_like")
 
 
 def test_options_reach_the_reader(tmp_path):
@@ -21,7 +22,7 @@ def test_options_reach_the_reader(tmp_path):
 
 def test_an_unknown_corpus():
     for function in (data.load, data.files, data.reader_module):
-        with pytest.raises(InputError, match="unknown corpus 'mosei'; known: iemocap, iemocap_like, mmmo, mosi, "):
+        with pytest.raises(InputError, match="unknown corpus 'mosei'; known: iemocap, iemocap_like, "):
             function("mosei")
 
 
@@ -45,12 +46,20 @@ def test_files_are_listed_whether_they_exist_or_not(name, tmp_path):
         data.load(name, tmp_path)
 
 
+@pytest.mark.parametrize("name", PICKLES)
+def test_a_released_pickle_is_one_file_that_must_be_obtained(name, tmp_path):
+    (path,) = data.files(name, tmp_path)
+    assert path == tmp_path / "lmf" / f"{name.removesuffix('_lmf')}.pkl"
+    with pytest.raises(InputError, match=rf"pkl: missing; see \./run_all\.sh data get {name}$"):
+        data.load(name, tmp_path)
+
+
 @pytest.mark.parametrize("name", STAND_INS)
 def test_a_stand_in_has_no_files(name):
     assert data.files(name) == []
 
 
-@pytest.mark.parametrize("name", REAL + STAND_INS)
+@pytest.mark.parametrize("name", REAL + PICKLES + STAND_INS)
 def test_the_reader_module_is_a_file_of_the_library(name):
     module = data.reader_module(name)
     assert Path(data.__file__).parents[2].joinpath(*module.split(".")).with_suffix(".py").exists()

@@ -54,9 +54,9 @@ def test_scores_lie_within_the_committed_intervals_and_labels_are_equal(fresh, n
         assert ours["score"].between(theirs["t_interval_low"], theirs["t_interval_high"]).all()
 
 
-@pytest.mark.parametrize("notebook", QUICK)
+@pytest.mark.parametrize("notebook", ["iemocap_negative_colearning", "mosi_positive_colearning"])
 def test_the_verdicts_that_the_notebook_rests_on_are_equal(fresh, notebook):
-    found = [path for path in committed(notebook).glob("gain_*.csv") if path.stem.endswith(("_only", "_over_TFN"))]
+    found = list(committed(notebook).glob("gain_*_only.csv"))
     assert found
     for path in found:
         ours, theirs = (

@@ -1,0 +1,113 @@
+"""What the tables of the notebook `low_rank_fusion` say, in sentences made from their numbers."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from lib.papers.lmf_context import run_label
+from lib.papers.lmf_reference import REFERENCE
+from lib.papers.lmf_tables import score_metrics
+from lib.papers.low_rank_fusion import LMF, TFN, Task
+from lib.params.low_rank_fusion import LowRankFusion
+from lib.reporting.metrics import direction
+
+_SHARED = "the sub-networks, the loss, the optimiser and the seeds are the same"
+
+
+def comparisons(p: LowRankFusion, found: Mapping[tuple[str, str], pd.DataFrame]) -> list[str]:
+    """LMF against TFN and against its own legacy; `found` holds tables of `fusion_gain` by (metric, over)."""
+    sentences = []
+    for (metric, _), table in found.items():
+        for row in table.to_dict("records"):
+            verdict = {"positive": "better", "negative": "worse"}.get(row["verdict"], "not told apart")
+            told = f"{metric}: {row['variant']} {row['score']:.4f}, {row['baseline']} {row['baseline_score']:.4f}"
+            gain = (
+                f"gain {row['gain']:+.4f} (95 % interval {row['t_interval_low']:+.4f} to {row['t_interval_high']:+.4f}"
+            )
+            sentences.append(f"{told}: {gain}, {row['n']} seeds): {verdict}.")
+    if any(over == TFN for _, over in found):
+        sentences.append(f"LMF and TFN differ in the fusion alone: {_SHARED}.")
+    return sentences
+
+
+def ranks(table: pd.DataFrame, metric: str) -> list[str]:
+    """Whether the rank matters here, and what it costs."""
+    if len(table) < 2:
+        return []
+    best = table["score"].idxmin() if direction(metric) == "lower" else table["score"].idxmax()
+    top, first, last = table.loc[best], table.iloc[0], table.iloc[-1]
+    rivals = table[(table["t_interval_low"] <= top["score"]) & (table["score"] != top["score"])]
+    inside = [f"{rank:g}" for rank in rivals.loc[rivals["t_interval_high"] >= top["score"], "rank"]]
+    weights = " and ".join(f"{int(row['parameters']):,} weights at rank {row['rank']:g}" for row in (first, last))
+    time = f"{1000 * first['seconds_per_epoch']:.0f} and {1000 * last['seconds_per_epoch']:.0f} ms per epoch"
+    near = (
+        f"its {metric} lies within the intervals of rank {', '.join(inside)}" if inside else "no other rank reaches it"
+    )
+    return [
+        f"Best rank here: {top['rank']:g} ({metric} {top['score']:.4f}); {near}.",
+        f"Cost of the rank: {weights}; {time}.",
+    ]
+
+
+def selection(table: pd.DataFrame, metric: str) -> list[str]:
+    """How much of the search's own number is selection."""
+    if table.empty:
+        return []
+    score = table.set_index("choice")["score"]
+    sign = -1 if direction(metric) == "lower" else 1
+    once, again = score["best draw by validation, as searched"], score["its setting, other seeds"]
+    peeked = score["best draw by test, as searched"]
+    flattery, peeking = sign * (once - again), sign * (peeked - again)
+    how = {True: "better", False: "worse"}
+    return [
+        f"Search: the draw chosen by validation reports {metric} {once:.4f}; the same setting averages "
+        f"{again:.4f} with other seeds. The search's own number is {abs(flattery):.4f} {how[flattery > 0]} than that.",
+        f"Choosing by the test set would have reported {peeked:.4f}, {abs(peeking):.4f} {how[peeking > 0]} than that "
+        "average. Where a paper does not say what chose its row, this is the doubt.",
+    ]
+
+
+def against_reference(reference: pd.DataFrame, scores: Mapping[str, pd.DataFrame], words: int) -> list[str]:
+    """LMF beside the bag of words, and why the better one is better; empty without a reference."""
+    if reference.empty:
+        return []
+    rows = reference.set_index("model")
+    mae, acc = (scores[m].set_index("variant").loc[LMF] for m in ("mae", "acc2_nonneg"))
+    theirs, short, single = (rows.iloc[i] for i in range(3))
+    interval = f"{mae['t_interval_low']:.3f} to {mae['t_interval_high']:.3f}"
+    lmf = f"LMF: MAE {mae['score']:.3f} ({interval}), accuracy {acc['score']:.3f}"
+    sentences = [f"{lmf}. {REFERENCE}: MAE {theirs['mae']:.3f}, accuracy {theirs['acc2_nonneg']:.3f}."]
+    if mae["t_interval_low"] > theirs["mae"]:
+        winner = "The bag of words is better"
+    elif mae["t_interval_high"] < theirs["mae"]:
+        winner = "LMF is better"
+    else:
+        winner = "The two are not told apart"
+    cut, pairs = short["mae"] - theirs["mae"], single["mae"] - short["mae"]
+    network = mae["score"] - single["mae"]
+    sentences.append(
+        f"{winner} by MAE. Of the difference of {mae['score'] - theirs['mae']:+.3f}, reading only the last {words} "
+        f"words makes {cut:+.3f} and doing without pairs of words {pairs:+.3f} (both measured with ridge regression); "
+        f"the other {network:+.3f} are the network itself, which learns word vectors and their order from 1284 "
+        "utterances, and reads audio besides, where ridge regression shrinks one weight per word."
+    )
+    return sentences
+
+
+def floors(
+    p: LowRankFusion, tasks: Sequence[Task], floor: pd.DataFrame, scores: Mapping[str, pd.DataFrame]
+) -> list[str]:
+    """LMF against a constant prediction."""
+    metric = score_metrics(p)[0]
+    sentences = []
+    for task, row in zip(tasks, floor.to_dict("records"), strict=True):
+        ours = scores[metric].set_index("variant").loc[task.variant(LMF), "score"]
+        sentences.append(f"{task.variant(LMF)} has {metric} {ours:.4f}; {row['prediction']} has {row[metric]:.4f}.")
+    return sentences
+
+
+def provenance(tasks: Sequence[Task]) -> str:
+    """Real or not."""
+    source = tasks[0].corpus.source
+    end = ": stand-in data show the mechanism, not the corpus" if source.synthetic else ""
+    return f"All on {run_label(tasks)}{end}."
