@@ -6,21 +6,32 @@ concatenation; `forward` takes one tensor `(batch, time, width)` per modality, b
 """
 
 from collections.abc import Mapping
+from itertools import accumulate
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lib.models.absence import is_absent
 from lib.models.dropout import Dropout
-from lib.models.recurrent import LSTM
+from lib.models.recurrent import LSTM, input_columns, recurrent_layer
 
 
 def early_fusion(
     features: Mapping[str, int], inputs: Mapping[str, Float[Tensor, "batch time _"]]
-) -> Float[Tensor, "time batch features"]:
-    """Concatenate the modalities per time step in the order of `features`, time first."""
-    return torch.cat([inputs[modality] for modality in features], dim=-1).transpose(0, 1)
+) -> tuple[Float[Tensor, "time batch features"], list[slice] | None]:
+    """Concatenate the modalities per time step in the order of `features`, time first.
+
+    Absent modalities (`lib.models.absence`) are left out if any other is there; then the second value says which
+    columns of the whole the others are. A product with the zeros of the rest would add nothing.
+    """
+    fed = [m for m in features if not is_absent(inputs[m])] or list(features)
+    x = torch.cat([inputs[m] for m in fed], dim=-1).transpose(0, 1)
+    if len(fed) == len(features):
+        return x, None
+    ends = dict(zip(features, accumulate(features.values()), strict=True))
+    return x, [slice(ends[m] - features[m], ends[m]) for m in fed]
 
 
 class BiEFLSTM(nn.Module):
@@ -42,7 +53,7 @@ class BiEFLSTM(nn.Module):
 
     def encode(self, **inputs: Float[Tensor, "batch time _"]) -> Float[Tensor, "batch twice_hidden"]:
         """The top layer's two directions at the last time index."""
-        return self.rnn.last_output(early_fusion(self.features, inputs))
+        return self.rnn.last_output(*early_fusion(self.features, inputs))
 
     def forward(self, **inputs: Float[Tensor, "batch time _"]) -> Float[Tensor, "batch classes"]:
         hidden = F.relu(self.bn1(self.fc1(self.encode(**inputs))))
@@ -61,9 +72,9 @@ class EFLSTM(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, **inputs: Float[Tensor, "batch time _"]) -> Float[Tensor, "batch outputs"]:
-        x = early_fusion(self.features, inputs)
-        zeros = x.new_zeros(1, x.shape[1], self.lstm.hidden_size)
+        x, columns = early_fusion(self.features, inputs)
         cell = self.lstm
-        weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
-        _, hidden, _ = torch.lstm(x, (zeros, zeros), weights, True, 1, 0.0, False, False, False)
+        weights = [input_columns(cell.weight_ih, columns), cell.weight_hh, cell.bias_ih, cell.bias_hh]
+        zeros = x.new_zeros(1, x.shape[1], cell.hidden_size)
+        _, hidden, _ = recurrent_layer("LSTM", x, (zeros, zeros), weights)
         return self.fc2(self.dropout(F.relu(self.fc1(hidden[0]))))

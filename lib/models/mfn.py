@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lib.models.dropout import Dropout
+from lib.models.lstm_steps import lstm_steps
 
 BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
 
@@ -35,6 +36,8 @@ class MFN(nn.Module):
     runs on zero input. The LSTMs never read the memory, so attention, candidates and the memory-free half of the
     gates are computed for all steps at once, and only the memory is a loop.
     """
+
+    steps_in_python = True
 
     def __init__(
         self,
@@ -74,7 +77,7 @@ class MFN(nn.Module):
 
     def trace(self, **inputs: Float[Tensor, "batch time _"]) -> MFNTrace:
         """Run all steps and keep the states."""
-        runs = {m: cell_states(getattr(self, _CELL[m]), inputs[m].transpose(0, 1)) for m in self.modalities}
+        runs = {m: self._states(_CELL[m], inputs[m].transpose(0, 1)) for m in self.modalities}
         states = torch.cat([run[1] for run in runs.values()], dim=-1)
         window = torch.cat([states[:-1], states[1:]], dim=-1)
         attention = self._block("att1", window).softmax(dim=-1)
@@ -84,32 +87,23 @@ class MFN(nn.Module):
         gates = {}
         for gate in ("gamma1", "gamma2"):
             fc1 = getattr(self, f"{gate}_fc1")
-            gates[gate] = (F.linear(attended, fc1.weight[:, :size], fc1.bias), fc1.weight[:, size:])
+            fixed = F.linear(attended, fc1.weight[:, :size], fc1.bias)
+            gates[gate] = (fixed.unbind(), fc1.weight[:, size:])
         memory = candidate.new_zeros(candidate.shape[1:])
-        for t in range(len(candidate)):
+        for t, proposed in enumerate(candidate.unbind()):
             keep, update = (
                 torch.sigmoid(self._tail(gate, fixed[t] + F.linear(memory, weight)))
                 for gate, (fixed, weight) in gates.items()
             )
-            memory = keep * memory + update * candidate[t]
-        hidden, cell = ({m: run[0] for m, run in runs.items()}, {m: run[1][-1] for m, run in runs.items()})
+            memory = keep * memory + update * proposed
+        hidden, cell = ({m: run[part][-1] for m, run in runs.items()} for part in (0, 1))
         return MFNTrace(attention, hidden, cell, memory)
+
+    def _states(self, name: str, x: Tensor) -> tuple[Tensor, Tensor]:
+        """All hidden and cell states of one modality, the zero start included."""
+        cell = getattr(self, name)
+        return lstm_steps(x, cell.weight_ih, cell.weight_hh, cell.bias_ih + cell.bias_hh)
 
     def forward(self, **inputs: Float[Tensor, "batch time _"]) -> Float[Tensor, "batch outputs"]:
         last = self.trace(**inputs)
         return self._block("out", torch.cat([*last.hidden.values(), last.memory], dim=-1))
-
-
-def cell_states(
-    cell: nn.LSTMCell, x: Float[Tensor, "time batch features"]
-) -> tuple[Float[Tensor, "batch hidden"], Float[Tensor, "time_plus_one batch hidden"]]:
-    """The last hidden state and all cell states, the zero start included; the input projection is one product."""
-    projected = F.linear(x, cell.weight_ih, cell.bias_ih + cell.bias_hh)
-    h = c = x.new_zeros(x.shape[1], cell.hidden_size)
-    states = [c]
-    for t in range(x.shape[0]):
-        i, f, g, o = (projected[t] + F.linear(h, cell.weight_hh)).chunk(4, dim=-1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c)
-        states.append(c)
-    return h, torch.stack(states)

@@ -1,67 +1,140 @@
 """LSTM and GRU that are torch's own, except that the dropout between layers is `lib.models.dropout.Dropout`.
 
 Parameter names, shapes, initialisation order and arithmetic are those of `torch.nn.LSTM` and `torch.nn.GRU`, so
-reference weights load strictly.
+reference weights load strictly. Torch's fused layers cannot be batched over models; within `stackable()` the same
+recurrences are computed step by step instead, equal up to rounding.
 """
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lib.models.dropout import Dropout
+from lib.models.lstm_steps import lstm_steps
+
+State = tuple[Tensor, ...]
+"""Hidden and, for an LSTM, cell states, each `(layers * directions, batch, hidden)`."""
+
+_stepwise: ContextVar[bool] = ContextVar("stepwise", default=False)
+
+
+@contextmanager
+def stackable() -> Iterator[None]:
+    """Within the block, recurrences use operations that `torch.func.vmap` can batch."""
+    token = _stepwise.set(True)
+    try:
+        yield
+    finally:
+        _stepwise.reset(token)
+
+
+def recurrent_layer(mode: str, x: Float[Tensor, "time batch features"], state: State, weights: list[Tensor]):
+    """One layer: its output `(time, batch, directions * hidden)`, then its final states.
+
+    `mode` is "LSTM" or "GRU"; `weights` are torch's four per direction, two directions if there are eight.
+    """
+    bidirectional = len(weights) == 8
+    if not _stepwise.get():
+        kernel, hidden = (torch.lstm, state) if mode == "LSTM" else (torch.gru, state[0])
+        return kernel(x, hidden, weights, True, 1, 0.0, False, bidirectional, False)
+    steps = _lstm_direction if mode == "LSTM" else _gru_direction
+    outputs, finals = [], []
+    for direction in range(1 + bidirectional):
+        mine = weights[4 * direction : 4 * direction + 4]
+        output, final = steps(x.flip(0) if direction else x, tuple(s[direction] for s in state), *mine)
+        outputs.append(output.flip(0) if direction else output)
+        finals.append(final)
+    return torch.cat(outputs, dim=-1), *(torch.stack(parts) for parts in zip(*finals, strict=True))
+
+
+def _lstm_direction(x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor):
+    hidden, cells = lstm_steps(x, weight_ih, weight_hh, bias_ih + bias_hh, state)
+    return hidden[1:], (hidden[-1], cells[-1])
+
+
+def _gru_direction(x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor):
+    (h,), outputs = state, []
+    projected = torch.addmm(bias_ih, x.flatten(0, 1), weight_ih.t()).unflatten(0, x.shape[:2])
+    for step in projected.unbind():
+        reset, update, new = step.chunk(3, dim=-1)
+        past_reset, past_update, past_new = torch.addmm(bias_hh, h, weight_hh.t()).chunk(3, dim=-1)
+        new = torch.tanh(new + torch.sigmoid(reset + past_reset) * past_new)
+        h = new + torch.sigmoid(update + past_update) * (h - new)
+        outputs.append(h)
+    return torch.stack(outputs), (h,)
+
+
+def input_columns(weight: Float[Tensor, "gates features"], columns: Sequence[slice] | None) -> Tensor:
+    """The part of an input weight that acts on these columns of the input; all of it for None."""
+    return weight if columns is None else torch.cat([weight[:, part] for part in columns], dim=1)
 
 
 class _Layered:
-    """Shared by both kinds: one fused call per layer, our dropout between the layers."""
+    """Shared by both kinds: one call per layer, our dropout between the layers."""
 
     @property
     def directions(self) -> int:
         return 2 if self.bidirectional else 1
 
-    def _run(self, x: Tensor, state: tuple[Tensor, ...], layers: range) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
-        """Layers `layers` from their part of `state`; the last layer's output and each layer's final states."""
+    def _run(
+        self, x: Tensor, state: State, layers: range, columns: Sequence[slice] | None = None
+    ) -> tuple[Tensor, list[State]]:
+        """Layers `layers` from their part of `state`, time first; the last output and each layer's final states."""
         finals = []
         for layer in layers:
             if layer > 0:
                 x = self.between(x)
             rows = slice(layer * self.directions, (layer + 1) * self.directions)
-            x, *final = self._kernel(x, tuple(s[rows] for s in state), self._weights(layer), self.bidirectional)
+            weights = self._weights(layer, columns=None if layer > 0 else columns)
+            x, *final = recurrent_layer(self.mode, x, tuple(s[rows] for s in state), weights)
             finals.append(tuple(final))
         return x, finals
 
-    def _weights(self, layer: int, direction: int | None = None) -> list[Tensor]:
+    def _weights(
+        self, layer: int, direction: int | None = None, columns: Sequence[slice] | None = None
+    ) -> list[Tensor]:
         """The weights of one layer, of both directions or of one (0 forward, 1 reverse)."""
-        size = len(self._all_weights[0])
-        first = layer * self.directions * size
-        if direction is None:
-            return self._flat_weights[first : first + self.directions * size]
-        return self._flat_weights[first + direction * size : first + (direction + 1) * size]
+        chosen = range(self.directions) if direction is None else (direction,)
+        weights = [getattr(self, name) for d in chosen for name in self._all_weights[layer * self.directions + d]]
+        return [input_columns(w, columns) if i % 4 == 0 else w for i, w in enumerate(weights)]
 
-    def _kernel(self, x: Tensor, state: tuple[Tensor, ...], weights: list[Tensor], bidirectional: bool):
-        kernel, hidden = (torch.lstm, state) if self.mode == "LSTM" else (torch.gru, state[0])
-        return kernel(x, hidden, weights, self.bias, 1, 0.0, False, bidirectional, self.batch_first)
+    def _time_first(self, x: Tensor) -> Tensor:
+        """Between the caller's layout and time first, either way."""
+        return x.transpose(0, 1) if self.batch_first else x
 
-    def _zeros(self, x: Tensor) -> tuple[Tensor, ...]:
-        batch = x.shape[0] if self.batch_first else x.shape[1]
-        zeros = x.new_zeros(self.num_layers * self.directions, batch, self.hidden_size)
+    def _zeros(self, x: Float[Tensor, "time batch features"]) -> State:
+        zeros = x.new_zeros(self.num_layers * self.directions, x.shape[1], self.hidden_size)
         return (zeros, zeros) if self.mode == "LSTM" else (zeros,)
 
-    def last_output(self, x: Float[Tensor, "a b features"]) -> Float[Tensor, "batch output"]:
+    def _all(self, x: Tensor, state: State | None) -> tuple[Tensor, State]:
+        x = self._time_first(x)
+        output, finals = self._run(x, self._zeros(x) if state is None else state, range(self.num_layers))
+        return self._time_first(output), tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
+
+    def last_output(
+        self, x: Float[Tensor, "a b features"], columns: Sequence[slice] | None = None
+    ) -> Float[Tensor, "batch output"]:
         """The top layer's output at the last time index, from zero states.
 
         Equal to `self(x)[0]` at that index. The top layer's reverse direction has read one element there, so only
-        that one step of it is computed.
+        that one step of it is computed. With `columns`, `x` holds only these columns of the input, in their order,
+        and the others are zeros.
         """
-        time = 1 if self.batch_first else 0
+        x = self._time_first(x)
         state, top = self._zeros(x), self.num_layers - 1
-        x, _ = self._run(x, state, range(top))
         if top > 0:
-            x = self.between(x)
+            below, _ = self._run(x, state, range(top), columns)
+            x, columns = self.between(below), None
         one = tuple(s[:1] for s in state)
-        halves = [self._kernel(x, one, self._weights(top, 0), False)[0].select(time, -1)]
-        if self.bidirectional:
-            last = x.narrow(time, x.shape[time] - 1, 1)
-            halves.append(self._kernel(last, one, self._weights(top, 1), False)[0].select(time, -1))
+        halves = []
+        for direction in range(self.directions):
+            read = x[-1:] if direction else x
+            weights = self._weights(top, direction, columns)
+            halves.append(recurrent_layer(self.mode, read, one, weights)[0][-1])
         return torch.cat(halves, dim=-1)
 
 
@@ -75,8 +148,7 @@ class LSTM(_Layered, nn.LSTM):
     def forward(
         self, x: Float[Tensor, "a b features"], state: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Float[Tensor, "a b output"], tuple[Tensor, Tensor]]:
-        output, finals = self._run(x, self._zeros(x) if state is None else state, range(self.num_layers))
-        return output, (torch.cat([h for h, _ in finals]), torch.cat([c for _, c in finals]))
+        return self._all(x, state)
 
 
 class GRU(_Layered, nn.GRU):
@@ -89,5 +161,5 @@ class GRU(_Layered, nn.GRU):
     def forward(
         self, x: Float[Tensor, "a b features"], state: Tensor | None = None
     ) -> tuple[Float[Tensor, "a b output"], Tensor]:
-        output, finals = self._run(x, self._zeros(x) if state is None else (state,), range(self.num_layers))
-        return output, torch.cat([h for (h,) in finals])
+        output, (final,) = self._all(x, None if state is None else (state,))
+        return output, final

@@ -21,7 +21,7 @@ from lib.reporting.gains import summary
 from lib.reporting.runs import run_table
 from lib.training.progress import GridProgress
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
-from lib.training.records import FINISHED, Record
+from lib.training.records import FINISHED, Record, engines
 from lib.training.sweep import sweep
 
 BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
@@ -271,8 +271,8 @@ def write_manifest(p: Colearning, corpus: Corpus, records: Sequence[Record], sec
         params=p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),
         sources=[corpus.source],
         seeds=p.seeds,
-        engine="one-thread worker processes",
-        device="cpu",
+        engine=engines(records),
+        device="cuda" if "cuda" in engines(records) else "cpu",
         selected_on=records[0].selected_on,
         durations={"notebook": seconds, "training, all runs": sum(record.seconds for record in records)},
     )

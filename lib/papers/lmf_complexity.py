@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lib.training.execution import one_thread
 from lib.training.recipe import ModelSpec
-from lib.training.sweep import one_thread
 
 WIDTHS = {"audio": 74, "video": 47, "text": 300}
 HIDDEN = {"audio": 32, "video": 32, "text": 128}

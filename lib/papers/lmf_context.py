@@ -12,7 +12,7 @@ from lib.papers.low_rank_fusion import LEGACY, LMF, TFN, WINNER, Task, result_fo
 from lib.params.low_rank_fusion import LowRankFusion
 from lib.reporting import manifest, metrics, published
 from lib.reporting.lmf_metrics import lmf_iemocap
-from lib.training.records import Record
+from lib.training.records import Record, engines
 
 
 def run_label(tasks: Sequence[Task]) -> str:
@@ -126,8 +126,8 @@ def write_manifest(p: LowRankFusion, tasks: Sequence[Task], records: Sequence[Re
         params=p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),
         sources=[task.corpus.source for task in tasks],
         seeds=[*p.seeds, *([p.search_seed] if p.search_draws else [])],
-        engine="one-thread worker processes",
-        device="cpu",
+        engine=engines(records),
+        device="cuda" if "cuda" in engines(records) else "cpu",
         selected_on={
             "epoch": f"validation loss ({LEGACY} on IEMOCAP: the last epoch)",
             "hyper-parameters": (search if p.search_draws else "") + origin,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lib.data.corpus import Corpus
+from lib.models.absence import absent_like, is_absent
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,16 @@ class Examples:
         """The samples at `index`; an index array copies, so nothing can write through to the source (quirk 13)."""
         if isinstance(index, np.ndarray):
             index = torch.from_numpy(index).to(self.targets.device)
-        return Examples({m: x[index] for m, x in self.inputs.items()}, self.targets[index])
+        targets = self.targets[index]
+        inputs = {
+            m: x[:1].expand(len(targets), *x.shape[1:]) if is_absent(x) else x[index] for m, x in self.inputs.items()
+        }
+        return Examples(inputs, targets)
 
     def only(self, modalities: Iterable[str]) -> "Examples":
         """The same samples with every other modality replaced by zeros; the widths stay."""
         kept = set(modalities)
-        inputs = {m: x if m in kept else torch.zeros_like(x) for m, x in self.inputs.items()}
+        inputs = {m: x if m in kept else absent_like(x) for m, x in self.inputs.items()}
         return Examples(inputs, self.targets)
 
 

@@ -12,8 +12,9 @@ from lib.files import write_json
 class GridProgress:
     """Call it with (finished, all) runs; it writes `progress.json` into the result folder.
 
-    `eta_s` is the remaining time at the mean pace of this start, or null before a run has finished. The bar is shown
-    only by a kernel that a Jupyter server started, so that no batch run stores one.
+    Runs that advance together count by parts, so a fleet does not stand at 0 until it is done. `eta_s` is the
+    remaining time at the mean pace of this start, or null before anything has advanced. The bar is shown only by a
+    kernel that a Jupyter server started, so that no batch run stores one.
     """
 
     def __init__(self, folder: Path):
@@ -21,12 +22,13 @@ class GridProgress:
         self._started, self._first = time.monotonic(), None
         self._bar = tqdm(unit="run", leave=False) if "JPY_SESSION_NAME" in os.environ else None
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: float, total: int) -> None:
         if self._first is None:
             self._first = done
         new = done - self._first
         pace = (time.monotonic() - self._started) / new if new else None
-        write_json(self.path, {"done": done, "total": total, "eta_s": None if pace is None else pace * (total - done)})
+        remaining = None if pace is None else pace * (total - done)
+        write_json(self.path, {"done": int(done), "total": total, "eta_s": remaining})
         if self._bar is not None:
             self._bar.total, self._bar.n = total, done
             self._bar.refresh()

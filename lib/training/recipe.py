@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from lib.training.parameter_groups import parameter_groups
 from lib.training.selection import Selection, Ties
 
+Precision = Literal["float32", "float64", "bfloat16"]
 Loss = Literal["l1", "cross_entropy", "l1_sum", "cross_entropy_sum"]
 
 
@@ -41,7 +42,8 @@ class Recipe:
     (quirk 4); `drop_last` leaves out the remainder. `plateau_patience` halves the learning rate after that many
     epochs without a better validation loss. `ties`, `patience` and `abandon_on_nan` are those of `Selection`.
     `tested_epoch` is the selected one, or the last (spec lmf, quirk 3). `groups` are the arguments of
-    `parameter_groups` that give some parameters a learning rate of their own.
+    `parameter_groups` that give some parameters a learning rate of their own. `precision="bfloat16"` rounds
+    the factors of the products in a training step's forward pass; weights, data and evaluation stay float32.
     """
 
     loss: Loss
@@ -59,11 +61,12 @@ class Recipe:
     tested_epoch: Literal["selected", "last"] = "selected"
     reshuffle: bool = False
     drop_last: bool = True
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Precision = "float32"
 
     @property
     def dtype(self) -> torch.dtype:
-        return getattr(torch, self.precision)
+        """Of the weights and the data."""
+        return torch.float64 if self.precision == "float64" else torch.float32
 
     def optimiser(self, model: nn.Module) -> torch.optim.Optimizer:
         trained = model.parameters()

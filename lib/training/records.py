@@ -4,6 +4,7 @@ Metrics are not stored: they are derived from the outputs, so a better metric ne
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from lib.files import atomic_path
-from lib.training.loop import Outcome
 from lib.training.recipe import Member
+from lib.training.run import Outcome
 
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 
@@ -24,7 +25,7 @@ class Record:
     """`outputs[split]` are the selected epoch's raw outputs; empty if the run diverged.
 
     `selected_on` says which split chose the epoch and which chose the hyper-parameters. `reason` says why a run has
-    no outputs.
+    no outputs. `engine` says how its epochs were computed: "loop on cpu", "fleet on cuda, CUDA graph".
     """
 
     variant: str
@@ -34,6 +35,7 @@ class Record:
     reason: str
     selected_on: dict[str, str]
     best_epoch: int
+    engine: str
     seconds: float
     tags: dict[str, float | int | str]
     history: dict[str, np.ndarray]
@@ -68,6 +70,7 @@ def write(folder: Path, member: Member, key: str, outcome: Outcome, seconds: flo
         "reason": reason,
         "selected_on": {"epoch": "validation loss", "hyper-parameters": "none (fixed in the YAML)"},
         "best_epoch": outcome.best_epoch,
+        "engine": outcome.engine,
         "seconds": seconds,
         "tags": dict(member.tags),
         "weights": "" if outcome.diverged else weights,
@@ -102,3 +105,8 @@ def load_weights(folder: Path, record: Record) -> dict[str, torch.Tensor]:
     """The selected epoch's state dict of a finished run."""
     with safe_open(folder / record.weights, framework="pt") as archive:
         return {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
+
+
+def engines(records: Iterable[Record]) -> str:
+    """How the runs of a grid were computed, for its manifest."""
+    return ", ".join(sorted({record.engine for record in records if record.engine}))

@@ -1,11 +1,12 @@
 """What papers add to a plain training loop."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lib.models.absence import absent_like
 from lib.training.recipe import ModalityDropoutSpec
 from lib.training.streams import Streams
 
@@ -28,20 +29,20 @@ class ModalityDropout:
 
     def on_batch(self, inputs: Mapping[str, Tensor], streams: Streams) -> dict[str, Tensor]:
         """New inputs for this minibatch; the given tensors are not written to."""
-        n = len(next(iter(inputs.values())))
-        if self.draw == "minibatch":
-            shared = streams.uniform()
-            draws = dict.fromkeys(inputs, shared)
-        elif self.draw == "sample":
-            shared = streams.uniform(n)
-            draws = dict.fromkeys(inputs, shared)
+        drops = self.drops(inputs, len(next(iter(inputs.values()))), streams)
+        return {m: _zeroed(x, drops[m]) for m, x in inputs.items()}
+
+    def drops(self, modalities: Iterable[str], n: int, streams: Streams) -> dict[str, bool | np.ndarray]:
+        """What a minibatch of `n` samples loses: by modality one answer, or with `draw="sample"` one per sample."""
+        if self.draw == "modality":
+            draws = {m: streams.uniform() for m in modalities}
         else:
-            draws = {m: streams.uniform() for m in inputs}
-        return {m: _zeroed(x, dropped(draws[m], self.rates.get(m, 0.0))) for m, x in inputs.items()}
+            draws = dict.fromkeys(modalities, streams.uniform(n if self.draw == "sample" else None))
+        return {m: dropped(draw, self.rates.get(m, 0.0)) for m, draw in draws.items()}
 
 
 def _zeroed(x: Tensor, drop: bool | np.ndarray) -> Tensor:
     if isinstance(drop, np.ndarray):
         rows = torch.from_numpy(drop).to(x.device).reshape(-1, *[1] * (x.ndim - 1))
         return x.masked_fill(rows, 0.0)
-    return torch.zeros_like(x) if drop else x
+    return absent_like(x) if drop else x

@@ -57,9 +57,12 @@ class SeededStreams:
     @contextmanager
     def element_dropout(self, device: torch.device) -> Iterator[None]:
         """Within the block, element dropout draws this epoch's noise."""
-        generator = torch.Generator(device).manual_seed(self._noise_seed)
-        with dropout_noise(generator_noise(generator)):
+        with dropout_noise(generator_noise(self.noise_generator(device))):
             yield
+
+    def noise_generator(self, device: torch.device) -> torch.Generator:
+        """The source of this epoch's element dropout, at its beginning."""
+        return torch.Generator(device).manual_seed(self._noise_seed)
 
     def uniform(self, size: int | None = None) -> float | np.ndarray:
         """Uniform draws in [0, 1) for modality dropout."""

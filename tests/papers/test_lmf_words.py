@@ -5,10 +5,12 @@ import os
 import pandas as pd
 import pytest
 import torch
+from torch.func import functional_call, stack_module_state, vmap
 
 from lib import data
 from lib.models.low_rank_fusion import LMF
-from lib.models.word_fusion import WordLMF
+from lib.models.recurrent import stackable
+from lib.models.word_fusion import WordLMF, WordTFN
 from lib.papers import lmf_complexity, lmf_conclusions, lmf_reference
 
 
@@ -64,3 +66,32 @@ def test_weights_at_the_papers_sizes_are_those_counted_in_the_reference():
     assert list(table["weights"]) == [237_347, 2_503_061 - 2, 11_588_501 - 2]
     assert table["fusion_weights"].iloc[0] == 4 * (33 + 33 + 65) + 4 + 1
     assert (table[["train_samples_per_s", "test_samples_per_s"]] > 0).all(axis=None)
+
+
+def test_networks_over_words_can_be_stacked():
+    """A fleet trains several at once: gradients of a stack equal those of its members."""
+
+    sizes = {
+        "vocabulary": 7,
+        "input_sizes": {"audio": 3, "text": 4},
+        "hidden_sizes": {"audio": 2, "video": 2, "text": 4},
+        "dropouts": dict.fromkeys(("audio", "video", "text", "fusion"), 0.0),
+        "fusion_size": 3,
+    }
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        models = [WordTFN(**sizes).eval() for _ in range(2)]
+        audio = torch.randn(2, 5, 1, 3)
+    words = torch.randint(0, 7, (2, 5, 6, 1), generator=torch.Generator().manual_seed(0)).float()
+    weights, buffers = stack_module_state(models)
+
+    def forward(weights, buffers, audio, words):
+        return functional_call(models[0], (weights, buffers), kwargs={"audio": audio, "text": words})
+
+    with stackable():
+        vmap(forward)(weights, buffers, audio, words).abs().sum().backward()
+    stacked = weights["word_embedding.weight"].grad
+    for i, model in enumerate(models):
+        model(audio=audio[i], text=words[i]).abs().sum().backward()
+        torch.testing.assert_close(stacked[i], model.word_embedding.weight.grad)
+        assert not stacked[i][0].any(), "padding is not trained"

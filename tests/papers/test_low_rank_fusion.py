@@ -104,7 +104,19 @@ def test_the_winner_has_the_lowest_validation_loss_and_is_repeated_with_other_se
 
 def record_with(loss: float, status: str = "finished", search: str = lmf.SEARCHED) -> Record:
     return Record(
-        "v", 0, "k", status, "", {}, 1, 0.0, {"search": search}, {"valid_loss": np.array([9.0, loss])}, {}, ""
+        "v",
+        0,
+        "k",
+        status,
+        "",
+        {},
+        1,
+        "loop on cpu",
+        0.0,
+        {"search": search},
+        {"valid_loss": np.array([9.0, loss])},
+        {},
+        "",
     )
 
 
@@ -121,7 +133,10 @@ def test_the_dearest_members_start_first(trained, monkeypatch):
 
     def sweep(members, *_, **__):
         handed.extend(members)
-        return [Record(m.variant, m.seed, "", "finished", "", {}, 0, 0, dict(m.tags), {}, {}, "") for m in members]
+        return [
+            Record(m.variant, m.seed, "", "finished", "", {}, 0, "loop on cpu", 0, dict(m.tags), {}, {}, "")
+            for m in members
+        ]
 
     monkeypatch.setattr(lmf, "sweep", sweep)
     members = lmf.grid(p, task) + lmf.search(p, task)

@@ -1,6 +1,7 @@
 """Modality dropout and whole training runs against the reference."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from lib.reporting import metrics
 from lib.training.examples import Examples
 from lib.training.loop import train
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
+from lib.training.run import Outcome
 from lib.training.strategies import ModalityDropout, dropped
 from lib.training.streams import ReplayStreams
 from tests.parity.reference import Vectors, golden
@@ -126,6 +128,10 @@ class Recorded(ReplayStreams):
 
 @golden("colearning", "loop_mfn", "loop_bieflstm")
 def test_whole_run(vectors):
+    check_whole_run(vectors, train)
+
+
+def check_whole_run(vectors: Vectors, run: Callable[[Member, dict[str, Examples], ReplayStreams], Outcome]) -> None:
     """Every stored number of a run, at the precision that the file's README calls portable.
 
     `minibatch_shares_memory_with_training_array` files document a bug of the reference (quirk 13): a loop that
@@ -144,7 +150,7 @@ def test_whole_run(vectors):
     stored = StoredModel(member.model.name, member.model.arguments, vectors.state_dict())
     member = replace(member, model=stored)
     streams = Recorded(config["seed"])
-    outcome = train(member, splits, streams)
+    outcome = run(member, splits, streams)
 
     np.testing.assert_array_equal(streams.order, vectors["out/permutation"])
     np.testing.assert_array_equal(np.reshape(streams.draws, vectors["out/draws"].shape), vectors["out/draws"])

@@ -9,6 +9,19 @@ from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
 
 WIDTHS = {"text": 5, "audio": 3, "video": 4}
 MODEL = ModelSpec("ef_lstm:BiEFLSTM", {"features": WIDTHS, "hidden": 4, "classes": 3, "dropout": 0.3})
+BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
+MFN = ModelSpec(
+    "mfn:MFN",
+    {
+        "features": WIDTHS,
+        "hidden": {"text": 4, "audio": 3, "video": 2},
+        "memory": 5,
+        "widths": dict(zip(BLOCKS, (6, 5, 4, 3, 7), strict=True)),
+        "dropouts": dict(zip(BLOCKS, (0.0, 0.2, 0.0, 0.2, 0.5), strict=True)),
+        "outputs": 3,
+    },
+)
+EFLSTM = ModelSpec("ef_lstm:EFLSTM", {"features": WIDTHS, "hidden": 4, "outputs": 3, "dropout": 0.3})
 RECIPE = Recipe(loss="cross_entropy", epochs=4, batch_size=8, learning_rate=0.01)
 
 

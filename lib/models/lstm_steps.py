@@ -1,0 +1,100 @@
+"""An LSTM layer step by step, for one model or for many stacked ones.
+
+`torch.lstm` returns no cell states between the steps and cannot be batched by `torch.func.vmap`. This one can: the
+input projection of all steps is one product, a step is one batched product, and the backward pass is written out, so
+a step costs a handful of calls and nothing of it is kept twice. Gradients are summed in the order in which autograd
+sums them for the same recurrence written in Python, so both give the same bits.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+_sigmoid_backward = torch.ops.aten.sigmoid_backward
+_tanh_backward = torch.ops.aten.tanh_backward
+
+
+def lstm_steps(
+    x: Float[Tensor, "time batch features"],
+    weight_ih: Float[Tensor, "four_hidden features"],
+    weight_hh: Float[Tensor, "four_hidden hidden"],
+    bias: Float[Tensor, "four_hidden"],
+    state: tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch hidden"]] | None = None,
+) -> tuple[Float[Tensor, "time_plus_one batch hidden"], Float[Tensor, "time_plus_one batch hidden"]]:
+    """All hidden and all cell states, the initial ones (zeros by default) first; gate order i, f, g, o."""
+    if state is None:
+        zeros = x.new_zeros(x.shape[1], weight_hh.shape[1])
+        state = (zeros, zeros)
+    one = (tensor.unsqueeze(0) for tensor in (x.contiguous(), weight_ih, weight_hh, bias, *state))
+    hidden, cells, *_ = _LSTMSteps.apply(*one)
+    return hidden.squeeze(0), cells.squeeze(0)
+
+
+class _LSTMSteps(torch.autograd.Function):
+    """Every tensor has a leading axis of members, which `vmap` makes longer."""
+
+    @staticmethod
+    def forward(x, weight_ih, weight_hh, bias, hidden_0, cell_0):
+        """Hidden and cell states `(member, time + 1, batch, hidden)`, the gates' values and tanh of the cells."""
+        time = x.shape[1]
+        gates = torch.bmm(x.flatten(1, 2), weight_ih.transpose(1, 2)) + bias.unsqueeze(1)
+        gates = gates.unflatten(1, x.shape[1:3])
+        hidden = gates.new_empty(x.shape[0], time + 1, *hidden_0.shape[1:])
+        cells, squashed = torch.empty_like(hidden), torch.empty_like(hidden[:, 1:])
+        hidden[:, 0], cells[:, 0] = hidden_0, cell_0
+        recurrent = weight_hh.transpose(1, 2)
+        for t in range(time):
+            gates[:, t] += torch.bmm(hidden[:, t], recurrent)
+            i, f, g, o = gates[:, t].chunk(4, dim=-1)
+            i.sigmoid_(), f.sigmoid_(), g.tanh_(), o.sigmoid_()
+            torch.add(f * cells[:, t], i * g, out=cells[:, t + 1])
+            torch.tanh(cells[:, t + 1], out=squashed[:, t])
+            torch.mul(o, squashed[:, t], out=hidden[:, t + 1])
+        return hidden, cells, gates, squashed
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, weight_ih, weight_hh, _, _, _ = inputs
+        ctx.save_for_backward(x, weight_ih, weight_hh, *output)
+        ctx.mark_non_differentiable(*output[2:])
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, d_hidden, d_cells, *_):
+        x, weight_ih, weight_hh, hidden, cells, gates, squashed = ctx.saved_tensors
+        time = gates.shape[1]
+        d_gates = torch.empty_like(gates)
+        dh = torch.zeros_like(hidden[:, 0]) if d_hidden is None else d_hidden[:, time]
+        dc = torch.zeros_like(cells[:, 0]) if d_cells is None else d_cells[:, time]
+        d_weight_hh = torch.zeros_like(weight_hh)
+        for t in reversed(range(time)):
+            i, f, g, o = gates[:, t].chunk(4, dim=-1)
+            d_i, d_f, d_g, d_o = d_gates[:, t].chunk(4, dim=-1)
+            dc = dc + _tanh_backward(dh * o, squashed[:, t])
+            _sigmoid_backward.grad_input(dc * g, i, grad_input=d_i)
+            _sigmoid_backward.grad_input(dc * cells[:, t], f, grad_input=d_f)
+            _tanh_backward.grad_input(dc * i, g, grad_input=d_g)
+            _sigmoid_backward.grad_input(dh * squashed[:, t], o, grad_input=d_o)
+            d_weight_hh += torch.bmm(d_gates[:, t].transpose(1, 2), hidden[:, t])
+            if t == 0 and not any(ctx.needs_input_grad[4:]):
+                break
+            dh, dc = torch.bmm(d_gates[:, t], weight_hh), dc * f
+            dh = dh if d_hidden is None else d_hidden[:, t] + dh
+            dc = dc if d_cells is None else d_cells[:, t] + dc
+        flat = d_gates.flatten(1, 2)
+        d_x = torch.bmm(flat, weight_ih).view_as(x) if ctx.needs_input_grad[0] else None
+        d_weight_ih = torch.bmm(flat.transpose(1, 2), x.flatten(1, 2))
+        return d_x, d_weight_ih, d_weight_hh, flat.sum(1), dh, dc
+
+    @staticmethod
+    def vmap(info, in_dims, *tensors):
+        members = info.batch_size
+        stacked = (
+            tensor.expand(members, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
+            for tensor, dim in zip(tensors, in_dims, strict=True)
+        )
+        x, *rest = (tensor.flatten(0, 1) for tensor in stacked)
+        found = _LSTMSteps.apply(x.contiguous(), *rest)
+        return tuple(tensor.unflatten(0, (members, -1)) for tensor in found), (0,) * len(found)

@@ -1,0 +1,154 @@
+"""One training run between its epochs: what changes, what is kept, and how it goes on after an interruption.
+
+The plain loop and the fleet differ in how they compute an epoch; everything around the epochs is here, once.
+"""
+
+import math
+import pickle
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lib.files import atomic_path
+from lib.training.examples import Examples
+from lib.training.recipe import Member
+from lib.training.streams import Streams
+
+
+@dataclass
+class Outcome:
+    """What a run leaves behind. `outputs[split]` are the tested epoch's raw outputs, logits or predictions.
+
+    `history` holds one value per epoch and name. `best_epoch` is -1, and there are no outputs, if no epoch had a
+    finite validation loss or a NaN abandoned the run. `best_state` is the state of the tested epoch. `failure` is the
+    error that ended the run before its time, in words. `engine` says how the epochs were computed.
+    """
+
+    best_epoch: int = -1
+    best_state: dict[str, Tensor] = field(default_factory=dict)
+    history: dict[str, list[float]] = field(default_factory=dict)
+    outputs: dict[str, Tensor] = field(default_factory=dict)
+    failure: str = ""
+    engine: str = "loop"
+
+    @property
+    def diverged(self) -> bool:
+        return self.best_epoch < 0
+
+    @property
+    def epochs_run(self) -> int:
+        return len(self.history.get("train_loss", ()))
+
+    def log(self, **values: float) -> None:
+        for name, value in values.items():
+            self.history.setdefault(name, []).append(float(value))
+
+
+class Checkpoint:
+    """The state of a run between two epochs, in one file that is whole or absent.
+
+    Written when at least `every_s` seconds of training would otherwise be lost. A file that cannot be read, or that
+    belongs to another run (`key`), is ignored: the run starts over.
+    """
+
+    def __init__(self, path: Path, key: str, every_s: float = 5.0):
+        self.path, self.key, self.every_s = path, key, every_s
+        self._written = time.monotonic()
+
+    def save(self, state: dict) -> None:
+        if time.monotonic() - self._written < self.every_s:
+            return
+        with atomic_path(self.path) as path:
+            torch.save({"key": self.key, **state}, path)
+        self._written = time.monotonic()
+
+    def load(self) -> dict | None:
+        try:
+            state = torch.load(self.path, weights_only=True, map_location="cpu")
+        except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError):
+            return None
+        return state if isinstance(state, dict) and state.get("key") == self.key else None
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+class Run:
+    """The model, optimiser and schedule of one member, the order of its samples and what it has found so far.
+
+    The order of the random choices is the reference's: sample order, then initial weights (spec colearning,
+    section 6). Create it within `streams.session()`. Raises ValueError if `train` is less than one minibatch.
+    """
+
+    def __init__(self, member: Member, train: Examples, streams: Streams, checkpoint: Checkpoint | None = None):
+        recipe = member.recipe
+        if recipe.drop_last and len(train) < recipe.batch_size:
+            raise ValueError(f"{len(train)} training samples do not fill one batch of {recipe.batch_size}")
+        self.member, self.recipe, self.streams = member, recipe, streams
+        self.order = streams.permutation(len(train))
+        with streams.initial_weights():
+            model = member.model.build()
+        self.model = model.to(train.targets.device, recipe.dtype)
+        self.optimiser = recipe.optimiser(self.model)
+        self.schedule = recipe.schedule(self.optimiser)
+        self.selection = recipe.selection()
+        self.outcome = Outcome(engine=f"loop on {train.targets.device.type}")
+        self.checkpoint = checkpoint if streams.resumable else None
+        if self.checkpoint and (saved := self.checkpoint.load()):
+            self._restore(saved)
+
+    @property
+    def finished(self) -> bool:
+        return self.selection.epochs >= self.recipe.epochs or self.selection.stop
+
+    def start_epoch(self) -> np.ndarray:
+        """The order of the training samples in the coming epoch."""
+        epoch = self.selection.epochs
+        self.streams.start_epoch(epoch)
+        if self.recipe.reshuffle and epoch > 0:
+            self.order = self.streams.permutation(len(self.order), epoch)
+        return self.order
+
+    def end_epoch(self, train_loss: float, valid_loss: float) -> None:
+        """Log and select; with a checkpoint, save."""
+        self.outcome.log(
+            train_loss=train_loss, valid_loss=valid_loss, learning_rate=self.optimiser.param_groups[0]["lr"]
+        )
+        if self.schedule:
+            self.schedule.step(valid_loss)
+        improved = self.selection.update(math.nan if math.isnan(train_loss) else valid_loss)
+        if improved or self.recipe.tested_epoch == "last":
+            self.outcome.best_state = {key: value.clone() for key, value in self.model.state_dict().items()}
+        if self.checkpoint:
+            self.checkpoint.save(self._state())
+
+    def end(self) -> bool:
+        """Put the tested epoch's weights into the model; whether there is such an epoch."""
+        self.outcome.best_epoch = -1 if self.selection.abandoned else self.selection.best_epoch
+        if not self.outcome.diverged:
+            self.model.load_state_dict(self.outcome.best_state)
+        return not self.outcome.diverged
+
+    def _state(self) -> dict:
+        """Plain values and tensors for a checkpoint."""
+        return {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule else None,
+            "selection": self.selection.state(),
+            "best_state": self.outcome.best_state,
+            "history": self.outcome.history,
+        }
+
+    def _restore(self, saved: dict) -> None:
+        """Go on from `_state()`."""
+        self.model.load_state_dict(saved["model"])
+        self.optimiser.load_state_dict(saved["optimiser"])
+        if self.schedule:
+            self.schedule.load_state_dict(saved["schedule"])
+        self.selection.restore(saved["selection"])
+        self.outcome.best_state, self.outcome.history = saved["best_state"], saved["history"]
