@@ -1,0 +1,1 @@
+"""What is timed and how: `./run_all.sh bench`."""

@@ -1,0 +1,126 @@
+"""The page of the results: tables and a plot from the csv files of `benchmarks/results`."""
+
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from lib.files import atomic_path, write_text
+
+SECTIONS = {
+    "epochs": (
+        "An epoch of each model",
+        "The direct implementation of the specification (`benchmarks/direct.py`) against the plain loop, training and "
+        "validation; one thread on the CPU. A dropped modality of an early-fusion model costs nothing, hence the two "
+        "variants.",
+    ),
+    "grid": (
+        "A grid of 40 members",
+        "From nothing to the last record. `trained` members were trained and their seconds multiplied up to the grid. "
+        "The share is the grid's floating-point operations per second over the summed one-thread matrix-product rate "
+        "of the cores used.",
+    ),
+    "members": (
+        "Cost against the number of members",
+        "An epoch of all members as one fleet, and one after another; one thread on the CPU.",
+    ),
+    "sizes": (
+        "Eight members against width, minibatch and sequence length",
+        "`stacked by the rule` is what `lib/training/engine.py` does with them on a CPU.",
+    ),
+    "overhead": (
+        "What the workflow costs",
+        "`run_all.sh` on one quick notebook run in a copy of the workspace, the notebook's cells inside it, and the "
+        "training of the same grid alone.",
+    ),
+    "memory": (
+        "Peak memory",
+        "Of a process that trains one epoch: resident on the CPU, allocated on the GPU.",
+    ),
+    "limit": (
+        "Distance to the machine's limit",
+        "Operations of an epoch's matrix products with nothing dropped, over its time, against a large product "
+        "measured in the same process. The last row is that product on all cores at once, against the sum of one "
+        "thread each.",
+    ),
+    "profile": (
+        "Where the time goes",
+        "The ten costliest operations of an epoch, by their own time.",
+    ),
+    "precision": (
+        "bfloat16 products",
+        "`precision: bfloat16` of a recipe, off by default: the factors of the forward pass's products are rounded. "
+        "An epoch of the plain loop, one thread on the CPU.",
+    ),
+    "precision_scores": (
+        "bfloat16 products: effect on the scores",
+        "The quick MOSI-like grid, test set, mean over the seeds; gains over the unimodal variant.",
+    ),
+}
+
+
+def write(results: Path, page: Path) -> None:
+    """Write the page and, beside it, the plot. A table that has not been measured is said to be missing."""
+    machine = json.loads((results / "machine.json").read_text(encoding="utf-8"))
+    lines = [
+        "# Benchmarks",
+        "",
+        f"Written by `./run_all.sh bench` from `benchmarks/results/*.csv`{_mode(machine)}. Durations are compared in "
+        "one process, alternating; a number is the median of the rounds. Where no GPU was present, its rows say "
+        '"not measured".',
+        "",
+        *(f"* {name}: {'none' if value is None else value}" for name, value in machine.items() if name != "mode"),
+    ]
+    for name, (title, words) in SECTIONS.items():
+        path = results / f"{name}.csv"
+        lines += ["", f"## {title}", "", words, ""]
+        lines += [_markdown(pd.read_csv(path)) if path.exists() else "Not measured."]
+        if name == "members" and path.exists():
+            _plot(pd.read_csv(path), page.with_suffix(".svg"))
+            lines += ["", f"![seconds of an epoch against members]({page.with_suffix('.svg').name})"]
+    write_text(page, "\n".join(lines) + "\n")
+
+
+def _mode(machine: dict[str, object]) -> str:
+    return " in its quick mode, which only shows that everything runs" if machine["mode"] == "quick" else ""
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    rows = [list(table.columns), ["---"] * len(table.columns)]
+    rows += [[_cell(value) for value in row] for row in table.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, str) and not _number(value):
+        return value
+    number = float(value)
+    if number != number:
+        return ""
+    return f"{number:.0f}" if number == round(number) and abs(number) < 1e15 else f"{number:.3g}"
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _plot(table: pd.DataFrame, path: Path) -> None:
+    """Seconds against members, both axes logarithmic; one colour per model and device."""
+    measured = table.assign(fleet_s=pd.to_numeric(table["fleet_s"], errors="coerce")).dropna(subset="fleet_s")
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    for i, ((model, device), rows) in enumerate(measured.groupby(["model", "device"], sort=False)):
+        axes.plot(rows["members"], rows["fleet_s"], "o-", color=f"C{i}", label=f"{model}, {device}: fleet")
+        axes.plot(rows["members"], rows["loop_s"], "s--", color=f"C{i}", label=f"{model}, {device}: one after another")
+    axes.set(xscale="log", yscale="log", xlabel="members", ylabel="seconds of an epoch", title="Cost against members")
+    axes.set_xticks(sorted(set(measured["members"])), sorted(set(measured["members"])))
+    axes.minorticks_off()
+    axes.grid(which="major", alpha=0.3)
+    axes.legend()
+    with atomic_path(path) as target, plt.rc_context({"svg.hashsalt": "benchmarks"}):
+        figure.savefig(target, format="svg", metadata={"Date": None})
+    plt.close(figure)
