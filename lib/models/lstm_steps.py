@@ -6,6 +6,8 @@ a step costs a handful of calls and nothing of it is kept twice. Gradients are s
 sums them for the same recurrence written in Python, so both give the same bits.
 """
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -37,20 +39,19 @@ class _LSTMSteps(torch.autograd.Function):
     @staticmethod
     def forward(x, weight_ih, weight_hh, bias, hidden_0, cell_0):
         """Hidden and cell states `(member, time + 1, batch, hidden)`, the gates' values and tanh of the cells."""
-        time = x.shape[1]
         gates = torch.bmm(x.flatten(1, 2), weight_ih.transpose(1, 2)) + bias.unsqueeze(1)
         gates = gates.unflatten(1, x.shape[1:3])
-        hidden = gates.new_empty(x.shape[0], time + 1, *hidden_0.shape[1:])
+        hidden = gates.new_empty(len(x), x.shape[1] + 1, *hidden_0.shape[1:])
         cells, squashed = torch.empty_like(hidden), torch.empty_like(hidden[:, 1:])
         hidden[:, 0], cells[:, 0] = hidden_0, cell_0
-        recurrent = weight_hh.transpose(1, 2)
-        for t in range(time):
-            gates[:, t] += torch.bmm(hidden[:, t], recurrent)
-            i, f, g, o = gates[:, t].chunk(4, dim=-1)
+        recurrent, (h, *hs), (c, *cs) = weight_hh.transpose(1, 2), hidden.unbind(1), cells.unbind(1)
+        for whole, (i, f, g, o), tanh_c, next_c, next_h in zip(
+            gates.unbind(1), _each_step(gates), squashed.unbind(1), cs, hs, strict=True
+        ):
+            whole += torch.bmm(h, recurrent)
             i.sigmoid_(), f.sigmoid_(), g.tanh_(), o.sigmoid_()
-            torch.add(f * cells[:, t], i * g, out=cells[:, t + 1])
-            torch.tanh(cells[:, t + 1], out=squashed[:, t])
-            torch.mul(o, squashed[:, t], out=hidden[:, t + 1])
+            c = torch.add(f * c, i * g, out=next_c)
+            h = torch.mul(o, torch.tanh(c, out=tanh_c), out=next_h)
         return hidden, cells, gates, squashed
 
     @staticmethod
@@ -64,23 +65,29 @@ class _LSTMSteps(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, d_hidden, d_cells, *_):
         x, weight_ih, weight_hh, hidden, cells, gates, squashed = ctx.saved_tensors
+        d_gates, d_weight_hh = torch.empty_like(gates), torch.zeros_like(weight_hh)
+        steps = zip(
+            _each_step(gates),
+            squashed.unbind(1),
+            cells.unbind(1)[:-1],
+            hidden.unbind(1)[:-1],
+            _each_step(d_gates),
+            d_gates.unbind(1),
+            strict=True,
+        )
         time = gates.shape[1]
-        d_gates = torch.empty_like(gates)
         dh = torch.zeros_like(hidden[:, 0]) if d_hidden is None else d_hidden[:, time]
         dc = torch.zeros_like(cells[:, 0]) if d_cells is None else d_cells[:, time]
-        d_weight_hh = torch.zeros_like(weight_hh)
-        for t in reversed(range(time)):
-            i, f, g, o = gates[:, t].chunk(4, dim=-1)
-            d_i, d_f, d_g, d_o = d_gates[:, t].chunk(4, dim=-1)
-            dc = dc + _tanh_backward(dh * o, squashed[:, t])
+        for t, ((i, f, g, o), tanh_c, c, h, (d_i, d_f, d_g, d_o), d_whole) in reversed(list(enumerate(steps))):
+            dc = dc + _tanh_backward(dh * o, tanh_c)
             _sigmoid_backward.grad_input(dc * g, i, grad_input=d_i)
-            _sigmoid_backward.grad_input(dc * cells[:, t], f, grad_input=d_f)
+            _sigmoid_backward.grad_input(dc * c, f, grad_input=d_f)
             _tanh_backward.grad_input(dc * i, g, grad_input=d_g)
-            _sigmoid_backward.grad_input(dh * squashed[:, t], o, grad_input=d_o)
-            d_weight_hh += torch.bmm(d_gates[:, t].transpose(1, 2), hidden[:, t])
+            _sigmoid_backward.grad_input(dh * tanh_c, o, grad_input=d_o)
+            d_weight_hh += torch.bmm(d_whole.transpose(1, 2), h)
             if t == 0 and not any(ctx.needs_input_grad[4:]):
                 break
-            dh, dc = torch.bmm(d_gates[:, t], weight_hh), dc * f
+            dh, dc = torch.bmm(d_whole, weight_hh), dc * f
             dh = dh if d_hidden is None else d_hidden[:, t] + dh
             dc = dc if d_cells is None else d_cells[:, t] + dc
         flat = d_gates.flatten(1, 2)
@@ -98,3 +105,8 @@ class _LSTMSteps(torch.autograd.Function):
         x, *rest = (tensor.flatten(0, 1) for tensor in stacked)
         found = _LSTMSteps.apply(x.contiguous(), *rest)
         return tuple(tensor.unflatten(0, (members, -1)) for tensor in found), (0,) * len(found)
+
+
+def _each_step(gates: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Views of i, f, g and o, step by step."""
+    return zip(*(part.unbind(1) for part in gates.chunk(4, dim=-1)), strict=True)
