@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lib.training.recipe import LOSSES, Member
+from lib.training.losses import LOSSES
+from lib.training.recipe import Member
 
 MODALITIES = ("text", "audio", "video")
 CELLS = {"text": "lstm_l", "audio": "lstm_a", "video": "lstm_v"}

@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.cases import Case
 from lib.models.recurrent import stackable
 from lib.training.examples import Examples, examples
-from lib.training.recipe import LOSSES
+from lib.training.losses import LOSSES
 
 
 def _batch(case: Case, size: int) -> Examples:

@@ -55,7 +55,7 @@ def loop_epoch(member: Member, splits: dict[str, Examples]) -> Callable[[], obje
 
     def one() -> None:
         run.streams.start_epoch(next(epoch))
-        train_epoch(run.model, run.optimiser, ordered, run.recipe, strategy, run.streams)
+        train_epoch(run, ordered, strategy)
         evaluate(run.model, valid, run.recipe)
 
     return one

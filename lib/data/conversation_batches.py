@@ -1,8 +1,9 @@
 """Dialogues in memory: the development split, the order of an epoch, padded batches (spec spcl, 1.2 and 1.3)."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -92,61 +93,59 @@ def _check(dialogue: Dialogue, widths: Mapping[str, int]) -> None:
             raise InputError(f"{m} features have shape {np.shape(x)}, expected {expected}", where=where)
 
 
-def shuffled(order: Sequence[int], stream: random.Random) -> list[int]:
-    """The order of the next training epoch; each epoch shuffles the one before it."""
-    order = list(order)
-    stream.shuffle(order)
-    return order
-
-
-def batch_rows(order: Sequence[int], batch_size: int) -> list[list[int]]:
-    """Consecutive slices; the last may be short and is kept."""
-    return [list(order[start : start + batch_size]) for start in range(0, len(order), batch_size)]
-
-
 @dataclass(frozen=True)
-class ConversationBatch:
-    """B dialogues padded to the longest of them: the time axis, and with it a model's result, depends on the batch.
+class Conversations:
+    """Dialogues on the training device, padded behind: a split, or a minibatch of it.
 
-    `features[modality]` is float32 `(B, T, d)` with zeros in the padding, `speakers` int64 `(B, T)` with 0 there,
-    `labels` int64 `(N,)` the real utterances one dialogue after another. `lengths`, int64 `(B,)`, stays on the CPU,
-    so that nothing has to wait for the device to know the shapes.
+    `features[modality]` is `(B, T, d)` with zeros in the padding, `speakers` int64 `(B, T)` with 0 there, `labels`
+    int64 `(B, T)`. `lengths`, int64 `(B,)`, stays on the CPU, so that nothing waits for the device to know the shapes.
     """
 
-    features: dict[str, Tensor]
+    features: Mapping[str, Tensor]
     lengths: Tensor
     speakers: Tensor
     labels: Tensor
 
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-
-class Conversations:
-    """A conversation split with its features on the training device."""
-
-    def __init__(self, split: Split, device: torch.device | str = "cpu"):
+    @classmethod
+    def of(
+        cls, split: Split, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    ) -> "Conversations":
+        """Copy a split. Raises InputError if it does not hold conversations."""
         if split.speakers is None:
             raise InputError("the split has no speakers", todo="use a corpus of conversations")
-        self.features = {m: torch.from_numpy(np.array(x)).to(device) for m, x in split.features.items()}
-        self.lengths = torch.from_numpy(np.array(split.lengths))
-        self._speakers = torch.from_numpy(np.maximum(split.speakers, 0))
-        self._labels = torch.from_numpy(np.array(split.labels))
-        self.device = device
+        return cls(
+            {m: torch.from_numpy(np.array(x)).to(device, dtype) for m, x in split.features.items()},
+            torch.from_numpy(np.array(split.lengths)),
+            torch.from_numpy(np.maximum(split.speakers, 0)).to(device),
+            torch.from_numpy(np.array(split.labels)).to(device),
+        )
 
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def batch(self, rows: Sequence[int]) -> ConversationBatch:
-        """The dialogues in `rows`, in that order."""
-        rows = torch.as_tensor(rows)
-        lengths = self.lengths[rows]
+    @property
+    def inputs(self) -> dict[str, Mapping[str, Tensor] | Tensor]:
+        """What a conversation model takes."""
+        return {"features": self.features, "lengths": self.lengths, "speakers": self.speakers}
+
+    @cached_property
+    def targets(self) -> Tensor:
+        """Int64 `(N,)`: the labels of the real utterances, one dialogue after another."""
+        real = torch.arange(self.labels.shape[1]) < self.lengths[:, None]
+        return self.labels[real.to(self.labels.device)]
+
+    def take(self, index: np.ndarray | slice) -> "Conversations":
+        """The dialogues at `index`, padded to the longest of them: the time axis depends on the batch."""
+        if isinstance(index, np.ndarray):
+            index = torch.from_numpy(index)
+        lengths = self.lengths[index]
+        rows = index if isinstance(index, slice) else index.to(self.labels.device)
         time = int(lengths.max())
-        real = torch.arange(time) < lengths[:, None]
-        on_device = rows.to(self.device)
-        return ConversationBatch(
-            {m: x[on_device, :time] for m, x in self.features.items()},
-            lengths,
-            self._speakers[rows, :time].to(self.device),
-            self._labels[rows, :time][real].to(self.device),
-        )
+        features = {m: x[rows, :time] for m, x in self.features.items()}
+        return Conversations(features, lengths, self.speakers[rows, :time], self.labels[rows, :time])
+
+    def only(self, modalities: Iterable[str]) -> "Conversations":
+        """The same dialogues with the features of these modalities alone."""
+        kept = set(modalities)
+        features = {m: x for m, x in self.features.items() if m in kept}
+        return Conversations(features, self.lengths, self.speakers, self.labels)

@@ -67,6 +67,7 @@ class ConversationModel(nn.Module):
     """
 
     modalities: tuple[str, ...]
+    stackable = False  # dialogues differ in length, so minibatches differ in shape
 
     def forward(
         self,

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from lib.papers.low_rank_fusion import (
-    LEGACY,
     LMF,
     SEARCHED,
     TFN,
@@ -61,7 +60,6 @@ def scores(p: LowRankFusion, tasks: Sequence[Task], records: Sequence[Record]) -
 
 def _run(p: LowRankFusion, task: Task, record: Record) -> dict[str, object]:
     kind = record.tags["kind"]
-    last = kind == LEGACY and p.family == "iemocap"
     origin = {WINNER: f"validation loss of {p.search_draws} draws"}.get(kind, "fixed in the YAML")
     if record.tags.get("search") == SEARCHED:
         origin = "drawn at random"
@@ -69,7 +67,7 @@ def _run(p: LowRankFusion, task: Task, record: Record) -> dict[str, object]:
         "variant": record.variant,
         "seed": record.seed,
         "metrics": {split: _metrics(p, task, split, out) for split, out in record.outputs.items()},
-        "selected_on": f"epoch: {'the last' if last else 'validation loss'}; hyper-parameters: {origin}",
+        "selected_on": f"epoch: {record.selected_on['epoch']}; hyper-parameters: {origin}",
         "best_epoch": record.best_epoch,
         "status": record.status,
         "reason": record.reason,

@@ -19,7 +19,7 @@ from lib.errors import InputError
 Direction = Literal["higher", "lower"]
 
 _LOWER = {"mae", "cross_entropy", "loss"}
-_HIGHER = re.compile(r"corr|acc|acc\d+_\w+|macro_f1|weighted_f1(_swapped)?|f1_\w+")
+_HIGHER = re.compile(r"corr|acc|acc\d+_\w+|(weighted_acc|auc|acc)(_\w+)?|macro_f1|weighted_f1(_\w+)?|f1_\w+")
 
 
 def direction(metric: str) -> Direction:

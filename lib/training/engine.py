@@ -10,7 +10,6 @@ bit, those of the plain loop.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from math import ceil
 
 import torch
@@ -39,7 +38,7 @@ def jobs(members: Sequence[Member], device: str, cores: int = 1) -> list[Job]:
     for member in members:
         if member.chain is not None:
             chains.setdefault(member.chain, []).append(member)
-        elif device != "cpu" or pays_on_cpu(member):
+        elif can_be_stacked(member) and (device != "cpu" or pays_on_cpu(member)):
             stacks.setdefault(stack_key(member), []).append(member)
         else:
             alone.append(Job((member,)))
@@ -57,13 +56,17 @@ def even_parts(members: int, cores: int) -> int:
     return min(members, rounds * cores)
 
 
+def can_be_stacked(member: Member) -> bool:
+    """Whether members like this have minibatches of one shape, and an optimiser that a recorded step can hold."""
+    return getattr(member.model.architecture, "stackable", True) and member.recipe.algorithm in ("adam", "adamw")
+
+
 def pays_on_cpu(member: Member) -> bool:
     """Whether stacking is faster than one after another on one thread, and rounds alike."""
     recipe = member.recipe
     if recipe.batch_size % LANES or not recipe.drop_last or recipe.precision == "bfloat16":
         return False
-    module, name = member.model.module, member.model.name.split(":")[1]
-    if not getattr(getattr(import_module(module), name), "steps_in_python", False):
+    if not getattr(member.model.architecture, "steps_in_python", False):
         return False
     with torch.device("meta"):
         largest = max(parameter.numel() for parameter in member.model.build().parameters())

@@ -1,14 +1,35 @@
 """A split as tensors on the training device."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lib.data.conversation_batches import Conversations
 from lib.data.corpus import Corpus
 from lib.models.absence import absent_like, is_absent
+
+
+class Batches(Protocol):
+    """What the loop asks of a split, and of a minibatch: `model(**inputs)` is compared with `targets`.
+
+    `len` counts what minibatches are made of: samples, or dialogues, which hold several targets each.
+    """
+
+    @property
+    def inputs(self) -> Mapping[str, object]: ...
+
+    @property
+    def targets(self) -> Tensor: ...
+
+    def __len__(self) -> int: ...
+
+    def take(self, index: np.ndarray | slice) -> "Batches": ...
+
+    def only(self, modalities: Iterable[str]) -> "Batches": ...
 
 
 @dataclass(frozen=True)
@@ -40,9 +61,11 @@ class Examples:
 
 def examples(
     corpus: Corpus, split: str, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
-) -> Examples:
+) -> Examples | Conversations:
     """Copy a split of a corpus to tensors. Class targets are int64, all others `dtype`."""
     part = corpus.splits[split]
+    if part.speakers is not None:
+        return Conversations.of(part, dtype=dtype, device=device)
     inputs = {m: torch.from_numpy(np.array(x)).to(device, dtype) for m, x in part.features.items()}
     target_dtype = torch.int64 if corpus.task == "classes" else dtype
     return Examples(inputs, torch.from_numpy(np.array(part.labels)).to(device, target_dtype))

@@ -17,8 +17,8 @@ from lib.models.recurrent import stackable
 from lib.training.device_graph import Captured
 from lib.training.examples import Examples
 from lib.training.fleet_noise import DropoutSites, given_noise
-from lib.training.loop import autocast, epoch_loss, evaluate, minibatches, split_loss, update
-from lib.training.recipe import LOSSES, Member
+from lib.training.loop import autocast, evaluate, minibatches, update
+from lib.training.recipe import Member
 from lib.training.run import Checkpoint, Outcome, Run
 from lib.training.stack import Stack
 from lib.training.strategies import ModalityDropout
@@ -119,10 +119,10 @@ class Fleet:
             for i, part in enumerate(rows)
         ]
         losses, outputs = torch.stack(losses).cpu(), self.validation()
+        sizes = torch.tensor([part.stop - part.start for part in rows])
         for k in self.training:
-            run = self.runs[k]
-            train_loss = epoch_loss(losses[:, k], self.splits["train"], run.recipe)
-            run.end_epoch(train_loss, split_loss(outputs[k], self.splits["valid"], run.recipe))
+            train_loss = self.runs[k].objective.epoch_loss(losses[:, k], sizes, self.splits["train"])
+            self.runs[k].end_epoch(train_loss, outputs[k], self.splits["valid"].targets)
 
     def retire(self) -> list[Run]:
         """The runs that have just stopped, with their outputs; they leave the stack when that is worth it."""
@@ -149,7 +149,7 @@ class Fleet:
         if self.device.type == "cpu":
             split = self.splits[name]
             return torch.stack(
-                [evaluate(run.model, split.only(run.member.evaluate_on), run.recipe)[0] for run in self.runs]
+                [evaluate(run.model, split.only(run.member.evaluate_on), run.recipe) for run in self.runs]
             )
         return self.stacked_outputs(name)
 
@@ -233,7 +233,7 @@ class Step:
         with autocast(fleet.runs[0].recipe, fleet.device):
             outputs = fleet.forward(inputs, self.sites)
             each = zip(fleet.runs, outputs.unbind(), train.targets[self.index].unbind(), strict=True)
-            losses = torch.stack([LOSSES[run.recipe.loss](output, target) for run, output, target in each])
+            losses = torch.stack([run.objective.loss(output, Examples({}, target)) for run, output, target in each])
         gradients = fleet.stack.gradients(losses)
         for k in fleet.training:
             run = fleet.runs[k]

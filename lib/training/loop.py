@@ -1,12 +1,13 @@
 """The plain training loop: one member, one minibatch after another. What the fleet must reproduce."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from lib.training.examples import Examples
-from lib.training.recipe import LOSSES, Member, Recipe
+from lib.training.examples import Batches
+from lib.training.objective import joint
+from lib.training.recipe import Member, Recipe
 from lib.training.run import Checkpoint, Outcome, Run
 from lib.training.strategies import ModalityDropout
 from lib.training.streams import Streams
@@ -18,29 +19,22 @@ def minibatches(n: int, recipe: Recipe) -> list[slice]:
     return [slice(start, min(start + size, n)) for start in range(0, n - n % size if recipe.drop_last else n, size)]
 
 
-def train_epoch(
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    train: Examples,
-    recipe: Recipe,
-    strategy: ModalityDropout,
-    streams: Streams,
-) -> float:
-    """One pass over `train` in its present order; returns `epoch_loss`."""
-    model.train()
-    criterion = LOSSES[recipe.loss]
-    losses = []
-    with streams.element_dropout(train.targets.device):
-        for rows in minibatches(len(train), recipe):
+def train_epoch(run: Run, train: Batches, strategy: ModalityDropout) -> float:
+    """One pass over `train` in its present order; returns the mean loss over its samples."""
+    run.model.train()
+    losses, sizes = [], []
+    with run.streams.element_dropout(train.targets.device):
+        for rows in minibatches(len(train), run.recipe):
             batch = train.take(rows)
-            inputs = strategy.on_batch(batch.inputs, streams)
-            optimiser.zero_grad(set_to_none=True)
-            with autocast(recipe, train.targets.device):
-                loss = criterion(model(**inputs), batch.targets)
+            inputs = strategy.on_batch(batch.inputs, run.streams)
+            run.optimiser.zero_grad(set_to_none=True)
+            with autocast(run.recipe, train.targets.device):
+                loss = run.objective.loss(run.model(**inputs), batch)
             loss.backward()
-            update(model, optimiser, recipe)
+            update(run.model, run.optimiser, run.recipe)
             losses.append(loss.detach())
-    return epoch_loss(torch.stack(losses), train, recipe)
+            sizes.append(len(batch.targets))
+    return run.objective.epoch_loss(torch.stack(losses).cpu(), torch.tensor(sizes), train)
 
 
 def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:
@@ -58,29 +52,18 @@ def update(model: nn.Module, optimiser: torch.optim.Optimizer, recipe: Recipe) -
     optimiser.step()
 
 
-def epoch_loss(losses: Tensor, train: Examples, recipe: Recipe) -> float:
-    """The mean of the minibatch losses or, for a summed loss, their sum per target value."""
-    total = losses.double()
-    return (total.sum() / train.targets.numel() if recipe.loss.endswith("_sum") else total.mean()).item()
-
-
 @torch.no_grad()
-def evaluate(model: nn.Module, split: Examples, recipe: Recipe) -> tuple[Tensor, float]:
-    """Outputs and loss of a whole split in evaluation mode, in one batch."""
+def evaluate(model: nn.Module, split: Batches, recipe: Recipe) -> Tensor:
+    """Outputs of a whole split in evaluation mode."""
     model.eval()
-    outputs = model(**split.inputs)
-    return outputs, split_loss(outputs, split, recipe)
-
-
-def split_loss(outputs: Tensor, split: Examples, recipe: Recipe) -> float:
-    """The loss of a whole split; a summed loss per target value."""
-    loss = LOSSES[recipe.loss](outputs, split.targets).item()
-    return loss / split.targets.numel() if recipe.loss.endswith("_sum") else loss
+    size = recipe.evaluation_batch or len(split)
+    parts = [slice(start, start + size) for start in range(0, len(split), size)]
+    return torch.cat([joint(model(**(split if len(parts) == 1 else split.take(part)).inputs)) for part in parts])
 
 
 def train(
     member: Member,
-    splits: dict[str, Examples],
+    splits: Mapping[str, Batches],
     streams: Streams,
     *,
     checkpoint: Checkpoint | None = None,
@@ -89,7 +72,7 @@ def train(
     """Train one member; `splits` hold all modalities, the member says which are fed.
 
     Per minibatch there is one modality-dropout draw (spec colearning, section 6). Raises ValueError if there is less
-    than one minibatch.
+    than one minibatch, InputError for labels that the loss cannot take.
     """
     recipe = member.recipe
     strategy = ModalityDropout(member.modality_dropout)
@@ -102,10 +85,10 @@ def train(
             epoch, order = run.selection.epochs, run.start_epoch()
             if order is not taken:
                 ordered, taken = train_all.take(order), order
-            train_loss = train_epoch(run.model, run.optimiser, ordered, recipe, strategy, streams)
-            run.end_epoch(train_loss, evaluate(run.model, held_out["valid"], recipe)[1])
+            train_loss = train_epoch(run, ordered, strategy)
+            run.end_epoch(train_loss, evaluate(run.model, held_out["valid"], recipe), held_out["valid"].targets)
             if after_epoch:
                 after_epoch(epoch)
     if run.end():
-        run.outcome.outputs = {name: evaluate(run.model, split, recipe)[0] for name, split in held_out.items()}
+        run.outcome.outputs = {name: evaluate(run.model, split, recipe) for name, split in held_out.items()}
     return run.outcome

@@ -2,36 +2,40 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib import import_module
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
+from lib.training.losses import Loss
 from lib.training.parameter_groups import parameter_groups
 from lib.training.selection import Selection, Ties
+from lib.training.self_paced import Measure, Over
+from lib.training.validation import Criterion
 
 Precision = Literal["float32", "float64", "bfloat16"]
-Loss = Literal["l1", "cross_entropy", "l1_sum", "cross_entropy_sum"]
+Algorithm = Literal["adam", "adamw", "sgd", "rmsprop"]
+
+ALGORITHMS = {
+    "adam": partial(torch.optim.Adam, fused=True),
+    "adamw": partial(torch.optim.AdamW, fused=True),
+    "sgd": partial(torch.optim.SGD, fused=True),
+    "rmsprop": torch.optim.RMSprop,
+}
+"""torch's optimisers by name, with torch's defaults but for learning rate and weight decay."""
 
 
-def l1(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean absolute error; a single output column is compared with a vector of targets."""
-    return F.l1_loss(outputs.reshape(targets.shape), targets)
+@dataclass(frozen=True)
+class SelfPacedSpec:
+    """Parameters of `lib.training.self_paced.SelfPaced`."""
 
-
-def l1_sum(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Absolute errors summed over samples and outputs (spec lmf, section 6)."""
-    return F.l1_loss(outputs.reshape(targets.shape), targets, reduction="sum")
-
-
-def cross_entropy_sum(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy summed over samples (spec lmf, section 6)."""
-    return F.cross_entropy(outputs, targets, reduction="sum")
-
-
-LOSSES = {"l1": l1, "cross_entropy": F.cross_entropy, "l1_sum": l1_sum, "cross_entropy_sum": cross_entropy_sum}
+    threshold: float
+    growth: float
+    enabled: bool = True
+    over: Over = "all"
+    measure: Measure = "harmonic"
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,19 @@ class Recipe:
     Without `reshuffle` the samples are put in a random order once, so the minibatches are the same in all epochs
     (quirk 4); `drop_last` leaves out the remainder. `plateau_patience` halves the learning rate after that many
     epochs without a better validation loss. `ties`, `patience` and `abandon_on_nan` are those of `Selection`.
+    `select_by` is the validation loss, or a score of which more is better (`lib.training.validation`).
     `tested_epoch` is the selected one, or the last (spec lmf, quirk 3). `groups` are the arguments of
     `parameter_groups` that give some parameters a learning rate of their own. `precision="bfloat16"` rounds
     the factors of the products in a training step's forward pass; weights, data and evaluation stay float32.
+    Held-out splits are evaluated in one batch, or in batches of `evaluation_batch` for models whose result depends on
+    their batch (spec spcl, quirk 3). `curriculum` selects the utterances that count (spec spcl, section 3).
     """
 
     loss: Loss
     epochs: int
     batch_size: int
     learning_rate: float
+    algorithm: Algorithm = "adam"
     weight_decay: float = 0.0
     groups: Mapping[str, float | bool] | None = None
     plateau_patience: int | None = 100
@@ -58,9 +66,12 @@ class Recipe:
     patience: int | None = None
     ties: Ties = "later"
     abandon_on_nan: bool = False
+    select_by: Criterion = "loss"
     tested_epoch: Literal["selected", "last"] = "selected"
     reshuffle: bool = False
     drop_last: bool = True
+    evaluation_batch: int | None = None
+    curriculum: SelfPacedSpec | None = None
     precision: Precision = "float32"
 
     @property
@@ -72,7 +83,7 @@ class Recipe:
         trained = model.parameters()
         if self.groups is not None:
             trained = parameter_groups(model, learning_rate=self.learning_rate, **self.groups)
-        return torch.optim.Adam(trained, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True)
+        return ALGORITHMS[self.algorithm](trained, lr=self.learning_rate, weight_decay=self.weight_decay)
 
     def schedule(self, optimiser: torch.optim.Optimizer) -> torch.optim.lr_scheduler.ReduceLROnPlateau | None:
         if self.plateau_patience is None:
@@ -96,8 +107,12 @@ class ModelSpec:
     def module(self) -> str:
         return f"lib.models.{self.name.split(':')[0]}"
 
+    @property
+    def architecture(self) -> type[nn.Module]:
+        return getattr(import_module(self.module), self.name.split(":")[1])
+
     def build(self) -> nn.Module:
-        return getattr(import_module(self.module), self.name.split(":")[1])(**self.arguments)
+        return self.architecture(**self.arguments)
 
 
 @dataclass(frozen=True)
@@ -113,7 +128,8 @@ class Member:
     """One run of a grid. `train_on` and `evaluate_on` name the modalities that are fed; the others are zeros.
 
     Validation sees what the test sees, so the epoch is selected on `evaluate_on` as well (quirk 2). Members with
-    the same `chain` share one replayed random stream, in their order in the grid.
+    the same `chain` share one replayed random stream, in their order in the grid. Without `modality_dropout` nothing
+    is drawn for it.
     """
 
     variant: str
@@ -122,7 +138,7 @@ class Member:
     recipe: Recipe
     train_on: tuple[str, ...]
     evaluate_on: tuple[str, ...]
-    modality_dropout: ModalityDropoutSpec
+    modality_dropout: ModalityDropoutSpec | None = None
     chain: str | None = None
     tags: Mapping[str, float | int | str] = field(default_factory=dict)
 

@@ -14,8 +14,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from lib.files import atomic_path
-from lib.training.recipe import Member
+from lib.training.recipe import Member, Recipe
 from lib.training.run import Outcome
+from lib.training.validation import IN_WORDS
 
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 
@@ -68,7 +69,7 @@ def write(folder: Path, member: Member, key: str, outcome: Outcome, seconds: flo
         "key": key,
         "status": status,
         "reason": reason,
-        "selected_on": {"epoch": "validation loss", "hyper-parameters": "none (fixed in the YAML)"},
+        "selected_on": {"epoch": epoch_selected_on(member.recipe), "hyper-parameters": "none (fixed in the YAML)"},
         "best_epoch": outcome.best_epoch,
         "engine": outcome.engine,
         "seconds": seconds,
@@ -80,6 +81,11 @@ def write(folder: Path, member: Member, key: str, outcome: Outcome, seconds: flo
     tensors |= {f"outputs/{k}": v.detach().cpu().contiguous().numpy() for k, v in outcome.outputs.items()}
     with atomic_path(folder / f"{name}.safetensors") as path:
         save_file(tensors, path, metadata={"record": json.dumps(about, allow_nan=False)})
+
+
+def epoch_selected_on(recipe: Recipe) -> str:
+    """Which split, and what of it, chose the tested epoch."""
+    return "none (the last epoch is tested)" if recipe.tested_epoch == "last" else IN_WORDS[recipe.select_by]
 
 
 def read(folder: Path, member: Member, key: str) -> Record | None:

@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 
 from lib.files import atomic_path
-from lib.training.examples import Examples
+from lib.training.examples import Batches
+from lib.training.objective import Objective
 from lib.training.recipe import Member
 from lib.training.streams import Streams
+from lib.training.validation import validation_score
 
 
 @dataclass
@@ -84,7 +86,7 @@ class Run:
     section 6). Create it within `streams.session()`. Raises ValueError if `train` is less than one minibatch.
     """
 
-    def __init__(self, member: Member, train: Examples, streams: Streams, checkpoint: Checkpoint | None = None):
+    def __init__(self, member: Member, train: Batches, streams: Streams, checkpoint: Checkpoint | None = None):
         recipe = member.recipe
         if recipe.drop_last and len(train) < recipe.batch_size:
             raise ValueError(f"{len(train)} training samples do not fill one batch of {recipe.batch_size}")
@@ -95,6 +97,7 @@ class Run:
         self.model = model.to(train.targets.device, recipe.dtype)
         self.optimiser = recipe.optimiser(self.model)
         self.schedule = recipe.schedule(self.optimiser)
+        self.objective = Objective(recipe, train)
         self.selection = recipe.selection()
         self.outcome = Outcome(engine=f"loop on {train.targets.device.type}")
         self.checkpoint = checkpoint if streams.resumable else None
@@ -113,14 +116,20 @@ class Run:
             self.order = self.streams.permutation(len(self.order), epoch)
         return self.order
 
-    def end_epoch(self, train_loss: float, valid_loss: float) -> None:
-        """Log and select; with a checkpoint, save."""
-        self.outcome.log(
-            train_loss=train_loss, valid_loss=valid_loss, learning_rate=self.optimiser.param_groups[0]["lr"]
-        )
+    def end_epoch(self, train_loss: float, outputs: Tensor, targets: Tensor) -> None:
+        """Log and select by the outputs for the validation split; with a checkpoint, save."""
+        log, criterion = self.outcome.log, self.recipe.select_by
+        valid_loss = self.objective.split_loss(outputs, targets)
+        log(train_loss=train_loss, valid_loss=valid_loss, learning_rate=self.optimiser.param_groups[0]["lr"])
+        log(**self.objective.end_epoch())
+        value = valid_loss
+        if criterion != "loss":
+            score = validation_score(criterion, outputs.cpu().numpy(), targets.cpu().numpy())
+            log(**{f"valid_{criterion}": score})
+            value = -score
         if self.schedule:
             self.schedule.step(valid_loss)
-        improved = self.selection.update(math.nan if math.isnan(train_loss) else valid_loss)
+        improved = self.selection.update(math.nan if math.isnan(train_loss) else value)
         if improved or self.recipe.tested_epoch == "last":
             self.outcome.best_state = {key: value.clone() for key, value in self.model.state_dict().items()}
         if self.checkpoint:
@@ -139,6 +148,7 @@ class Run:
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict() if self.schedule else None,
+            "objective": self.objective.state_dict(),
             "selection": self.selection.state(),
             "best_state": self.outcome.best_state,
             "history": self.outcome.history,
@@ -150,5 +160,6 @@ class Run:
         self.optimiser.load_state_dict(saved["optimiser"])
         if self.schedule:
             self.schedule.load_state_dict(saved["schedule"])
+        self.objective.load_state_dict(saved["objective"])
         self.selection.restore(saved["selection"])
         self.outcome.best_state, self.outcome.history = saved["best_state"], saved["history"]

@@ -9,12 +9,10 @@ import torch
 from lib.data.conversation_batches import (
     Conversations,
     Dialogue,
-    batch_rows,
     conversation_split,
     dev_split,
     iemocap_speakers,
     meld_speakers,
-    shuffled,
 )
 from lib.data.corpus import Split
 from lib.errors import InputError
@@ -46,36 +44,28 @@ def test_split_pads_behind_and_marks_the_padding():
 
 def test_batch_is_cropped_to_its_longest_dialogue_in_the_given_order():
     whole = split(2, 4, 3)
-    found = Conversations(whole).batch([2, 0])
+    found = Conversations.of(whole).take(np.array([2, 0]))
     assert len(found) == 2
     assert found.lengths.tolist() == [3, 2]
     assert found.features["text"].shape == (2, 3, 3)
     np.testing.assert_array_equal(found.features["audio"][1], whole.features["audio"][0, :3])
-    assert found.labels.tolist() == [*whole.labels[2, :3], *whole.labels[0, :2]]
+    assert found.targets.tolist() == [*whole.labels[2, :3], *whole.labels[0, :2]]
     assert found.speakers.tolist() == [whole.speakers[2, :3].tolist(), [*whole.speakers[0, :2], 0]]
 
 
-def test_batches_do_not_share_memory_with_the_split():
+def test_a_selection_by_index_does_not_share_memory_with_the_split():
     whole = split(2, 4)
-    conversations = Conversations(whole)
-    conversations.batch([0]).features["text"].fill_(9.0)
-    assert (conversations.batch([0]).features["text"] != 9.0).all()
+    conversations = Conversations.of(whole)
+    conversations.take(np.array([0])).features["text"].fill_(9.0)
     assert torch.equal(conversations.features["text"], torch.from_numpy(whole.features["text"]))
 
 
-def test_the_last_batch_may_be_short():
-    assert batch_rows([3, 1, 2, 0, 4], 2) == [[3, 1], [2, 0], [4]]
-
-
-def test_each_epoch_shuffles_the_one_before():
-    stream, other = random.Random(5), random.Random(5)
-    first = shuffled(range(8), stream)
-    second = shuffled(first, stream)
-    order = list(range(8))
-    other.shuffle(order)
-    assert first == order
-    other.shuffle(order)
-    assert second == order
+def test_consecutive_dialogues_and_one_modality():
+    conversations = Conversations.of(split(2, 4, 3))
+    found = conversations.only(["audio"]).take(slice(1, 3))
+    assert list(found.inputs["features"]) == ["audio"]
+    assert torch.equal(found.inputs["features"]["audio"], conversations.features["audio"][1:3])
+    assert found.inputs["lengths"].tolist() == [4, 3]
 
 
 def test_development_takes_the_first_tenth():
@@ -115,4 +105,4 @@ def test_no_dialogues_and_no_speakers_are_refused():
         conversation_split([])
     whole = split(2)
     with pytest.raises(InputError, match="no speakers"):
-        Conversations(Split(whole.features, whole.lengths, whole.labels, whole.ids))
+        Conversations.of(Split(whole.features, whole.lengths, whole.labels, whole.ids))

@@ -12,8 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lib.models.modality_rnn import MODALITIES as NAMES
 from lib.reporting.emotion_metrics import decisions, emotion_scores, emotion_set_scores
 from lib.training.class_weights import positive_weights
+from lib.training.examples import Examples
+from lib.training.loop import train
+from lib.training.recipe import Member, ModelSpec, Recipe
+from lib.training.streams import SeededStreams
 from tests.parity.emotion_reference import build, load_weights, reference_name
 from tests.parity.reference import Vectors, golden
 
@@ -113,14 +118,20 @@ def replay(model: nn.Module, vectors: Vectors) -> Run:
     return run
 
 
-@golden("emotion_embeddings", "trainer")
-def test_whole_run(vectors):
-    config = vectors.config
-    args = config["args"]
+def reference_model(vectors: Vectors) -> tuple[str, nn.Module]:
+    """Which model the run trains, and the model with the run's initial weights."""
+    config, args = vectors.config, vectors.config["args"]
     kind = {"eea": "eea", "rnn": args["fusion"]}[args["model"]]
     sizes = {**config, **{key: args[key] for key in ("hidden_sizes", "modalities", "gru", "bidirectional")}}
     model = build(kind, sizes, classes=vectors["train/y"].shape[1])
     load_weights(model, kind, vectors)
+    return kind, model
+
+
+@golden("emotion_embeddings", "trainer")
+def test_whole_run(vectors):
+    config = vectors.config
+    kind, model = reference_model(vectors)
     run = replay(model, vectors)
 
     left = set(vectors.under("out"))
@@ -151,3 +162,59 @@ def test_whole_run(vectors):
         *("config", "kind", "w", "pos_weight", "out", "best", "finalnorm"),
         *SPLITS,
     }
+
+
+@dataclass(frozen=True)
+class GivenModel(ModelSpec):
+    """A model that is there already."""
+
+    model: nn.Module = None
+
+    def build(self) -> nn.Module:
+        return self.model
+
+
+class InFileOrder(SeededStreams):
+    """The samples as they stand in the file, as in the reference's runs without shuffling."""
+
+    def permutation(self, n: int, epoch: int | None = None) -> np.ndarray:
+        return np.arange(n)
+
+
+@golden("emotion_embeddings", "trainer")
+def test_whole_run_through_the_loop_of_all_papers(vectors):
+    config, args = vectors.config, vectors.config["args"]
+    kind, model = reference_model(vectors)
+    recipe = Recipe(
+        loss={"bce": "bce", "ce": "soft_cross_entropy"}[config["loss"]],
+        epochs=args["epochs"],
+        batch_size=config["batch_size"],
+        learning_rate=config["lr"],
+        algorithm=config["optim"],
+        weight_decay=config["weight_decay"],
+        plateau_patience=config["scheduler_patience"],
+        plateau_factor=0.1,
+        clip_norm=args["clip"] if args["clip"] > 0 else None,
+        patience=args["early_stop"],
+        ties="earlier",
+        select_by="weighted_acc" if args["dataset"] == "mosei_emo" else "acc",
+        drop_last=False,
+    )
+    inputs = {s: {m: vectors.tensor(f"{s}/{key}") for m, key in MODALITIES.items()} for s in SPLITS}
+    splits = {s: Examples(inputs[s], vectors.tensor(f"{s}/y")) for s in SPLITS}
+    member = Member("reference", 0, GivenModel(kind, {}, model), recipe, train_on=NAMES, evaluate_on=NAMES)
+    outcome = train(member, splits, InFileOrder(0))
+
+    best = int(vectors["out/best_epoch"]) - 1
+    assert outcome.best_epoch == best
+    np.testing.assert_allclose(outcome.history["valid_loss"], vectors["out/valid_loss"], rtol=LOSS)
+    np.testing.assert_allclose(outcome.history["learning_rate"][1:], vectors["out/lr_after_epoch"][:-1], rtol=1e-9)
+    np.testing.assert_allclose(
+        outcome.history[f"valid_{recipe.select_by}"], vectors["out/valid_acc"][:, -1], rtol=SCORE
+    )
+    for split in ("valid", "test"):
+        for name, values in scores_of(outcome.outputs[split], splits[split].targets, config).items():
+            np.testing.assert_allclose(values, vectors[f"out/{split}_{name}"][best], rtol=SCORE, atol=SCORE)
+    for name, value in outcome.best_state.items():
+        expected = vectors[f"best/{reference_name(kind, name)}"]
+        np.testing.assert_allclose(value, expected, rtol=WEIGHTS, atol=WEIGHTS, err_msg=name)

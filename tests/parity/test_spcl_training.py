@@ -2,6 +2,7 @@
 
 import copy
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,15 +11,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from lib.data.conversation_batches import (
-    ConversationBatch,
     Conversations,
     Dialogue,
-    batch_rows,
     conversation_split,
     dev_split,
     iemocap_speakers,
     meld_speakers,
-    shuffled,
 )
 from lib.training.self_paced import SelfPaced
 from tests.parity.reference import Vectors, golden
@@ -31,6 +29,18 @@ def dialogue(name: str, arrays: dict[str, np.ndarray], modalities) -> Dialogue:
     letters = arrays["speakers"].dtype.kind == "U"
     speakers = (iemocap_speakers if letters else meld_speakers)(arrays["speakers"])
     return Dialogue(name, speakers, arrays["labels"], {m: arrays[m] for m in modalities})
+
+
+def shuffled(order: list[int], stream: random.Random) -> list[int]:
+    """The reference's order of the next training epoch; each shuffles the one before it."""
+    order = list(order)
+    stream.shuffle(order)
+    return order
+
+
+def batch_rows(order: Sequence[int], batch_size: int) -> list[list[int]]:
+    """Consecutive slices; the last may be short and is kept."""
+    return [list(order[start : start + batch_size]) for start in range(0, len(order), batch_size)]
 
 
 def same(actual, expected, name: str) -> None:
@@ -61,10 +71,10 @@ def test_dataloader(vectors):
         found["train/order_after_each_shuffle"] = orders
         batches = batch_rows(order, config["batch_size"])
         found["num_batches"] = len(batches)
-        conversations = Conversations(conversation_split([dialogues[name] for name in train]))
+        conversations = Conversations.of(conversation_split([dialogues[name] for name in train]))
         for number, rows in enumerate(batches):
-            batch = conversations.batch(rows)
-            arrays = {"length": batch.lengths, "speaker_tensor": batch.speakers, "label_tensor": batch.labels}
+            batch = conversations.take(np.array(rows))
+            arrays = {"length": batch.lengths, "speaker_tensor": batch.speakers, "label_tensor": batch.targets}
             arrays |= batch.features | {"uid": np.array(found["train/uid"])[rows]}
             found |= {f"batch{number}/{name}": value for name, value in arrays.items()}
 
@@ -90,28 +100,28 @@ class Run:
         for part in ("train", "dev", "test"):
             arrays = [vectors.under(f"in/{part}/{i}") for i in vectors.names(f"in/{part}")]
             rows = [dialogue(str(i), x, self.config["dims"]) for i, x in enumerate(arrays)]
-            self.splits[part] = Conversations(conversation_split(rows))
+            self.splits[part] = Conversations.of(conversation_split(rows))
         self.strategy = SelfPaced(self.config["cl_threshold"], self.config["cl_growth"], enabled=self.config["use_cl"])
         self.steps = {name: [] for name in ("loss", "take", "n", "threshold", "dialogues")}
         self.evaluations = []
 
-    def forward(self, batch: ConversationBatch):
-        return self.model(batch.features, batch.lengths, batch.speakers)
+    def forward(self, batch: Conversations):
+        return self.model(**batch.inputs)
 
     def train_epoch(self, order: list[int], optimiser: torch.optim.Optimizer) -> None:
         size = self.config["batch_size"]
         self.model.train()
         for rows in batch_rows(order, size):
-            batch = self.splits["train"].batch(rows)
+            batch = self.splits["train"].take(np.array(rows))
             joint, logits = self.forward(batch)
-            loss = self.strategy.loss(joint, logits, batch.labels, batch.lengths)
+            loss = self.strategy.loss(joint, logits, batch.targets, batch.lengths)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config["grad_norm_max"])
             optimiser.step()
             self.steps["loss"].append(loss.item())
             self.steps["take"].append(int(self.strategy.latest.selected.sum()))
-            self.steps["n"].append(len(batch.labels))
+            self.steps["n"].append(len(batch.targets))
             self.steps["threshold"].append(self.strategy.threshold)
             self.steps["dialogues"].append(rows + [-1] * (size - len(rows)))
 
@@ -120,11 +130,11 @@ class Run:
         self.model.eval()
         predictions, labels, losses = [], [], []
         for rows in batch_rows(range(len(self.splits[part])), self.config["batch_size"]):
-            batch = self.splits[part].batch(rows)
+            batch = self.splits[part].take(np.array(rows))
             joint, _ = self.forward(batch)
             predictions += joint.argmax(1).tolist()
-            labels += batch.labels.tolist()
-            losses.append(F.cross_entropy(joint, batch.labels).item())
+            labels += batch.targets.tolist()
+            losses.append(F.cross_entropy(joint, batch.targets).item())
         f1 = f1_score(labels, predictions, average="weighted")
         self.evaluations.append((part, f1, accuracy_score(labels, predictions), np.mean(losses)))
         return f1

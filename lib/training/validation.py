@@ -1,0 +1,38 @@
+"""What a validation score is when an epoch is selected by it."""
+
+import math
+from typing import Literal
+
+import numpy as np
+from sklearn.metrics import f1_score
+
+from lib.reporting import emotion_metrics
+
+Criterion = Literal["loss", "acc", "weighted_acc", "weighted_f1"]
+
+IN_WORDS: dict[Criterion, str] = {
+    "loss": "validation loss",
+    "acc": "validation accuracy",
+    "weighted_acc": "validation weighted accuracy",
+    "weighted_f1": "validation weighted F1",
+}
+
+
+def validation_score(criterion: Criterion, outputs: np.ndarray, targets: np.ndarray) -> float:
+    """The score of a whole split from its logits; NaN, which selects nothing, if one of them is not finite.
+
+    `outputs` and `targets` `(N, C)` of zeros and ones: the mean over emotions of the metric of that name in
+    `lib.reporting.emotion_metrics` (spec emotion_embeddings, section 7), over those that it is defined for. Integer
+    `targets` `(N,)`: accuracy, or F1 weighted by the true classes (spec spcl, section 4).
+    """
+    if not np.isfinite(outputs).all():
+        return math.nan
+    if targets.ndim == 2:
+        score = getattr(emotion_metrics, criterion)(emotion_metrics.decisions(outputs), targets == 1)
+        return float(np.nanmean(score)) if np.isfinite(score).any() else math.nan
+    predicted = outputs.argmax(axis=1)
+    if criterion == "acc":
+        return float(np.mean(predicted == targets))
+    if criterion == "weighted_f1":
+        return float(f1_score(targets, predicted, average="weighted", zero_division=0.0))
+    raise ValueError(f"no {criterion} of exclusive classes")
