@@ -27,10 +27,19 @@ def test_the_known_corpora_and_their_number_of_files():
         "mmmo": 12,
         "pom": 9,
         "meld": 3,
+        "meld_conversations": 1,
+        "meld_conversations_mmgcn": 1,
         "mfn_checkpoints": 2,
     }
     restricted = [name for name, corpus in CATALOGUE.items() if isinstance(corpus, RestrictedCorpus)]
-    assert restricted == ["iemocap", "mosi_lmf", "pom_lmf", "iemocap_lmf"]
+    assert restricted == [
+        "iemocap",
+        "mosi_lmf",
+        "pom_lmf",
+        "iemocap_lmf",
+        "iemocap_conversations",
+        "iemocap_conversations_mmgcn",
+    ]
 
 
 def test_a_file_stands_in_the_table_once():

@@ -11,7 +11,15 @@ from tests.data.samples import assert_same_corpus, mfn_corpus
 
 REAL = ("mosi", "mmmo", "pom", "iemocap", "mosi_utterances", "mosi_words")
 PICKLES = ("mosi_lmf", "pom_lmf", "iemocap_lmf")
-STAND_INS = ("iemocap_like", "mosi_like", "mosi_lmf_like", "pom_lmf_like", "iemocap_lmf_like")
+STAND_INS = (
+    "iemocap_like",
+    "mosi_like",
+    "mosi_lmf_like",
+    "pom_lmf_like",
+    "iemocap_lmf_like",
+    "iemocap_conversations_like",
+    "meld_conversations_like",
+)
 
 
 def test_options_reach_the_reader(tmp_path):
@@ -22,7 +30,7 @@ def test_options_reach_the_reader(tmp_path):
 
 def test_an_unknown_corpus():
     for function in (data.load, data.files, data.reader_module):
-        with pytest.raises(InputError, match="unknown corpus 'mosei'; known: iemocap, iemocap_like, "):
+        with pytest.raises(InputError, match="unknown corpus 'mosei'; known: iemocap, iemocap_conversations, "):
             function("mosei")
 
 
