@@ -66,12 +66,12 @@ class Drawn(NamedTuple):
 
 
 def load_iemocap(root: Path, samples: int, seed: int = 0, **options) -> Corpus:
-    """An IEMOCAP-like `iemocap.pkl` of `samples` dialogues of 6 to 20 utterances by two speakers.
+    """An IEMOCAP-like `iemocap.pkl` of `samples` dialogues of 5 to 16 utterances by two speakers.
 
     A fifth of them are for testing. `split_seed` is the reader's seed; `cues` replaces `CUES`, `stay` replaces `STAY`.
     It does not lie under the data folder `root`.
     """
-    return _load(spcl_pickles.IEMOCAP, (6, 20), samples, seed, **options)
+    return _load(spcl_pickles.IEMOCAP, (5, 16), samples, seed, **options)
 
 
 def load_meld(root: Path, samples: int, seed: int = 0, **options) -> Corpus:

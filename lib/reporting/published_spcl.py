@@ -17,7 +17,7 @@ def gains(published: pd.DataFrame) -> pd.DataFrame:
     followed. "two modalities" is 0, what a gain is measured against.
     """
     rows = select(published, topic="spcl", paper=PAPER, variant="baseline without SPCL")
-    shared = {"seed": 0, "selected_on": "not stated", "status": "published"}
+    shared = {"seed": 0, "selected_on": "not stated", "status": "published", "published_in": ""}
     found = [{"variant": "two modalities", "metrics": {"test": dict.fromkeys(_METRICS.values(), 0.0)}, **shared}]
     for (system, pair), group in rows.groupby(["system", "modalities"], sort=False):
         over = _OVER[pair.split(" (")[0]]

@@ -14,7 +14,7 @@ from lib.data.synthetic_conversations import CUES, Cue
 
 
 @pytest.mark.parametrize(
-    ("name", "longest", "speakers"), [("iemocap_conversations_like", 20, 2), ("meld_conversations_like", 16, 8)]
+    ("name", "longest", "speakers"), [("iemocap_conversations_like", 16, 2), ("meld_conversations_like", 16, 8)]
 )
 def test_a_stand_in_is_a_labelled_conversation_corpus(name, longest, speakers):
     corpus = data.load(name, samples=50, expected_from=20)
