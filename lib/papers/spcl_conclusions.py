@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lib.data.corpus import Corpus
-from lib.reporting import figures
+from lib.reporting.spcl_figures import metric_name
 
 VERDICTS = ("positive", "negative", "neutral", "no verdict")
 
@@ -17,7 +17,7 @@ def _counted(verdicts: pd.Series) -> str:
 
 def effects(table: pd.DataFrame) -> list[str]:
     """With and without SPCL."""
-    metric, gain = figures.metric_name(table["metric"].iloc[0]), 100 * table["gain"]
+    metric, gain = metric_name(table["metric"].iloc[0]), 100 * table["gain"]
     best, worst = table.loc[gain.idxmax()], table.loc[gain.idxmin()]
     sentences = [
         f"SPCL against plain training, test {metric}, {len(table)} comparisons: {_counted(table['verdict'])}. "
@@ -100,7 +100,7 @@ def bounds(corpus: Corpus, floor: pd.DataFrame, effect: pd.DataFrame) -> list[st
     rows = effect[effect["modalities"] == "atv"]
     best = rows.loc[rows[["without", "with_spcl"]].max(axis=1).idxmax()]
     score = max(best["without"], best["with_spcl"])
-    metric = figures.metric_name(effect["metric"].iloc[0])
+    metric = metric_name(effect["metric"].iloc[0])
     constant = floor.iloc[0]
     sentence = (
         f"The best backbone on three modalities, {best['backbone']}, has a test {metric} of {score:.3f}; "

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from lib.params.base import Parameters
 
@@ -29,10 +29,17 @@ class _Given(BaseModel):
 
 
 class Pace(_Given):
-    """One threshold and growth for every backbone and subset; 0 would select nothing and never grow."""
+    """One threshold and growth for every backbone and subset."""
 
-    threshold: float = Field(gt=0.0)
+    threshold: float
     growth: float = Field(ge=1.0)
+
+    @field_validator("threshold")
+    @classmethod
+    def _grows(cls, value: float) -> float:
+        if value <= 0.0:
+            raise ValueError("a threshold of 0 or less selects nothing and never grows; give a positive one")
+        return value
 
 
 class Backbone(_Given):
@@ -90,7 +97,10 @@ class SelfPacedBalance(Parameters):
     backbones: Backbones
     layers: Positive = Field(2, description="transformer layers, and graph convolutions where there are (quirk 6)")
     feedforward: Positive = Field(2048, description="width inside the transformer layers")
-    pace: Literal["iemocap", "meld"] | Pace
+    pace: Annotated[
+        Annotated[Literal["iemocap", "meld"], Tag("table")] | Annotated[Pace, Tag("pair")],
+        Discriminator(lambda value: "table" if isinstance(value, str) else "pair"),
+    ]
     mends: tuple[Mend, ...] = ()
     mend_subsets: tuple[Subset, ...] = Field((), description="subsets that are trained again under each mend")
     seeds: tuple[Seed, ...] = Field(min_length=1)

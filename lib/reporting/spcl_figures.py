@@ -6,6 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lib.reporting import figures
 from lib.reporting.figures import BLUE, ORANGE, new_figure
@@ -14,13 +15,18 @@ _SIDES = (("without", "without SPCL", ORANGE, "s", -0.18), ("with", "with SPCL",
 _MODALITY_MARKS = {"text": "-", "audio": "--", "video": ":"}
 
 
+def metric_name(metric: str) -> str:
+    """In words."""
+    return figures.metric_name(metric).replace(" f1", " F1")
+
+
 def effect(table: pd.DataFrame, metric: str, *, label: str, references: dict[str, float]) -> Figure:
     """Scores with and without SPCL, one row per backbone and subset; `table` is that of `spcl_tables.effect_table`.
 
     Bars through the points are standard deviations over the seeds; the words at the right are the paired gain's
     verdict. `references` are scores drawn as vertical lines.
     """
-    name = figures.metric_name(metric)
+    name = metric_name(metric)
     rows = [f"{row['backbone']} {row['modalities']}" for row in table.to_dict("records")]
     with plt.rc_context(figures.STYLE):
         figure, axes = new_figure(8.0, 2.2 + 0.32 * len(table), f"{name[0].upper()}{name[1:]}, SPCL off and on", label)
@@ -52,7 +58,7 @@ def trimodal(table: pd.DataFrame, *, label: str) -> Figure:
     """Gain in points of three modalities over each pair, with 95 % t-intervals, from `spcl_tables.trimodal_table`."""
     groups = table[["backbone", "over"]].drop_duplicates().to_dict("records")
     rows = [f"{row['backbone']}: atv over {row['over']}" for row in groups]
-    metric = figures.metric_name(table["metric"].iloc[0])
+    metric = metric_name(table["metric"].iloc[0])
     with plt.rc_context(figures.STYLE):
         title = "Three modalities against two"
         figure, axes = new_figure(8.0, 2.2 + 0.36 * len(rows), title, label)
@@ -92,6 +98,7 @@ def pace(curves: pd.DataFrame, backbone: str, *, label: str, cap: float) -> Figu
         axes[0].plot(on.index, on["threshold"], "-", color=BLUE)
         axes[0].axhline(cap, color="0.5", linestyle=":", linewidth=1)
         axes[0].set_yscale("log")
+        axes[0].yaxis.set_major_formatter("{x:g}")
         axes[0].set_ylabel("threshold (dotted: the cap)")
         axes[1].plot(on.index, 100 * on["selected_share"], "-", color=BLUE)
         axes[1].set_ylim(-3, 103)
@@ -103,9 +110,10 @@ def pace(curves: pd.DataFrame, backbone: str, *, label: str, cap: float) -> Figu
                 style = {"linestyle": _MODALITY_MARKS[modality], "color": palette[modality], "linewidth": width}
                 axes[2].plot(values.index, values[column], label=f"{modality}, {words}", **style)
         axes[2].set_ylabel("modality ratio (1: the weakest)")
-        axes[2].legend(frameon=False, fontsize=7, ncols=2)
+        figure.legend(loc="outside lower right", ncols=6, frameon=False, fontsize=8, title="modality ratio, SPCL")
         for ax in axes:
             ax.set_xlabel("epoch")
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
             ax.grid(axis="y", alpha=0.3)
     return figure
 
@@ -113,5 +121,5 @@ def pace(curves: pd.DataFrame, backbone: str, *, label: str, cap: float) -> Figu
 def _rows(axes: Axes, names: list[str]) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", length=0)
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(axis="x", alpha=0.3)
