@@ -57,6 +57,17 @@ SECTIONS = {
         "bfloat16 products: effect on the scores",
         "The quick MOSI-like grid, test set, mean over the seeds; gains over the unimodal variant.",
     ),
+    "conversations": (
+        "Conversation backbones with SPCL",
+        "Two of the seven minibatches of an epoch at IEMOCAP's scale and the published sizes, trained by the direct "
+        "implementation of the specification (`benchmarks/conversation_direct.py`) and by the plain loop; one thread "
+        "on the CPU. Before that both answer the first minibatch without dropout, from the same weights: `largest "
+        "difference` is that of logits and loss.",
+    ),
+    "conversation_memory": (
+        "Memory of a large minibatch of dialogues",
+        "Peak resident memory of a process that trains 64 dialogues of 110 utterances at once, published sizes.",
+    ),
 }
 
 

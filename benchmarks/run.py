@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 
-from benchmarks import limits, page, resources, speed
+from benchmarks import conversations, limits, page, resources, speed
 from benchmarks.machine import description
 from lib.files import atomic_path, write_json
 
@@ -27,6 +27,8 @@ TABLES = {
     "profile": limits.where_time_goes,
     "precision": limits.precision,
     "precision_scores": limits.precision_scores,
+    "conversations": conversations.conversations,
+    "conversation_memory": conversations.conversation_memory,
 }
 
 
