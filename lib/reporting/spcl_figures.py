@@ -86,7 +86,7 @@ def pace(curves: pd.DataFrame, backbone: str, *, label: str, cap: float) -> Figu
     """Threshold, share of selected utterances and modality ratios per epoch, means over the seeds.
 
     `curves` is the table of `spcl_tables.curves`. A ratio compares a modality's summed true-class probability with
-    the smallest one; 1 for all is balance.
+    the smallest one, with SPCL over the selected utterances; 1 for all is balance.
     """
     mine = curves[curves["backbone"] == backbone]
     ratios = [column for column in mine if column.startswith("ratio_")]
