@@ -35,6 +35,11 @@ SECTIONS = {
         "Eight members against width, minibatch and sequence length",
         "`stacked by the rule` is what `lib/training/engine.py` does with them on a CPU.",
     ),
+    "search": (
+        "A random search",
+        "Draws from LMF's published search space on a stand-in of MOSI's size, dearest first, one per worker process. "
+        "`busy` is the workers' processor time over cores and seconds.",
+    ),
     "overhead": (
         "What the workflow costs",
         "`run_all.sh` on one quick notebook run in a copy of the workspace, the notebook's cells inside it, and the "

@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 
-from benchmarks import fusion, limits, page, resources, speed
+from benchmarks import fusion, limits, page, resources, search, speed
 from benchmarks.machine import description
 from lib.files import atomic_path, write_json
 
@@ -22,6 +22,7 @@ TABLES = {
     "grid": speed.grid,
     "members": speed.members,
     "sizes": speed.sizes,
+    "search": search.busy_cores,
     "overhead": resources.overhead,
     "memory": resources.memory,
     "limit": limits.limit,
