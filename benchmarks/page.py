@@ -15,6 +15,12 @@ SECTIONS = {
         "validation; one thread on the CPU. A dropped modality of an early-fusion model costs nothing, hence the two "
         "variants.",
     ),
+    "fusion": (
+        "An epoch of low-rank fusion and of tensor fusion",
+        "1,284 samples, training alone, one thread. The loop keeps freed memory (`lib/training/allocator.py`); the two "
+        "columns after it separate that from the rest. TFN's time is that of its first layer, 11.3 million weights: "
+        "the table below shows the products that write its gradient.",
+    ),
     "grid": (
         "A grid of 40 members",
         "From nothing to the last record. `trained` members were trained and their seconds multiplied up to the grid. "
@@ -28,6 +34,11 @@ SECTIONS = {
     "sizes": (
         "Eight members against width, minibatch and sequence length",
         "`stacked by the rule` is what `lib/training/engine.py` does with them on a CPU.",
+    ),
+    "search": (
+        "A random search",
+        "Draws from LMF's published search space on a stand-in of MOSI's size, dearest first, one per worker process. "
+        "`busy` is the workers' processor time over cores and seconds.",
     ),
     "overhead": (
         "What the workflow costs",

@@ -11,16 +11,18 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 
-from benchmarks import conversations, limits, page, resources, speed
+from benchmarks import conversations, fusion, limits, page, resources, search, speed
 from benchmarks.machine import description
 from lib.files import atomic_path, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = {
     "epochs": speed.epochs,
+    "fusion": fusion.fusion,
     "grid": speed.grid,
     "members": speed.members,
     "sizes": speed.sizes,
+    "search": search.busy_cores,
     "overhead": resources.overhead,
     "memory": resources.memory,
     "limit": limits.limit,
