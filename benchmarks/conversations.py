@@ -185,11 +185,11 @@ def conversation_memory(quick: bool) -> Iterator[Row]:
         surroundings = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=True)
         size = {"dialogues": 4 if quick else 64, "utterances each": 11 if quick else LONGEST}
-        yield {"model": spcl.TITLES[backbone]} | size | {"peak_GB": float(done.stdout)}
+        yield {"model": spcl.TITLES[backbone]} | size | {"peak_GiB": float(done.stdout)}
 
 
 def peak(backbone: str, quick: bool) -> float:
-    """Train the minibatch in this process and tell its peak memory in GB."""
+    """Train the minibatch in this process and tell its peak memory in GiB."""
     torch.set_num_threads(1)
     p = parameters(quick).model_copy(update={"batch_size": 64})
     whole = corpus([11] * 4 if quick else [LONGEST] * 64, p.widths)
