@@ -11,10 +11,11 @@ from lib.workflow.followed import Followed
 from lib.workflow.freshness import why_stale
 from lib.workflow.inputs import FileHashes
 from lib.workflow.process import Busy, Stopped, locked, stop_on_signals
-from lib.workflow.runs import ROOT, Run
+from lib.workflow.runs import ROOT, Run, known_runs
 from lib.workflow.usage import Request
 
 POLL_S = 0.2
+PAGE = "results/index.html"
 
 
 def reproduce(request: Request) -> int:
@@ -42,12 +43,22 @@ def _reproduce(request: Request) -> int:
         repeated, stopped = _repeat(stale, request, display)
         outcomes |= repeated
     display.line(summary([outcomes[run] for run in reasons]))
+    if stale or not (ROOT / PAGE).exists():
+        _write_page()
+    display.line(f"all papers: {PAGE}")
     if stopped:
         return stopped.code
     failures = [outcome.failure for outcome in outcomes.values() if outcome.failure]
     if not failures:
         return 0
     return 2 if all(failure.state == "input_error" for failure in failures) else 1
+
+
+def _write_page() -> None:
+    """The page over the results of all runs, also of those that were not asked for."""
+    from lib.reporting.summary_page import write_page
+
+    write_page(ROOT / "results", [(run.notebook, run.name) for run in known_runs()])
 
 
 def _repeat(stale: Sequence[Run], request: Request, display: Display) -> tuple[dict[Run, Outcome], Stopped | None]:

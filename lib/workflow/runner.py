@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lib.errors import InputError
 from lib.files import write_text
+from lib.reporting.result_folders import write_contents
 from lib.workflow import status
 from lib.workflow.inputs import FileHashes, inputs, library, library_files, parameters
 from lib.workflow.process import Busy, Stopped, locked, stop_on_signals
@@ -78,6 +79,7 @@ def _reach_results(run: Run, cores: int, timeout: float) -> None:
     taken |= {name: code.get(name, "written while it ran") for name in library(loaded)}
     _check_results(run)
     write_text(run.folder / "report.html", _report(executed))
+    write_contents(run.folder)
     status.succeed(run, taken, started, time.monotonic() - clock)
 
 

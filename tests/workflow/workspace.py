@@ -25,6 +25,12 @@ COPIED = (
     "lib/files.py",
     "lib/source_closure.py",
     "lib/params",
+    "lib/reporting/__init__.py",
+    "lib/reporting/caption.py",
+    "lib/reporting/result_folders.py",
+    "lib/reporting/summary_page.py",
+    "lib/reporting/summary_page.html.j2",
+    "lib/reporting/tables.py",
     "lib/workflow",
 )
 
@@ -57,6 +63,8 @@ def reader_module(name):
     "lib/data/reader.py": "from lib.data.parsing import parse\n",
     "lib/data/parsing.py": "parse = int\n",
     "lib/data/stand_in.py": "import random\n",
+    "lib/reporting/gains.py": 'COLEARNING_RULE = "a rule"\n',
+    "lib/reporting/published.py": 'VERDICT_RULE = "a rule"\n',
     "lib/squares.py": "from lib.powers import power\n\n\ndef square(x):\n    return power(x, 2)\n",
     "lib/powers.py": "def power(x, n):\n    return x**n\n",
     "lib/powers.csv": "base,exponent\n",

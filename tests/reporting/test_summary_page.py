@@ -1,0 +1,138 @@
+"""The page over all results: what it shows, what it refuses to show, and what it asks of a network."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lib.reporting.result_folders import read_folder, write_contents
+from lib.reporting.summary_page import page, write_page
+from lib.reporting.tables import readable
+
+ROOT = Path(__file__).resolve().parents[2]
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def make(results: Path, notebook: str = "low_rank_fusion", name: str = "quick", label: str = "X, real data", **source):
+    folder = results / notebook / name
+    (folder / "tables").mkdir(parents=True)
+    (folder / "figures").mkdir()
+    gain = {"variant": "LMF", "baseline": "TFN", "metric": "mae", "n": 5, "score": 0.51234, "score_std": 0.0123}
+    gain |= {"gain": -0.0456, "t_interval_low": -0.1, "t_interval_high": 0.009, "verdict": "neutral", "corpus": label}
+    pd.DataFrame([gain]).to_csv(folder / "tables" / "gain_mae_over_TFN.csv", index=False)
+    (folder / "figures" / "confusion.png").write_bytes(PNG)
+    about = {
+        "data": [{"label": label, "synthetic": False, "warnings": ["labels leak"]} | source],
+        "run": {"seeds": [0, 1], "selected_on": {"epoch": "validation loss", "hyper-parameters": "none"}},
+        "code": {"commit": "abcdef0123", "dirty": False},
+        "volatile": {"durations": {"training, all runs": 90.0}},
+    }
+    (folder / "manifest.json").write_text(json.dumps(about))
+    write_contents(folder)
+    return folder
+
+
+def test_a_whole_folder_and_none(tmp_path):
+    make(tmp_path)
+    make(tmp_path, name="paper")
+    make(tmp_path, name="like", label="X, SYNTHETIC stand-in", synthetic=True)
+    states = {name: read_folder(tmp_path, "low_rank_fusion", name).state for name in ("quick", "paper", "like", "none")}
+    assert states == {"quick": "real partial", "paper": "real full", "like": "stand-in", "none": "not run"}
+
+
+def tamper(folder: Path) -> None:
+    table = folder / "tables" / "gain_mae_over_TFN.csv"
+    table.write_text(table.read_text().replace("-0.0456", "0.0456"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (tamper, "changed since the run: tables/gain_mae_over_TFN.csv"),
+        (lambda f: (f / "figures" / "confusion.png").unlink(), "missing: figures/confusion.png"),
+        (lambda f: (f / "tables" / "gain_acc.csv").write_text("score\n1\n"), "not written by the run"),
+        (lambda f: (f / "contents.json").unlink(), "the run has not ended"),
+        (lambda f: (f / "contents.json").write_text("{"), "Expecting"),
+        (lambda f: shutil.rmtree(f / "tables"), "missing: tables"),
+    ],
+)
+def test_a_damaged_folder_is_listed_as_damaged_and_none_of_its_numbers_is_shown(tmp_path, damage, words):
+    damage(make(tmp_path))
+    found = read_folder(tmp_path, "low_rank_fusion", "quick")
+    assert found.state == "damaged"
+    assert words in found.damage
+    text = page([found])
+    assert "damaged" in text
+    assert "0.512" not in text
+
+
+class Tables(HTMLParser):
+    """The cells of every table with a source file."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.found, self.rows, self.cell = {}, None, None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "table":
+            self.rows = self.found.setdefault(dict(attributes).get("data-file", ""), [])
+        elif tag == "tr":
+            self.rows.append([])
+        elif tag == "td":
+            self.cell = ""
+
+    def handle_data(self, data):
+        if self.cell is not None:
+            self.cell += data
+
+    def handle_endtag(self, tag):
+        if tag == "td":
+            self.rows[-1].append(self.cell)
+            self.cell = None
+
+
+def committed() -> list[tuple[str, str]]:
+    return [
+        (path.parent.parent.name, path.parent.name) for path in sorted((ROOT / "results").glob("*/*/contents.json"))
+    ]
+
+
+def test_every_number_of_the_committed_results_comes_from_its_table():
+    folders = [read_folder(ROOT / "results", *run) for run in committed()]
+    assert [f.damage for f in folders if f.state == "damaged"] == []
+    tables = Tables(page(folders)).found
+    assert len(tables) > len(folders)
+    for file, rows in tables.items():
+        if not file:
+            continue
+        table = pd.read_csv(ROOT / "results" / file)
+        every = readable(table, digits=3)
+        cells = {str(cell) for column in every for cell in every[column]}
+        assert len(rows) - 1 == len(table), file
+        assert {cell for row in rows for cell in row} <= cells, file
+
+
+def test_the_page_asks_nothing_of_a_network_and_escapes_what_it_shows(tmp_path):
+    make(tmp_path, label="<script>alert(1)</script>, real data")
+    target = write_page(tmp_path, [("low_rank_fusion", "quick"), ("other_paper", "paper")])
+    text = target.read_text(encoding="utf-8")
+    assert "<script>alert" not in text
+    assert not re.search(r"""(?:src|href|url)\s*[=(]\s*["']?(?:https?:)?//""", text)
+    assert "other paper" in text
+    assert "labels leak" in text
+    links = [link for link in re.findall(r'href="([^"#]+)"', text) if not link.endswith(("report.html", "/"))]
+    assert links
+    assert all((tmp_path / link).exists() for link in links)
+
+
+def test_stand_ins_are_marked_wherever_they_are_named(tmp_path):
+    make(tmp_path, label="X, SYNTHETIC stand-in", synthetic=True)
+    text = page([read_folder(tmp_path, "low_rank_fusion", "quick")])
+    for line in text.splitlines():
+        if "X, SYNTHETIC" in line and "alt=" not in line:
+            assert "stand-in" in re.findall(r'class="([^"]+)"', line)[-1] or "data-run" in text
