@@ -38,7 +38,13 @@ def test_success(workspace):
     assert (ended.code, ended.out, ended.err) == (0, "", "")
     status = workspace.record(RUN)
     assert status["state"] == "success"
-    assert sorted(status["outputs"]) == ["executed.ipynb", "manifest.json", "report.html", "tables/result.csv"]
+    assert sorted(status["outputs"]) == [
+        "contents.json",
+        "executed.ipynb",
+        "manifest.json",
+        "report.html",
+        "tables/result.csv",
+    ]
     assert status["seconds"] > 0
     assert not workspace.path(RUN, "failure.json").exists()
     assert "A story" in workspace.path(RUN, "report.html").read_text()
