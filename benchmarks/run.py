@@ -11,13 +11,14 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 
-from benchmarks import limits, page, resources, speed
+from benchmarks import eea, limits, page, resources, speed
 from benchmarks.machine import description
 from lib.files import atomic_path, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = {
     "epochs": speed.epochs,
+    "eea": eea.eea_epoch,
     "grid": speed.grid,
     "members": speed.members,
     "sizes": speed.sizes,
