@@ -7,20 +7,21 @@ import pandas as pd
 from lib.papers.emotion_embeddings import EEA, Task
 
 _TOLD = {"positive": "better", "negative": "worse"}
+_NEITHER = "not told apart"
 
 
 def comparisons(table: pd.DataFrame) -> list[str]:
     """EEA against the baselines by one metric, in one sentence; from `eea_gains`."""
     if table.empty:
         return []
-    metric, found = table["metric"].iloc[0], {"better": [], "worse": [], "not told apart": []}
+    metric, found = table["metric"].iloc[0], {"better": [], "worse": [], _NEITHER: []}
     for row in table.to_dict("records"):
         words = f"{_bare(row['baseline'])} ({_gain(row)})"
-        found[_TOLD.get(row["verdict"], "not told apart")].append(words)
+        found[_TOLD.get(row["verdict"], _NEITHER)].append(words)
     said = [
         f"better than {', '.join(found['better'])}" if found["better"] else "",
         f"worse than {', '.join(found['worse'])}" if found["worse"] else "",
-        f"not told apart from {', '.join(found['not told apart'])}" if found["not told apart"] else "",
+        f"{_NEITHER} from {', '.join(found[_NEITHER])}" if found[_NEITHER] else "",
     ]
     score = table["score"].iloc[0]
     return [f"{table['variant'].iloc[0]}, {metric} {score:.4f}: {'; '.join(filter(None, said))}."]
@@ -28,11 +29,16 @@ def comparisons(table: pd.DataFrame) -> list[str]:
 
 def contrasts(table: pd.DataFrame) -> list[str]:
     """Each named change against the reference; from `contrast_gains`."""
-    return [
-        f"{row['variant']}: {row['metric']} {row['score']:.4f} against {row['baseline_score']:.4f} of the reference's "
-        f"({_gain(row)}): {_TOLD.get(row['verdict'], 'not told apart')}."
-        for row in table.to_dict("records")
-    ]
+    sentences = []
+    for row in table.to_dict("records"):
+        if row["gain"] == 0 and row["gain_std"] == 0:
+            sentences.append(f"{row['variant']}: {row['metric']} {row['score']:.4f}, the reference's with every seed.")
+            continue
+        sentences.append(
+            f"{row['variant']}: {row['metric']} {row['score']:.4f} against {row['baseline_score']:.4f} of the "
+            f"reference's ({_gain(row)}): {_TOLD.get(row['verdict'], _NEITHER)}."
+        )
+    return sentences
 
 
 def modalities(task: Task, table: pd.DataFrame) -> list[str]:

@@ -224,7 +224,9 @@ def test_each_change_is_measured_against_its_own_model(trained):
         "IEMOCAP: MulT, positions at every step": "IEMOCAP: MulT",
         "IEMOCAP: EEA, cross-entropy": "IEMOCAP: EEA",
     }
-    assert len(conclusions.contrasts(found.reset_index())) == 4
+    sentences = conclusions.contrasts(found.reset_index())
+    assert len(sentences) == 4
+    assert "the reference's with every seed" in sentences[2]  # no feature is exactly 0, so no step counts as padding
 
 
 def test_single_emotions(trained):
@@ -355,3 +357,9 @@ def test_meld_needs_a_selection():
 def test_vectors_that_do_not_fit_the_text_size_are_refused():
     with pytest.raises(InputError, match="hidden size 7 of text, but emotion vectors of width 8"):
         eea.grid(given(hidden={"text": 7, "audio": 4, "video": 3}), MOSEI)
+
+
+def test_the_flag_table_names_every_parameter():
+    text = (Path(__file__).resolve().parents[2] / "docs" / "emotion_embeddings_flags.md").read_text(encoding="utf-8")
+    own = set(EmotionEmbeddings.model_fields) - {"results", "cores", "samples"}
+    assert {name for name in own if f"`{name}`" not in text and f"`{name}:" not in text} == set()
