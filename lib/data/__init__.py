@@ -36,6 +36,11 @@ _CORPORA = {
     "mosi_lmf_like": _Entry("lib.data.synthetic_lmf", "load_mosi", None),
     "pom_lmf_like": _Entry("lib.data.synthetic_lmf", "load_pom", None),
     "iemocap_lmf_like": _Entry("lib.data.synthetic_lmf", "load_iemocap", None),
+    "mosei_emotions": _Entry("lib.data.mosei_emotions"),
+    "iemocap_emotions": _Entry("lib.data.iemocap_emotions"),
+    "meld_text": _Entry("lib.data.meld_text"),
+    "mosei_emotions_like": _Entry("lib.data.synthetic_emotions", "load_mosei", None),
+    "iemocap_emotions_like": _Entry("lib.data.synthetic_emotions", "load_iemocap", None),
     "iemocap_like": _Entry("lib.data.synthetic", "load_iemocap_like", None),
     "mosi_like": _Entry("lib.data.synthetic", "load_mosi_like", None),
 }

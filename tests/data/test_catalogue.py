@@ -30,7 +30,7 @@ def test_the_known_corpora_and_their_number_of_files():
         "mfn_checkpoints": 2,
     }
     restricted = [name for name, corpus in CATALOGUE.items() if isinstance(corpus, RestrictedCorpus)]
-    assert restricted == ["iemocap", "mosi_lmf", "pom_lmf", "iemocap_lmf"]
+    assert restricted == ["iemocap", "mosi_lmf", "pom_lmf", "iemocap_lmf", "mosei_emotions", "iemocap_emotions"]
 
 
 def test_a_file_stands_in_the_table_once():

@@ -22,7 +22,7 @@ def test_options_reach_the_reader(tmp_path):
 
 def test_an_unknown_corpus():
     for function in (data.load, data.files, data.reader_module):
-        with pytest.raises(InputError, match="unknown corpus 'mosei'; known: iemocap, iemocap_like, "):
+        with pytest.raises(InputError, match="unknown corpus 'mosei'; known: iemocap, iemocap_emotions, "):
             function("mosei")
 
 
