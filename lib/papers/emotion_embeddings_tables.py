@@ -148,7 +148,7 @@ def best_baseline(p: EmotionEmbeddings, task: Task, table: pd.DataFrame) -> str 
 
 
 def confusion_panels(task: Task, records: Sequence[Record], kinds: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-    """(title, counts) per kind on the test set, summed over the seeds: the emotion with the highest logit."""
+    """(kind, counts) on the test set, summed over the seeds: the emotion with the highest logit."""
     classes = range(len(task.corpus.label_names))
     nothing = np.zeros((len(classes), len(classes)), dtype=np.int64)
     true = task.corpus.splits["test"].labels.argmax(axis=1)
@@ -156,5 +156,5 @@ def confusion_panels(task: Task, records: Sequence[Record], kinds: Sequence[str]
     for kind in kinds:
         runs = [r for r in records if r.variant == task.variant(kind) and r.status == FINISHED]
         counts = sum((metrics.confusion(true, r.outputs["test"].argmax(axis=1), classes) for r in runs), start=nothing)
-        panels.append((f"{kind}, {len(runs)} seeds", counts))
+        panels.append((kind, counts))
     return panels
