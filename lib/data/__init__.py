@@ -38,6 +38,7 @@ _CORPORA = {
     "iemocap_lmf_like": _Entry("lib.data.synthetic_lmf", "load_iemocap", None),
     "mosei_emotions": _Entry("lib.data.mosei_emotions"),
     "iemocap_emotions": _Entry("lib.data.iemocap_emotions"),
+    "iemocap_nine": _Entry("lib.data.iemocap_nine"),
     "meld_text": _Entry("lib.data.meld_text"),
     "mosei_emotions_like": _Entry("lib.data.synthetic_emotions", "load_mosei", None),
     "iemocap_emotions_like": _Entry("lib.data.synthetic_emotions", "load_iemocap", None),
