@@ -33,7 +33,7 @@ def read(root: Path) -> Corpus:
     """
     root, (path,) = Path(root), files(root)
     hashes = hash_sources("iemocap_emotions", root, [path])
-    tree, splits = safe_pickle.load(path), {}
+    tree, splits, silent = safe_pickle.load(path), {}, 0
     for split in SPLITS:
         where = f"{path}, {split}"
         arrays = {name: _array(tree, split, key, where) for name, key in (*_KEYS.items(), ("labels", "labels"))}
@@ -43,6 +43,7 @@ def read(root: Path) -> Corpus:
         shapes = {m: x.shape for m, x in arrays.items()}
         if any(x.ndim != 3 or x.shape[:2] != (len(pairs), arrays["text"].shape[1]) for x in arrays.values()):
             raise InputError(f"samples or steps differ: {shapes}, {len(pairs)} labels", where=where)
+        silent += int(np.isneginf(arrays["audio"]).sum())
         arrays["audio"] = without_minus_infinity(arrays["audio"])
         splits[split] = Split(
             features={m: as_float32(x) for m, x in arrays.items()},
@@ -56,7 +57,10 @@ def read(root: Path) -> Corpus:
         files=hashes,
         licence="release agreement of the University of Southern California; cite Busso et al. 2008",
         split_rule="as released",
-        warnings=("FACET video features may include the extractor's own emotion estimates",),
+        warnings=(
+            *([f"{silent} audio values of -inf set to 0, as in the reference"] if silent else []),
+            "FACET video features may include the extractor's own emotion estimates",
+        ),
     )
     modalities = {m: x.shape[2] for m, x in splits["train"].features.items()}
     source = heed_stand_in(path.parent, source, split_by_reader=False)

@@ -7,14 +7,17 @@ emotion is then the mean over everyday words for it.
 
 import csv
 import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from lib.data import word_vectors
+from lib.data import vector_files
 from lib.data.cache import cached
 from lib.data.corpus import Corpus, Source, Split
+from lib.data.learned_vectors import learned, typical_length
 from lib.data.sequences import Side, pad
 from lib.data.source_files import hash_sources, heed_stand_in
 from lib.errors import InputError
@@ -45,65 +48,73 @@ def files(root: Path) -> list[Path]:
     return [Path(root) / "meld" / f"{name}_sent_emo.csv" for name in _FILES.values()]
 
 
-def read(root: Path, *, words: int = 20, width: int = 100, vectors: str = "", side: Side = "front") -> Corpus:
-    """Multilabel corpus, one 1 per row; text float32 `(N, words, width)`: the last `words` words, padding on `side`.
+def read(root: Path, *, window: int = 20, width: int = 100, file: str = "", side: Side = "front") -> Corpus:
+    """Multilabel corpus, one 1 per row; text float32 `(N, window, width)`: the last words, padding on `side`.
 
-    Words are lower case; `!` and `?` count as words. Without `vectors` they have vectors learned from the training
+    Words are lower case; `!` and `?` count as words. Without `file` they have vectors learned from the training
     split, of this `width`; with it, those of that file below the data folder. A word without a vector is a zero step.
     Ids are `<split>_<dialogue>_<utterance>`. Raises InputError for a missing or damaged table or file of vectors.
     """
     root = Path(root)
     hashes = hash_sources("meld", root, files(root))
     tables = {split: _rows(path) for split, path in zip(_FILES, files(root), strict=True)}
-    known = _vectors(root, tables["train"], hashes, width, vectors)
+    if file:
+        known = vector_files.known_vectors(root / file, {w for rows in tables.values() for w in _vocabulary(rows)})
+        origin = f"word vectors of {Path(file).name}"
+    else:
+        known = _learned(root, tables["train"], hashes, width)
+        counts = _vocabulary(tables["train"])
+        rare = ", ".join(f"{word} {counts[word]}" for word in EMOTIONS)
+        origin = (
+            f"word vectors learned from the training split alone, in which the emotions' names hardly occur ({rare}): "
+            "the vector of an emotion is the mean over everyday words for it"
+        )
     width = len(next(iter(known.values())))
+    missing = np.zeros(width, np.float32)
     splits = {}
     for split, rows in tables.items():
-        missing = np.zeros(width, np.float32)
         sequences = [
-            np.array([known.get(word, missing) for word in tokens(row["Utterance"])[-words:]], np.float32).reshape(
+            np.array([known.get(word, missing) for word in tokens(row["Utterance"])[-window:]], np.float32).reshape(
                 -1, width
             )
             for row in rows
         ]
-        text, lengths = pad(sequences, words, side)
+        text, lengths = pad(sequences, window, side)
         numbers = [EMOTIONS.index(row["Emotion"]) for row in rows]
         ids = tuple(f"{split}_{row['Dialogue_ID']}_{row['Utterance_ID']}" for row in rows)
         splits[split] = Split({"text": text}, lengths, np.eye(len(EMOTIONS), dtype=np.float32)[numbers], ids)
-    origin = (
-        f"word vectors of {Path(vectors).name}" if vectors else "word vectors learned from the training split alone"
-    )
     source = Source(
         name="MELD (text)",
         synthetic=False,
-        files=hashes | ({vectors: sha256_file(root / vectors)} if vectors else {}),
+        files=hashes | ({file: sha256_file(root / file)} if file else {}),
         licence="GPL-3.0 (repository declare-lab/MELD); cite Poria et al. 2019",
         split_rule="official: train, dev, test dialogues",
-        warnings=(f"text alone, without the dialogue around it; {origin}", *([] if vectors else [_NAMES])),
+        warnings=(f"text alone, without the dialogue around it; {origin}",),
     )
     source = heed_stand_in(root / "meld", source, split_by_reader=False)
     return Corpus("multilabel", EMOTIONS, {"text": width}, splits, source)
 
 
 def emotion_vectors(
-    root: Path, *, width: int = 100, vectors: str = "", capitalised: bool = False
+    root: Path, words: Sequence[str] = EMOTIONS, *, width: int = 100, **options: object
 ) -> Float[np.ndarray, "emotions width"]:
-    """Float32 vectors of the emotions: of their names in the given file, else the means of their everyday words.
+    """Float32 vectors `(K, width)` learned from the training split: of an emotion the mean of its everyday words.
 
-    Raises InputError for an emotion none of whose words has a vector.
+    Any other word has its own vector. `options` are the further ones of `read`; none of them matters here. Raises
+    InputError for a word that the training split does not have, or none of whose everyday words it has.
     """
     root = Path(root)
-    if vectors:
-        return word_vectors.emotion_vectors(root / vectors, EMOTIONS, capitalised=capitalised)
     train = files(root)[0]
-    known = _vectors(root, _rows(train), hash_sources("meld", root, files(root)), width, "")
+    known = _learned(root, _rows(train), hash_sources("meld", root, [train]), width)
     means = []
-    for emotion, everyday in EVERYDAY.items():
-        found = [known[word] for word in everyday if word in known]
+    for word in words:
+        wanted = EVERYDAY.get(word, (word,))
+        found = [known[one] for one in wanted if one in known]
         if not found:
-            raise InputError(f"none of the words for {emotion} occurs: {', '.join(everyday)}", where=train)
+            others = f" (nor for {', '.join(wanted)})" if word in EVERYDAY else ""
+            raise InputError(f"no vector of {word}{others}: not in the training text", where=train)
         mean = np.mean(found, axis=0)
-        means.append(mean / np.linalg.norm(mean) * word_vectors.typical_length(width))
+        means.append(mean / np.linalg.norm(mean) * typical_length(width))
     return np.array(means, dtype=np.float32)
 
 
@@ -112,14 +123,15 @@ def tokens(utterance: str) -> list[str]:
     return _TOKEN.findall(utterance.replace("\u2019", "'").replace("\x92", "'").lower())
 
 
-def _vectors(root: Path, train: list[dict], hashes: dict, width: int, vectors: str) -> dict[str, np.ndarray]:
-    """By word; learned ones come from the cache."""
-    if vectors:
-        words = {word for row in train for word in tokens(row["Utterance"])}
-        return word_vectors.known_vectors(root / vectors, words)
+def _vocabulary(rows: list[dict[str, str]]) -> Counter[str]:
+    return Counter(word for row in rows for word in tokens(row["Utterance"]))
+
+
+def _learned(root: Path, train: list[dict[str, str]], hashes: Mapping[str, str], width: int) -> dict[str, np.ndarray]:
+    """Vectors by word, learned from the training split or found in the cache."""
 
     def build() -> dict[str, np.ndarray]:
-        found = word_vectors.learned((tokens(row["Utterance"]) for row in train), width)
+        found = learned((tokens(row["Utterance"]) for row in train), width)
         return {"words": np.array(list(found)), "vectors": np.stack(list(found.values()))}
 
     name = files(root)[0].relative_to(root).as_posix()

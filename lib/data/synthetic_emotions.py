@@ -1,38 +1,51 @@
 """Stand-ins for the emotion corpora of the emotion-embedding release, in its formats, with computed ceilings.
 
-Each modality shows cues of the emotions and errs on its own, so none suffices. MOSEI-like: every emotion is present or
-not, independently, and a modality shows the opposite with a small probability. IEMOCAP-like: a sample has one emotion,
-and a modality shows any emotion at random with some probability. What is shown is rendered as the sum of the emotions'
-directions under noise at every step, so little noise that a cue is read without error: the best decision follows from
-Bayes' rule over the cues, in closed form.
+An emotion is a point of three qualities (valence, arousal, dominance) and a little of its own. A sample shows the sum
+of its emotions in the text, and fixed linear images of that sum in audio and video, each under an error of the sample
+and noise at every step. MOSEI-like: every emotion is present or not, independently; some samples have none.
+IEMOCAP-like: a sample has one emotion. No modality suffices, because each errs on its own.
 
-In the text the direction of an emotion is its word vector; in audio and video it is a fixed linear image of it. Word
-vectors mix two shared qualities with something of their own, so the geometry of the words tells about the emotions.
+The stored word vector of an emotion is what it adds to the text, so an emotion that was never trained on can be
+recognised by its vector. The option `control` names an exception: its stored vector is random and orthogonal to
+everything that is shown, so it tells nothing about its samples, and only training on them does. The samples are the
+same with and without it.
+
+Ceilings are Monte Carlo means of the exact posterior. The mean over the real steps is sufficient, and given the
+emotions it is Gaussian, so the likelihood of every combination of emotions (64, or 4) is written down.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from itertools import product
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from jaxtyping import Float
+from sklearn.metrics import roc_auc_score
 
-from lib.data import iemocap_emotions, mosei_emotions
+from lib.data import iemocap_emotions, mosei_emotions, vector_files
+from lib.data.cache import cache_root
 from lib.data.corpus import SPLITS, Corpus, Split
 from lib.data.emotion_rules import IEMOCAP_EMOTIONS, MOSEI_EMOTIONS
 from lib.data.synthetic import stand_in_source, through_files
+from lib.errors import InputError
+from lib.files import sha256_json
 
-STEPS, SHORTEST = 8, 4
-PRESENT = np.array([0.25, 0.2, 0.15, 0.5, 0.3, 0.15])
-"""How often each of MOSEI's emotions is there; some are rare, as in the corpus."""
-PRIOR = np.array([0.35, 0.15, 0.25, 0.25])
-"""How often each of IEMOCAP's emotions is the one."""
+CONTROL = {"mosei_emotions_like": "surprise", "iemocap_emotions_like": "angry"}
+"""For each stand-in an emotion that suits as its control."""
+STEPS, SHORTEST = 20, 8
+SIZE = 2.0
+"""How far an emotion moves the text; errors and noise are measured beside it."""
+OWN = 0.25
+"""Length of what an emotion has beside its three qualities, before its vector is scaled to length 1."""
 QUALITIES = {
-    "anger": (-1.0, 1.0), "angry": (-1.0, 1.0), "disgust": (-1.0, 0.3), "fear": (-0.8, 0.8), "happy": (1.0, 0.6),
-    "sad": (-0.9, -0.8), "surprise": (0.4, 1.0), "neutral": (0.0, -0.4),
+    "anger": (-0.6, 0.7, 0.5), "disgust": (-0.8, 0.0, 0.5), "fear": (-0.6, 0.6, -0.7), "happy": (1.0, 0.4, 0.0),
+    "sad": (-0.7, -0.7, 0.0), "surprise": (0.3, 0.9, -0.5), "angry": (-0.6, 0.8, 0.0), "neutral": (0.3, -0.9, 0.0),
 }  # fmt: skip
-"""Valence and arousal of each emotion word."""
+"""Valence, arousal and dominance of each emotion word, as the features show them. Three seen emotions that exclude
+each other fix no more than two directions, so those of IEMOCAP differ in two qualities only."""
 SUBSETS = {
     "+".join(subset): subset
     for subset in (
@@ -40,98 +53,211 @@ SUBSETS = {
         ("text", "audio", "video"),
     )
 }  # fmt: skip
-_VERSION = 1
+DRAWS = 20_000
+"""Of the ceilings; their standard errors are below 0.004."""
+_VERSION = 2
+
+
+WIDTHS = {"text": 24, "audio": 12, "video": 8}
 
 
 @dataclass(frozen=True)
 class Channel:
-    """A modality: its width, how often it errs, and the noise per feature and step beside directions of length 2."""
+    """A modality: its width; standard deviations of a sample's error and of each step's noise, per feature."""
 
     width: int
     error: float
-    noise: float = 0.3
+    noise: float = 1.0
 
 
-MOSEI = {"text": Channel(24, 0.12), "audio": Channel(14, 0.2), "video": Channel(10, 0.25)}
-IEMOCAP = {"text": Channel(24, 0.3), "audio": Channel(14, 0.45), "video": Channel(10, 0.55)}
+@dataclass(frozen=True)
+class Kind:
+    """One of the stand-ins: its emotions, how often each is there, and how far each modality errs.
+
+    `exclusive`: a sample has exactly one emotion.
+    """
+
+    title: str
+    layout: ModuleType
+    emotions: tuple[str, ...]
+    share: tuple[float, ...]
+    exclusive: bool
+    errors: tuple[float, float, float]
+
+    @property
+    def channels(self) -> dict[str, Channel]:
+        """By modality."""
+        return {m: Channel(w, e) for (m, w), e in zip(WIDTHS.items(), self.errors, strict=True)}
+
+    @property
+    def combinations(self) -> np.ndarray:
+        """All rows of labels that occur, `(C, K)`."""
+        number = len(self.emotions)
+        return np.eye(number) if self.exclusive else np.array(list(product((0.0, 1.0), repeat=number)))
+
+    @property
+    def prior(self) -> np.ndarray:
+        """Probability of each combination, `(C,)`."""
+        share = np.array(self.share)
+        if self.exclusive:
+            return share
+        return np.where(self.combinations == 1, share, 1 - share).prod(axis=1)
 
 
-def word_vectors(names: tuple[str, ...], width: int = MOSEI["text"].width) -> Float[np.ndarray, "emotions width"]:
-    """Float32 unit vectors: half of the length are the two qualities, the rest is the word's own."""
-    found = []
+MOSEI = Kind(
+    title="MOSEI-emotions-like",
+    layout=mosei_emotions,
+    emotions=MOSEI_EMOTIONS,
+    share=(0.25, 0.2, 0.15, 0.5, 0.3, 0.15),
+    exclusive=False,
+    errors=(0.6, 0.8, 1.0),
+)
+IEMOCAP = Kind(
+    title="IEMOCAP-emotions-like",
+    layout=iemocap_emotions,
+    emotions=IEMOCAP_EMOTIONS,
+    share=(0.35, 0.15, 0.25, 0.25),
+    exclusive=True,
+    errors=(1.0, 1.5, 1.6),
+)
+KINDS = {"mosei_emotions_like": MOSEI, "iemocap_emotions_like": IEMOCAP}
+
+
+def load_mosei(root: Path, samples: int, seed: int = 0, control: str = "") -> Corpus:
+    """A MOSEI-like corpus of `samples` segments; it does not lie under the data folder `root`.
+
+    Raises InputError for a `control` that is not one of its emotions.
+    """
+    return _load(MOSEI, samples, seed, control)
+
+
+def load_iemocap(root: Path, samples: int, seed: int = 0, control: str = "") -> Corpus:
+    """An IEMOCAP-like corpus of `samples` utterances with one of four emotions each; otherwise as `load_mosei`."""
+    return _load(IEMOCAP, samples, seed, control)
+
+
+def shown_vectors(names: tuple[str, ...], modality: str = "text") -> Float[np.ndarray, "emotions width"]:
+    """What each emotion adds to a modality, times `SIZE`; float64, of length 1 in the text."""
+    width = WIDTHS["text"]
+    basis = np.linalg.qr(np.random.default_rng(5).normal(size=(width, width)))[0]
+    numbers = [list(QUALITIES).index(name) for name in names]
+    qualities = np.array([QUALITIES[name] for name in names])
+    vectors = qualities @ basis[:3] + OWN * basis[3:][numbers]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors if modality == "text" else vectors @ _image(modality)
+
+
+def word_vectors(names: tuple[str, ...], control: str = "") -> Float[np.ndarray, "emotions width"]:
+    """Float32 unit vectors as they are stored: those that the text shows, but a random one for `control`."""
+    shown, stored = shown_vectors(tuple(QUALITIES)), []
     for name in names:
-        own = np.random.default_rng([len(name), *name.encode()]).normal(size=width)
-        shared = np.random.default_rng(5).normal(size=(2, width)) / np.sqrt(width)
-        vector = np.array(QUALITIES[name]) @ shared + 0.7 * own / np.linalg.norm(own)
-        found.append(vector / np.linalg.norm(vector))
-    return np.array(found, dtype=np.float32)
+        vector = shown_vectors((name,))[0]
+        if name == control:
+            vector = np.random.default_rng(list(name.encode())).normal(size=len(vector))
+            vector -= shown.T @ np.linalg.lstsq(shown.T, vector, rcond=None)[0]
+        stored.append(vector / np.linalg.norm(vector))
+    return np.array(stored, dtype=np.float32)
 
 
-def load_mosei(root: Path, samples: int, seed: int = 0) -> Corpus:
-    """A MOSEI-like corpus of `samples` segments; it does not lie under the data folder `root`."""
-    rng = np.random.default_rng([seed, 7])
-    labels = rng.random((samples, len(PRESENT))) < PRESENT
-    shown = {m: labels ^ (rng.random(labels.shape) < channel.error) for m, channel in MOSEI.items()}
-    ceilings = {name: _mosei_ceiling(subset) for name, subset in SUBSETS.items()}
-    return _corpus("MOSEI-emotions-like", mosei_emotions, MOSEI_EMOTIONS, MOSEI, labels, shown, ceilings, rng, seed)
+def vector_file(control: str = "") -> Path:
+    """The released pickle's counterpart beside the cache, with all words, also capitalised; written if absent."""
+    vectors = dict(zip(QUALITIES, word_vectors(tuple(QUALITIES), control), strict=True))
+    capitalised = {word.capitalize(): vector for word, vector in vectors.items()}
+    identity = sha256_json({word: vector.tolist() for word, vector in vectors.items()})
+    path = cache_root() / "stand_ins" / identity / vector_files.RELEASED
+    if not path.is_file():
+        vector_files.write(path, vectors | capitalised)
+    return path
 
 
-def load_iemocap(root: Path, samples: int, seed: int = 0) -> Corpus:
-    """An IEMOCAP-like corpus of `samples` utterances with one of four emotions each."""
-    rng = np.random.default_rng([seed, 8])
-    emotion = rng.choice(len(PRIOR), size=samples, p=PRIOR)
-    shown = {}
-    for modality, channel in IEMOCAP.items():
-        wrong = rng.random(samples) < channel.error
-        shown[modality] = np.eye(len(PRIOR))[np.where(wrong, rng.integers(len(PRIOR), size=samples), emotion)]
-    ceilings = {name: _iemocap_ceiling(subset) for name, subset in SUBSETS.items()}
-    labels, names = np.eye(len(PRIOR))[emotion], IEMOCAP_EMOTIONS
-    return _corpus("IEMOCAP-emotions-like", iemocap_emotions, names, IEMOCAP, labels, shown, ceilings, rng, seed)
+def best_scores(kind: Kind, modalities: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The best reachable `acc`, `weighted_acc` and `auc` of every emotion, `(K,)` each, from these modalities.
 
-
-def _mosei_ceiling(modalities: tuple[str, ...]) -> dict[str, float]:
-    """Best expected accuracy and weighted accuracy, averaged over the emotions, from all combinations of cues."""
-    accuracies, weighted = [], []
-    for share in PRESENT:
-        present, absent = np.array([1.0]), np.array([1.0])
-        for modality in modalities:
-            right = 1 - MOSEI[modality].error
-            present = np.concatenate([present * right, present * (1 - right)])
-            absent = np.concatenate([absent * (1 - right), absent * right])
-        accuracies.append(np.maximum(share * present, (1 - share) * absent).sum())
-        weighted.append(np.maximum(present, absent).sum() / 2)
-    return {"acc": float(np.mean(accuracies)), "weighted_acc": float(np.mean(weighted))}
-
-
-def _iemocap_ceiling(modalities: tuple[str, ...]) -> dict[str, float]:
-    """The same where the cues show one emotion each, and the best share of right emotions."""
-    kinds = len(PRIOR)
-    joint = np.tile(PRIOR, (kinds ** len(modalities), 1))
-    for cues, modality in zip(np.array(list(product(range(kinds), repeat=len(modalities)))).T, modalities, strict=True):
-        error = IEMOCAP[modality].error
-        joint *= np.where(np.arange(kinds) == cues[:, None], 1 - error, 0.0) + error / kinds
-    others = joint.sum(axis=1, keepdims=True) - joint
+    `weighted_acc` is the mean of the shares of right answers among samples with and without the emotion.
+    """
+    labels, likelihoods = _draws(kind)
+    posterior = _posterior(kind, sum(likelihoods[m] for m in modalities))
+    share = posterior.mean(axis=0)
     return {
-        "acc": float(np.maximum(joint, others).sum(axis=0).mean()),
-        "weighted_acc": float((np.maximum(joint / PRIOR, others / (1 - PRIOR)).sum(axis=0) / 2).mean()),
-        "acc_exclusive": float(joint.max(axis=1).sum()),
+        "acc": np.maximum(posterior, 1 - posterior).mean(axis=0),
+        "weighted_acc": np.maximum(posterior / share, (1 - posterior) / (1 - share)).mean(axis=0) / 2,
+        "auc": np.array([roc_auc_score(y, p) for y, p in zip(labels.T, posterior.T, strict=True)]),
     }
 
 
-def _corpus(title, layout, names, channels: Mapping[str, Channel], labels, shown, ceilings, rng, seed) -> Corpus:
-    """Render, write in the format of `layout`, and read back."""
-    samples, vectors = len(labels), word_vectors(names).astype(np.float64)
-    lengths = rng.integers(SHORTEST, STEPS + 1, size=samples)
+def log_likelihood(
+    kind: Kind, modality: str, mean: Float[np.ndarray, "samples width"], lengths: np.ndarray
+) -> Float[np.ndarray, "samples combinations"]:
+    """Of a sample's mean over its real steps, up to a constant per sample, under each combination of emotions."""
+    channel = kind.channels[modality]
+    centres = kind.combinations @ shown_vectors(kind.emotions, modality) * SIZE
+    distance = (centres**2).sum(axis=1) - 2 * mean @ centres.T
+    return -distance / (2 * _variance(channel, lengths))[:, None]
+
+
+def _image(modality: str) -> np.ndarray:
+    text, width = WIDTHS["text"], WIDTHS[modality]
+    rng = np.random.default_rng(list(modality.encode()))
+    return np.linalg.qr(rng.normal(size=(text, width)))[0] * np.sqrt(text / width)
+
+
+def _variance(channel: Channel, lengths: np.ndarray) -> np.ndarray:
+    """Of each feature of the mean over the real steps."""
+    return channel.error**2 + channel.noise**2 / lengths
+
+
+def _posterior(kind: Kind, likelihood: np.ndarray) -> np.ndarray:
+    """Probability of every emotion, `(N, K)`."""
+    joint = np.exp(likelihood - likelihood.max(axis=1, keepdims=True)) * kind.prior
+    return joint @ kind.combinations / joint.sum(axis=1, keepdims=True)
+
+
+def _draw(kind: Kind, samples: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Labels `(N, K)` and lengths `(N,)`."""
+    labels = kind.combinations[rng.choice(len(kind.prior), size=samples, p=kind.prior)]
+    return labels, rng.integers(SHORTEST, STEPS + 1, size=samples)
+
+
+@cache
+def _draws(kind: Kind) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Labels and log likelihoods by modality of `DRAWS` samples."""
+    rng = np.random.default_rng(0)
+    labels, lengths = _draw(kind, DRAWS, rng)
+    likelihoods = {}
+    for modality, channel in kind.channels.items():
+        mean = labels @ shown_vectors(kind.emotions, modality) * SIZE
+        mean += rng.normal(size=mean.shape) * np.sqrt(_variance(channel, lengths))[:, None]
+        likelihoods[modality] = log_likelihood(kind, modality, mean, lengths)
+    return labels, likelihoods
+
+
+@cache
+def _ceilings(kind: Kind) -> Mapping[str, Mapping[str, float]]:
+    """`best_scores` averaged over the emotions; where one emotion excludes the others, how often it is named right."""
+    found = {}
+    for name, subset in SUBSETS.items():
+        found[name] = {metric: float(values.mean()) for metric, values in best_scores(kind, subset).items()}
+        if kind.exclusive:
+            likelihoods = _draws(kind)[1]
+            found[name]["acc_exclusive"] = float(
+                _posterior(kind, sum(likelihoods[m] for m in subset)).max(axis=1).mean()
+            )
+    return found
+
+
+def _load(kind: Kind, samples: int, seed: int, control: str) -> Corpus:
+    """Draw, write in the format of the release, and read back."""
+    if control not in ("", *kind.emotions):
+        raise InputError(f"control {control!r} is not among {', '.join(kind.emotions)}", where=kind.title)
+    rng = np.random.default_rng([seed, len(kind.emotions)])
+    labels, lengths = _draw(kind, samples, rng)
     real = np.arange(STEPS)[None, :] >= STEPS - lengths[:, None]
     features = {}
-    for modality, channel in channels.items():
-        image = np.eye(channel.width)
-        if modality != "text":
-            image = np.linalg.qr(rng.normal(size=(vectors.shape[1], channel.width)))[0] * 1.5
-        directions = 2 * vectors @ image
-        x = rng.normal(scale=channel.noise, size=(samples, STEPS, channel.width))
-        x += (shown[modality] @ directions)[:, None]
-        features[modality] = np.where(real[..., None], x, 0.0).astype(np.float32)
+    for modality, channel in kind.channels.items():
+        shown = labels @ shown_vectors(kind.emotions, modality) * SIZE
+        shown += rng.normal(scale=channel.error, size=shown.shape)
+        steps = shown[:, None] + rng.normal(scale=channel.noise, size=(samples, STEPS, channel.width))
+        features[modality] = np.where(real[..., None], steps, 0.0).astype(np.float32)
     stops = np.rint(samples * np.array([0.6, 0.75])).astype(int)
     splits = {
         split: Split(
@@ -142,11 +268,15 @@ def _corpus(title, layout, names, channels: Mapping[str, Channel], labels, shown
         )
         for split, rows in zip(SPLITS, np.split(np.arange(samples), stops), strict=True)
     }
-    widths = {m: channel.width for m, channel in channels.items()}
     source = replace(
-        stand_in_source(title, ceilings), licence="none needed: generated by lib/data/synthetic_emotions.py"
+        stand_in_source(kind.title, _ceilings(kind)), licence="none needed: generated by lib/data/synthetic_emotions.py"
     )
-    made = Corpus("multilabel", names, widths, splits, source)
-    identity = {"kind": title, "emotions version": _VERSION, "samples": samples, "seed": seed}
-    identity["channels"] = {m: asdict(channel) for m, channel in channels.items()}
-    return through_files(identity, lambda folder: layout.write(folder, made), layout.read)
+    made = Corpus("multilabel", kind.emotions, WIDTHS, splits, source)
+    identity = {"kind": kind.title, "emotions version": _VERSION, "samples": samples, "seed": seed}
+    identity |= {"channels": {m: asdict(channel) for m, channel in kind.channels.items()}, "qualities": QUALITIES}
+    identity |= {"share": kind.share, "steps": [SHORTEST, STEPS], "size": SIZE, "own": OWN}
+    corpus = through_files(identity, lambda folder: kind.layout.write(folder, made), kind.layout.read)
+    if not control:
+        return corpus
+    warning = f"the stored word vector of {control} is random: a control, which its samples have nothing to do with"
+    return replace(corpus, source=replace(corpus.source, warnings=(*corpus.source.warnings, warning)))
