@@ -92,9 +92,8 @@ def load_cases(p: UnseenEmotions) -> list[Case]:
         return [Case(emotion, task) for emotion in p.held_out]
     root = data.data_root(p.data_root or None)
     nine = data.load("iemocap_nine", root)
-    vectors = word_vectors.emotion_vectors(
-        "iemocap_nine", p.held_out, root, file=p.emotion_vectors, capitalised=p.capitalised
-    )
+    path = root / (p.emotion_vectors or word_vectors.RELEASED)
+    vectors = word_vectors.emotion_vectors(path, p.held_out, capitalised=p.capitalised)
     return [
         Case(
             emotion,
