@@ -1,7 +1,11 @@
 """Small corpora with emotions, made in memory, for the tests of the emotion-embedding notebook."""
 
+import csv
+from pathlib import Path
+
 import numpy as np
 
+from lib.data import meld_text
 from lib.data.corpus import Corpus, Source, Split
 from lib.papers.emotion_embeddings import Task
 
@@ -31,3 +35,14 @@ def small_task(dataset: str, name: str = "", *, samples: int = 60, steps: int = 
         splits[split] = Split(features, np.full(n, steps), labels, tuple(f"{split} {i}" for i in range(n)))
     source = Source(dataset, True, {}, "none", "random", ceilings={"text": {"acc": 0.9}})
     return Task(name, dataset, Corpus("multilabel", names, WIDTHS, splits, source), vectors.astype(np.float32))
+
+
+def write_meld(root: Path) -> None:
+    """Three small tables in MELD's layout, a row per emotion, with the everyday words for it."""
+    (root / "meld").mkdir(parents=True)
+    for name in ("train", "dev", "test"):
+        with (root / "meld" / f"{name}_sent_emo.csv").open("w", encoding="utf-8", newline="") as handle:
+            writer = csv.writer(handle)
+            writer.writerow(["Utterance", "Emotion", "Dialogue_ID", "Utterance_ID"])
+            for number, (emotion, words) in enumerate(meld_text.EVERYDAY.items()):
+                writer.writerow([" ".join(words) + " now, you see", emotion, 0, number])

@@ -7,9 +7,12 @@ from lib import params
 from lib.data import iemocap_emotions, mosei_emotions, word_vectors
 from lib.data.synthetic_emotions import load_iemocap, load_mosei
 from lib.data.synthetic_emotions import word_vectors as made_vectors
+from lib.errors import InputError
 from lib.papers import emotion_embeddings as eea
 from lib.params.emotion_embeddings import EmotionEmbeddings
-from tests.data.test_emotion_corpora import meld
+from lib.workflow.inputs import FileHashes, inputs
+from lib.workflow.runs import Run
+from tests.papers.emotion_tasks import write_meld
 
 SMALL = {
     "models": list(eea.KINDS),
@@ -40,7 +43,7 @@ def root(tmp_path):
     iemocap_emotions.write(folder, iemocap)
     names = mosei.label_names + iemocap.label_names
     word_vectors.write(folder / word_vectors.RELEASED, dict(zip(names, made_vectors(names), strict=True)))
-    meld(folder)
+    write_meld(folder)
     return folder
 
 
@@ -69,6 +72,15 @@ def test_every_loss_and_both_optimisers(root, tmp_path, loss):
         (record,) = trained(root, tmp_path, loss=loss, optimiser=optimiser, weight_decay=0.01, clip_norm=None, **kept)
         assert record.status == "finished"
         assert np.isfinite(record.history["train_loss"]).all()
+
+
+def test_a_run_depends_on_the_files_of_all_its_corpora(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("REPRISE_DATA", str(root))
+    found = inputs(Run("emotion_embeddings", "paper"), FileHashes(tmp_path / "hashes.json"))
+    assert {"data/cmu-mosei/ey_test.h5", "data/iemocap/iemocap_data.pkl", "lib/data/mosei_emotions.py"} <= set(found)
+    (root / "iemocap" / "iemocap_data.pkl").unlink()
+    with pytest.raises(InputError, match=r"see \./run_all\.sh data get iemocap_emotions"):
+        inputs(Run("emotion_embeddings", "paper"), FileHashes(tmp_path / "hashes.json"))
 
 
 def test_the_models_that_read_text_alone(root, tmp_path):
