@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from lib import data
-from lib.data import meld_text, synthetic_emotions, word_vectors
 from lib.data.corpus import Corpus
+from lib.data.word_vectors import emotion_vectors
 from lib.params.emotion_embeddings import CONTRASTED, Contrast, EmotionEmbeddings, Model
 from lib.training.progress import GridProgress
 from lib.training.recipe import Member, ModelSpec, Recipe
@@ -93,18 +93,14 @@ def load_tasks(p: EmotionEmbeddings) -> list[Task]:
 def _load(p: EmotionEmbeddings, dataset: str) -> Task:
     root = data.data_root(p.data_root or None)
     name = _TITLES[dataset.split("_")[0]] if len(p.datasets) > 1 else ""
+    options: dict[str, object] = {}
     if dataset.endswith("_like"):
-        corpus = data.load(dataset, root, samples=p.samples)
-        return Task(name, dataset, corpus, synthetic_emotions.word_vectors(corpus.label_names))
-    if dataset == "meld_text":
-        options = {"vectors": p.emotion_vectors} if p.emotion_vectors else {"width": p.hidden.text}
-        vectors = meld_text.emotion_vectors(root, capitalised=p.capitalised, **options)
-        return Task(name, dataset, data.load(dataset, root, **options), vectors)
-    corpus = data.load(dataset, root)
-    path = root / (p.emotion_vectors or word_vectors.RELEASED)
-    return Task(
-        name, dataset, corpus, word_vectors.emotion_vectors(path, corpus.label_names, capitalised=p.capitalised)
-    )
+        options = {"samples": p.samples}
+    elif dataset == "meld_text":
+        options = {"file": p.emotion_vectors} if p.emotion_vectors else {"width": p.hidden.text}
+    corpus = data.load(dataset, root, **options)
+    options |= {"file": p.emotion_vectors, "capitalised": p.capitalised}
+    return Task(name, dataset, corpus, emotion_vectors(dataset, corpus.label_names, root, **options))
 
 
 def variants(p: EmotionEmbeddings, corpus: Corpus) -> list[Variant]:

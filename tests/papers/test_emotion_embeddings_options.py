@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lib import params
-from lib.data import iemocap_emotions, mosei_emotions, word_vectors
+from lib.data import iemocap_emotions, mosei_emotions, vector_files
 from lib.data.synthetic_emotions import load_iemocap, load_mosei
 from lib.data.synthetic_emotions import word_vectors as made_vectors
 from lib.errors import InputError
@@ -42,7 +42,7 @@ def root(tmp_path):
     mosei_emotions.write(folder, mosei)
     iemocap_emotions.write(folder, iemocap)
     names = mosei.label_names + iemocap.label_names
-    word_vectors.write(folder / word_vectors.RELEASED, dict(zip(names, made_vectors(names), strict=True)))
+    vector_files.write(folder / vector_files.RELEASED, dict(zip(names, made_vectors(names), strict=True)))
     write_meld(folder)
     return folder
 
