@@ -1,4 +1,4 @@
-"""IEMOCAP's nine emotions as the emotion-embedding release has them for unseen emotions: `.p` files (its spec, 5.3, 9.2).
+"""IEMOCAP's nine emotions for unseen emotions, as the emotion-embedding release has them: `.p` files (spec 5.3, 9.2).
 
 Per split text, audio (COVAREP), video (FACET) and labels, pickled by Python 2. Eleven label columns, of which the first
 (other) and the last (unknown) are left out; sequences are one step longer than those of the four-emotion file.
@@ -31,8 +31,8 @@ def files(root: Path) -> list[Path]:
 def read(root: Path) -> Corpus:
     """Multilabel corpus; features float32 `(N, T - 1, d)`, the last step dropped and -inf in audio set to 0.
 
-    The files have no ids: samples are called `nine_<split>_<row>`. Raises InputError for a missing, damaged or mis-shaped
-    file, labels other than 0 and 1, and for NaN or an infinity that the reference would let through.
+    The files have no ids: samples are called `nine_<split>_<row>`. Raises InputError for a missing, damaged or
+    mis-shaped file, labels other than 0 and 1, and for NaN or an infinity that the reference would let through.
     """
     root = Path(root)
     hashes = hash_sources("iemocap_nine", root, files(root))

@@ -1,4 +1,4 @@
-"""Emotions without training samples, or with a few: which networks are trained, and on what (spec emotion_embeddings, 9)."""
+"""Emotions without training samples, or with a few: what is trained, and on what (spec emotion_embeddings, 9)."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -92,8 +92,9 @@ def load_cases(p: UnseenEmotions) -> list[Case]:
         return [Case(emotion, task) for emotion in p.held_out]
     root = data.data_root(p.data_root or None)
     nine = data.load("iemocap_nine", root)
-    path = root / (p.emotion_vectors or word_vectors.RELEASED)
-    vectors = word_vectors.emotion_vectors(path, p.held_out, capitalised=p.capitalised)
+    vectors = word_vectors.emotion_vectors(
+        "iemocap_nine", p.held_out, root, file=p.emotion_vectors, capitalised=p.capitalised
+    )
     return [
         Case(
             emotion,
@@ -172,12 +173,13 @@ def train_all(p: UnseenEmotions, jobs: Sequence[Job]) -> dict[str, list[Record]]
     folder = eea.result_folder(p)
     report, total, found = GridProgress(folder), len(jobs) * len(p.seeds), {}
     for number, job in enumerate(jobs):
+        before = number * len(p.seeds)
         found[job.variant] = sweep(
             members(p, job),
             job.task.corpus,
             folder / "members",
             cores=p.cores,
-            progress=lambda done, _, before=number * len(p.seeds): report(before + done, total),
+            progress=lambda done, _, before=before: report(before + done, total),
         )
     return found
 

@@ -1,0 +1,55 @@
+"""What the tables of the notebook `unseen_emotions` say, in sentences made from their numbers."""
+
+import pandas as pd
+
+from lib.papers.unseen_emotions_tables import ABOVE, BELOW, CHANCE, NEITHER
+
+
+def zero_shot(table: pd.DataFrame) -> list[str]:
+    """A sentence per emotion, from `zero_shot_table`."""
+    sentences = []
+    for row in table.to_dict("records"):
+        control = " (the control, whose vector is random)" if row["word_vector"] != "its word's" else ""
+        sentences.append(
+            f"{row['emotion']}{control}, never seen: AUC {row['auc']:.3f}, 95 % over the seeds "
+            f"{row['seeds_low']:.3f} to {row['seeds_high']:.3f}, "
+            f"over the test samples {row['samples_low']:.3f} to {row['samples_high']:.3f}: "
+            f"**{row['verdict']}**. With the emotion in training: {row['auc_in_training']:.3f}."
+        )
+    return sentences
+
+
+def all_together(table: pd.DataFrame) -> str:
+    """How many emotions are above chance, the control apart; from `zero_shot_table`."""
+    own = table[table["word_vector"] == "its word's"]
+    counts = {name: list(own.loc[own["verdict"] == name, "emotion"]) for name in (ABOVE, BELOW, NEITHER)}
+    said = "; ".join(f"{name}: {', '.join(emotions)}" for name, emotions in counts.items() if emotions)
+    share = ((own["auc"] - CHANCE) / (own["auc_in_training"] - CHANCE)).mean()
+    return (
+        f"Of {len(own)} emotions with a word vector of their own, {said}. On average the word vector alone gives "
+        f"{share:.0%} of the distance from chance that training on the emotion gives."
+    )
+
+
+def few_shot(emotion: str, table: pd.DataFrame) -> str:
+    """Where the curve leaves zero-shot; from `few_shot_table`."""
+    rows = table.sort_values("shots")
+    first, last = rows.iloc[0], rows.iloc[-1]
+    better = rows[(rows["shots"] > 0) & (rows["auc_seeds_low"] > first["auc_seeds_high"])]
+    if better.empty:
+        return f"{emotion}: at no number of samples does the interval of the AUC lie above that of zero-shot."
+    least = better.iloc[0]
+    return (
+        f"{emotion}: from {least['shots']} samples on ({least['setting']}) the interval of the AUC lies above "
+        f"zero-shot's: {least['auc']:.3f} against {first['auc']:.3f}; with all {last['shots']}: {last['auc']:.3f}."
+    )
+
+
+def fine_tuning(emotion: str, table: pd.DataFrame) -> list[str]:
+    """What each regime gains on the emotion and costs on the others; from `fine_tuning_table`."""
+    before = table.iloc[0]
+    return [
+        f"{emotion}, {row['setting']}: AUC {row['auc']:.3f} after {before['auc']:.3f}; the other emotions "
+        f"{row['auc_others']:.3f} after {before['auc_others']:.3f}."
+        for row in table.iloc[1:].to_dict("records")
+    ]
