@@ -51,22 +51,24 @@ def finetune(
     `criterion` on `valid`, the starting weights not being among them.
 
     `seen` holds the other emotions' training samples, whose targets are the `columns` of the model's outputs. Positive
-    weights are counted on `few` and `seen`, each for its own loss. An emotion without a sample in `few` has the weight 1
-    there; the reference's would be infinite and its loss NaN.
+    weights are counted on `few` and `seen`, each for its own loss. An emotion without a sample in `few` has the weight
+    1 there; the reference's would be infinite and its loss NaN.
     """
     weights = positive_weights(few.targets.numpy())
     few_weights = torch.where(weights.isinf(), 1.0, weights)
     seen_weights = positive_weights(seen.targets.numpy())
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(trained, lr=spec.learning_rate)
-    streams, rng = SeededStreams(seed), np.random.default_rng(derived_seed(seed, "fine-tuning"))
+    streams = SeededStreams(seed)
+    # Two generators, so that the regimes see the few samples in the same order.
+    orders, memories = (np.random.default_rng(derived_seed(seed, "fine-tuning", use)) for use in ("order", "memory"))
     best, best_state = -np.inf, None
 
     def few_loss(batch: Examples) -> Tensor:
         return bce(model(**batch.inputs), batch.targets, few_weights)
 
     def seen_loss() -> Tensor:
-        batch = seen.take(np.sort(rng.permutation(len(seen))[: spec.memory]))
+        batch = seen.take(np.sort(memories.permutation(len(seen))[: spec.memory]))
         return bce(model(**batch.inputs)[:, list(columns)], batch.targets, seen_weights)
 
     def step(gradients: Sequence[Tensor]) -> None:
@@ -79,7 +81,7 @@ def finetune(
         model.train()
         streams.start_epoch(epoch)
         with streams.session(), streams.element_dropout(few.targets.device):
-            order = rng.permutation(len(few))
+            order = orders.permutation(len(few))
             for start in range(0, len(few), spec.batch_size):
                 batch = few.take(order[start : start + spec.batch_size])
                 if spec.regime == "joint":
