@@ -252,6 +252,7 @@ The links of the release are dead and no public repository holds the files. To r
 
 _EMOTION_VECTORS = "glove.emotions.840B.300d.pt"
 _MOSEI_NAMES = ("text_{}_emb.h5", "audio_{}.h5", "video_{}.h5", "ey_{}.h5")
+_NINE_NAMES = ("text_{}.p", "covarep_{}.p", "facet_{}.p", "y_{}.p")
 _EMOTION_RELEASES = (
     _emotion_release(
         "mosei_emotions",
@@ -263,6 +264,12 @@ _EMOTION_RELEASES = (
         "iemocap_emotions",
         "IEMOCAP, four emotions, 20 aligned steps of text 300, audio 74, video 35 (Busso et al. 2008)",
         ("iemocap/iemocap_data.pkl", _EMOTION_VECTORS),
+        "The release agreement of the University of Southern California applies.",
+    ),
+    _emotion_release(
+        "iemocap_nine",
+        "IEMOCAP, nine emotions, 21 aligned steps of text 300, audio 74, video 35 (Busso et al. 2008)",
+        (*(f"iemocap/{n.format(s)}" for s in ("train", "valid", "test") for n in _NINE_NAMES), _EMOTION_VECTORS),
         "The release agreement of the University of Southern California applies.",
     ),
 )

@@ -9,9 +9,17 @@ from lib.data.mfn_h5 import POM
 from lib.errors import InputError
 from tests.data.samples import assert_same_corpus, mfn_corpus
 
-REAL = ("mosi", "mmmo", "pom", "iemocap", "mosi_utterances", "mosi_words")
+REAL = ("mosi", "mmmo", "pom", "iemocap", "mosi_utterances", "mosi_words", "mosei_emotions", "iemocap_nine")
 PICKLES = ("mosi_lmf", "pom_lmf", "iemocap_lmf")
-STAND_INS = ("iemocap_like", "mosi_like", "mosi_lmf_like", "pom_lmf_like", "iemocap_lmf_like")
+STAND_INS = (
+    "iemocap_like",
+    "mosi_like",
+    "mosi_lmf_like",
+    "pom_lmf_like",
+    "iemocap_lmf_like",
+    "mosei_emotions_like",
+    "iemocap_emotions_like",
+)
 
 
 def test_options_reach_the_reader(tmp_path):
