@@ -54,9 +54,9 @@ def finetune(
     weights are counted on `few` and `seen`, each for its own loss. An emotion without a sample in `few` has the weight
     1 there; the reference's would be infinite and its loss NaN.
     """
-    weights = positive_weights(few.targets.numpy())
+    weights = positive_weights(few.targets.cpu().numpy()).to(few.targets)
     few_weights = torch.where(weights.isinf(), 1.0, weights)
-    seen_weights = positive_weights(seen.targets.numpy())
+    seen_weights = positive_weights(seen.targets.cpu().numpy()).to(seen.targets)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(trained, lr=spec.learning_rate)
     streams = SeededStreams(seed)
@@ -92,7 +92,7 @@ def finetune(
                 step(gradients)
         model.eval()
         with torch.no_grad():
-            score = validation_score(criterion, model(**valid.inputs).numpy(), valid.targets.numpy())
+            score = validation_score(criterion, model(**valid.inputs).cpu().numpy(), valid.targets.cpu().numpy())
         if score > best:
             best, best_state = score, {name: value.clone() for name, value in model.state_dict().items()}
     if best_state is not None:
