@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from lib import data
-from lib.data import synthetic_emotions, word_vectors
 from lib.data.corpus import Corpus, Split
 from lib.data.emotion_rules import EmotionSamples, append_emotion, few_shot, reference_shots, without_emotion
+from lib.data.word_vectors import emotion_vectors
 from lib.papers import emotion_embeddings as eea
 from lib.papers.emotion_embeddings import Task, Variant
 from lib.params.unseen_emotions import Regime, UnseenEmotions
@@ -87,28 +87,21 @@ def _without(split: Split, column: int) -> Split:
 
 def load_cases(p: UnseenEmotions) -> list[Case]:
     """One case per held-out emotion. Raises InputError for unusable data and for an emotion without a word vector."""
-    (task,) = eea.load_tasks(p.training) if not p.control else [_with_control(p)]
-    if p.dataset != "iemocap_emotions":
-        return [Case(emotion, task) for emotion in p.held_out]
     root = data.data_root(p.data_root or None)
-    nine = data.load("iemocap_nine", root)
-    vectors = word_vectors.emotion_vectors(
-        "iemocap_nine", p.held_out, root, file=p.emotion_vectors, capitalised=p.capitalised
-    )
-    return [
-        Case(
-            emotion,
-            dataclasses.replace(
-                task, corpus=_appended(task.corpus, nine, emotion), vectors=np.vstack([task.vectors, vector])
-            ),
-        )
-        for emotion, vector in zip(p.held_out, vectors, strict=True)
-    ]
-
-
-def _with_control(p: UnseenEmotions) -> Task:
-    corpus = data.load(p.dataset, samples=p.samples, control=p.control)
-    return Task("", p.dataset, corpus, synthetic_emotions.word_vectors(corpus.label_names, control=p.control))
+    options: dict[str, object] = {}
+    if p.dataset.endswith("_like"):
+        options = {"samples": p.samples}
+    elif p.dataset == "meld_text":
+        options = {"file": p.emotion_vectors} if p.emotion_vectors else {"width": p.hidden.text}
+    corpus = data.load(p.dataset, root, **options)
+    nine = data.load("iemocap_nine", root) if p.dataset == "iemocap_emotions" else None
+    options |= {"file": p.emotion_vectors, "capitalised": p.capitalised}
+    cases = []
+    for emotion in p.held_out:
+        complete = _appended(corpus, nine, emotion) if nine else corpus
+        vectors = emotion_vectors(p.dataset, complete.label_names, root, **options)
+        cases.append(Case(emotion, Task("", p.dataset, complete, vectors)))
+    return cases
 
 
 def _appended(known: Corpus, nine: Corpus, emotion: str) -> Corpus:

@@ -7,27 +7,28 @@ from lib.papers.unseen_emotions_tables import ABOVE, BELOW, CHANCE, NEITHER
 
 def zero_shot(table: pd.DataFrame) -> list[str]:
     """A sentence per emotion, from `zero_shot_table`."""
-    sentences = []
-    for row in table.to_dict("records"):
-        control = " (the control, whose vector is random)" if row["word_vector"] != "its word's" else ""
-        sentences.append(
-            f"{row['emotion']}{control}, never seen: AUC {row['auc']:.3f}, 95 % over the seeds "
-            f"{row['seeds_low']:.3f} to {row['seeds_high']:.3f}, "
-            f"over the test samples {row['samples_low']:.3f} to {row['samples_high']:.3f}: "
-            f"**{row['verdict']}**. With the emotion in training: {row['auc_in_training']:.3f}."
-        )
-    return sentences
+    return [
+        f"{row['emotion']}, never seen: AUC {row['auc']:.3f} (95 % over the seeds {row['seeds_low']:.3f} to "
+        f"{row['seeds_high']:.3f}, over the test samples {row['samples_low']:.3f} to {row['samples_high']:.3f}), "
+        f"**{row['verdict']}**; with a random vector {row['random_auc']:.3f}, {row['random_verdict']}; with the "
+        f"emotion in training {row['auc_in_training']:.3f}."
+        for row in table.to_dict("records")
+    ]
 
 
 def all_together(table: pd.DataFrame) -> str:
-    """How many emotions are above chance, the control apart; from `zero_shot_table`."""
-    own = table[table["word_vector"] == "its word's"]
-    counts = {name: list(own.loc[own["verdict"] == name, "emotion"]) for name in (ABOVE, BELOW, NEITHER)}
-    said = "; ".join(f"{name}: {', '.join(emotions)}" for name, emotions in counts.items() if emotions)
-    share = ((own["auc"] - CHANCE) / (own["auc_in_training"] - CHANCE)).mean()
+    """How many emotions are above chance, with their word vectors and with random ones; from `zero_shot_table`."""
+    said = []
+    for column, words in (("verdict", "With their word vectors"), ("random_verdict", "With random vectors")):
+        groups = ((name, table.loc[table[column] == name, "emotion"]) for name in (ABOVE, BELOW, NEITHER))
+        found = "; ".join(
+            f"{len(emotions)} {name} ({', '.join(emotions)})" for name, emotions in groups if len(emotions)
+        )
+        said.append(f"{words}: {found}.")
+    share = (table["auc"].mean() - CHANCE) / (table["auc_in_training"].mean() - CHANCE)
     return (
-        f"Of {len(own)} emotions with a word vector of their own, {said}. On average the word vector alone gives "
-        f"{share:.0%} of the distance from chance that training on the emotion gives."
+        f"{' '.join(said)} Averaged over the emotions, the word vector alone gives {share:.0%} of the distance from "
+        "chance that training on the emotion gives."
     )
 
 

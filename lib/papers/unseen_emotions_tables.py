@@ -93,32 +93,36 @@ def verdict(*intervals: tuple[float, float]) -> str:
 def zero_shot_table(
     p: UnseenEmotions, cases: Sequence[Case], table: pd.DataFrame, found: Mapping[tuple[str, str, int], np.ndarray]
 ) -> pd.DataFrame:
-    """One row per held-out emotion: its zero-shot AUC with both intervals, weighted accuracy, and what to hold against
-    them: the same networks with a random vector, and networks that had the emotion in training.
+    """One row per held-out emotion: its AUC from the word vector and, as a control, from a random vector, each with
+    both intervals and a verdict; weighted accuracy; and the scores of networks that had the emotion in training.
     """
     rows = []
     for case in cases:
-        own = [out for (emotion, setting, _), out in found.items() if (emotion, setting) == (case.emotion, CLEAN)]
-        row = {
-            "emotion": case.emotion,
-            "word_vector": "random (control)" if case.emotion == p.control else "its word's",
-            "share_present": float(case.complete.corpus.splits["test"].labels[:, case.column].mean()),
-            "n": len(own),
-        }
-        for setting, name in ((CLEAN, "auc"), (RANDOM, "auc_random_vector"), (LEAKING, "auc_in_training")):
-            values = by_seed(table, "auc")[f"{case.emotion}: {setting}"].dropna().to_numpy()
-            row |= {name: values.mean(), f"{name}_std": np.std(values, ddof=1) if len(values) > 1 else np.nan}
-            if setting == CLEAN:
-                seeds, samples = t_interval(values), sample_interval(case, own)
-        row |= {"seeds_low": seeds[0], "seeds_high": seeds[1], "samples_low": samples[0], "samples_high": samples[1]}
-        row["verdict"] = verdict(seeds, samples)
-        weighted = by_seed(table, "weighted_acc")
-        row["weighted_acc"] = weighted[f"{case.emotion}: {CLEAN}"].mean()
-        row["weighted_acc_in_training"] = weighted[f"{case.emotion}: {LEAKING}"].mean()
-        if p.dataset == "mosei_emotions_like":
-            row["auc_ceiling"] = synthetic_emotions.mosei_auc_ceiling(p.modalities)
+        share = case.complete.corpus.splits["test"].labels[:, case.column].mean()
+        row: dict[str, object] = {"emotion": case.emotion, "share_present": float(share)}
+        for setting, prefix in ((CLEAN, ""), (RANDOM, "random_")):
+            own = [out for (emotion, name, _), out in found.items() if (emotion, name) == (case.emotion, setting)]
+            row |= {"n": len(own)} | _moments(table, case, setting, f"{prefix}auc")
+            seeds, samples = t_interval(_values(table, case, setting, "auc")), sample_interval(case, own)
+            row |= {f"{prefix}seeds_low": seeds[0], f"{prefix}seeds_high": seeds[1]}
+            row |= {f"{prefix}samples_low": samples[0], f"{prefix}samples_high": samples[1]}
+            row[f"{prefix}verdict"] = verdict(seeds, samples)
+        row |= _moments(table, case, LEAKING, "auc_in_training")
+        for setting, name in ((CLEAN, "weighted_acc"), (LEAKING, "weighted_acc_in_training")):
+            row[name] = float(_values(table, case, setting, "weighted_acc").mean())
+        if kind := synthetic_emotions.KINDS.get(p.dataset):
+            row["auc_ceiling"] = float(synthetic_emotions.best_scores(kind, p.modalities)["auc"][case.column])
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _values(table: pd.DataFrame, case: Case, setting: str, metric: str) -> np.ndarray:
+    return by_seed(table, metric)[f"{case.emotion}: {setting}"].dropna().to_numpy()
+
+
+def _moments(table: pd.DataFrame, case: Case, setting: str, name: str) -> dict[str, float]:
+    values = _values(table, case, setting, "auc")
+    return {name: float(values.mean()), f"{name}_std": np.std(values, ddof=1) if len(values) > 1 else np.nan}
 
 
 def few_shot_table(jobs: Sequence[Job], table: pd.DataFrame, emotion: str) -> pd.DataFrame:

@@ -55,7 +55,6 @@ class UnseenEmotions(Parameters):
 
     samples: int = Field(0, ge=0, description="samples of the stand-in corpus, all splits; 0 for real data")
     dataset: Dataset
-    control: str = Field("", description="the stand-in's emotion whose word vector is random")
     held_out: Annotated[tuple[str, ...], Field(min_length=1)]
     few_shot: tuple[str, ...] = Field((), description="the held-out emotions that are also learned from few samples")
     shots: tuple[Positive, ...] = (1, 5, 10, 50)
@@ -95,8 +94,6 @@ class UnseenEmotions(Parameters):
             raise ValueError(f"{strange[0]!r} cannot be held out of {self.dataset}; there are: {', '.join(known)}")
         if strange := [word for word in self.few_shot if word not in self.held_out]:
             raise ValueError(f"few_shot names {strange[0]!r}, which is not held out")
-        if self.control and (self.dataset != "mosei_emotions_like" or self.control not in self.held_out):
-            raise ValueError("control names a held-out emotion of mosei_emotions_like, the stand-in that has one")
         for name in ("held_out", "few_shot", "shots", "shares", "seeds"):
             if len(set(getattr(self, name))) != len(getattr(self, name)):
                 raise ValueError(f"{name} holds a value twice")

@@ -15,26 +15,30 @@ from lib.reporting.figures import new_figure
 
 
 def zero_shot_dots(table: pd.DataFrame, *, label: str, title: str) -> Figure:
-    """AUC per held-out emotion with its two intervals, chance as a line, and the emotion in training as a mark.
+    """AUC per held-out emotion: from its word vector, from a random vector, and with it in training.
 
-    `table` has `emotion`, `word_vector`, `auc`, `seeds_low/high`, `samples_low/high`, `auc_in_training`.
+    `table` has `emotion`, `auc` and `random_auc`, their `seeds_low/high`, `samples_low/high`, and `auc_in_training`.
     """
     with plt.rc_context(figures.STYLE):
-        figure, axes = new_figure(7.2, 2.0 + 0.45 * len(table), title, label)
+        figure, axes = new_figure(7.2, 2.4 + 0.55 * len(table), title, label)
         wide = {"color": "0.75", "linewidth": 5, "solid_capstyle": "butt"}
         for place, row in enumerate(table.to_dict("records")):
-            first = place == 0
+            own, random, once = [place - 0.12] * 2, [place + 0.2] * 2, place == 0
             samples, seeds = ([row[f"{kind}_low"], row[f"{kind}_high"]] for kind in ("samples", "seeds"))
-            axes.plot(samples, [place, place], label="95 % over the test samples" if first else None, **wide)
-            axes.plot(seeds, [place, place], "k", linewidth=1.4, label="95 % over the seeds" if first else None)
-            words = "zero-shot, mean over the seeds" if first else None
-            axes.plot(row["auc"], place, "o", color=figures.BLUE, markersize=7, label=words)
-            words = "emotion in training" if first else None
-            axes.plot(row["auc_in_training"], place, "D", color="0.35", markersize=5, label=words)
+            axes.plot(samples, own, label="95 % over the test samples" if once else None, **wide)
+            axes.plot(seeds, own, "k", linewidth=1.4, label="95 % over the seeds" if once else None)
+            words = "zero-shot: its word vector" if once else None
+            axes.plot(row["auc"], own[0], "o", color=figures.BLUE, markersize=7, label=words)
+            axes.plot([row["random_seeds_low"], row["random_seeds_high"]], random, color="0.5", linewidth=1.0)
+            words = "control: a random vector" if once else None
+            axes.plot(
+                row["random_auc"], random[0], "o", color="0.4", markerfacecolor="white", markersize=5, label=words
+            )
+            words = "emotion in training" if once else None
+            axes.plot(row["auc_in_training"], own[0], "D", color="0.35", markersize=5, label=words)
         axes.axvline(0.5, color=figures.ORANGE, linestyle="--", label="chance")
-        control = table["word_vector"] != "its word's"
-        names = table["emotion"] + np.where(control, " (control)", "")
-        axes.set_yticks(range(len(table)), names)
+        axes.set_xlim(max(0.0, axes.get_xlim()[0]), min(1.0, axes.get_xlim()[1]))
+        axes.set_yticks(range(len(table)), table["emotion"])
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("test AUC of the held-out emotion (higher is better)")

@@ -300,7 +300,6 @@ def test_the_tables_and_sentences_of_a_run(run):
         ({"held_out": ["joy"]}, "'joy' cannot be held out of mosei_emotions_like"),
         ({"few_shot": ["fear"]}, "few_shot names 'fear', which is not held out"),
         ({"shots": [1, 1]}, "shots holds a value twice"),
-        ({"control": "fear"}, "control names a held-out emotion"),
         ({"dataset": "iemocap_emotions", "samples": 0, "held_out": ["happy"]}, "'happy' cannot be held out of iemocap"),
         ({"samples": 0}, "samples must be positive for a stand-in corpus"),
     ],
