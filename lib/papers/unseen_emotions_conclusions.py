@@ -16,20 +16,21 @@ def zero_shot(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def all_together(table: pd.DataFrame) -> str:
-    """How many emotions are above chance, with their word vectors and with random ones; from `zero_shot_table`."""
-    said = []
-    for column, words in (("verdict", "With their word vectors"), ("random_verdict", "With random vectors")):
-        groups = ((name, table.loc[table[column] == name, "emotion"]) for name in (ABOVE, BELOW, NEITHER))
-        found = "; ".join(
-            f"{len(emotions)} {name} ({', '.join(emotions)})" for name, emotions in groups if len(emotions)
-        )
-        said.append(f"{words}: {found}.")
+def all_together(table: pd.DataFrame, pooled: pd.DataFrame) -> list[str]:
+    """All emotions at once, with their word vectors and with random ones; from `zero_shot_table`, `pooled_table`."""
+    groups = ((name, table.loc[table["verdict"] == name, "emotion"]) for name in (ABOVE, BELOW, NEITHER))
+    found = [f"{len(emotions)} {name} ({', '.join(emotions)})" for name, emotions in groups if len(emotions)]
     share = (table["auc"].mean() - CHANCE) / (table["auc_in_training"].mean() - CHANCE)
-    return (
-        f"{' '.join(said)} Averaged over the emotions, the word vector alone gives {share:.0%} of the distance from "
-        "chance that training on the emotion gives."
-    )
+    sentences = [
+        f"Of {len(table)} emotions: {'; '.join(found)}. On average the word vector alone gives {share:.0%} of the "
+        "distance from chance that training on the emotion gives."
+    ]
+    for row in pooled.to_dict("records"):
+        sentences.append(
+            f"Vectors {row['vectors']}, averaged over the emotions: AUC {row['auc']:.3f} (95 % over the seeds "
+            f"{row['seeds_low']:.3f} to {row['seeds_high']:.3f}), **{row['verdict']}**."
+        )
+    return sentences
 
 
 def few_shot(emotion: str, table: pd.DataFrame) -> str:

@@ -116,6 +116,17 @@ def zero_shot_table(
     return pd.DataFrame(rows)
 
 
+def pooled_table(cases: Sequence[Case], table: pd.DataFrame) -> pd.DataFrame:
+    """Zero-shot AUC averaged over the held-out emotions within each seed, from their word vectors and random ones."""
+    rows = []
+    for setting, words in ((CLEAN, "of the words"), (RANDOM, "random")):
+        values = np.mean([_values(table, case, setting, "auc") for case in cases], axis=0)
+        low, high = t_interval(values)
+        row = {"vectors": words, "n": len(values), "auc": values.mean(), "auc_std": np.std(values, ddof=1)}
+        rows.append({**row, "seeds_low": low, "seeds_high": high, "verdict": verdict((low, high))})
+    return pd.DataFrame(rows)
+
+
 def _values(table: pd.DataFrame, case: Case, setting: str, metric: str) -> np.ndarray:
     return by_seed(table, metric)[f"{case.emotion}: {setting}"].dropna().to_numpy()
 
