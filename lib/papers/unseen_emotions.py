@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-import joblib
 import numpy as np
 import torch
 
@@ -14,13 +13,12 @@ from lib.data.emotion_rules import EmotionSamples, append_emotion, few_shot, ref
 from lib.data.word_vectors import emotion_vectors
 from lib.papers import emotion_embeddings as eea
 from lib.papers.emotion_embeddings import Task, Variant
-from lib.params.unseen_emotions import Regime, UnseenEmotions
+from lib.params.unseen_emotions import UnseenEmotions
 from lib.training.examples import examples
-from lib.training.finetune import FineTuning, few_and_as_many_others, finetune
 from lib.training.loop import evaluate
 from lib.training.progress import GridProgress
 from lib.training.recipe import Member
-from lib.training.records import FINISHED, Record, load_weights
+from lib.training.records import Record, load_weights
 from lib.training.streams import derived_seed
 from lib.training.sweep import sweep
 
@@ -201,53 +199,6 @@ def zero_shot_model(p: UnseenEmotions, job: Job, record: Record) -> torch.nn.Mod
     model = members(p, job)[0].model.build()
     model.load_state_dict(load_weights(eea.result_folder(p) / "members", record))
     return model
-
-
-def fine_tuned(
-    p: UnseenEmotions, jobs: Sequence[Job], records: dict[str, list[Record]]
-) -> dict[tuple[str, Regime, int], np.ndarray]:
-    """Test logits by emotion, regime and seed, of zero-shot networks after a few samples of the emotion."""
-    work = [
-        (job, regime, record)
-        for job in jobs
-        if job.setting == CLEAN and job.case.emotion in p.few_shot
-        for regime in p.fine_tuning.regimes
-        for record in records[job.variant]
-        if record.status == FINISHED
-    ]
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        found = joblib.Parallel(n_jobs=max(1, min(p.cores, len(work))))(
-            joblib.delayed(_fine_tune)(p, job, regime, record) for job, regime, record in work
-        )
-    return {
-        (job.case.emotion, regime, record.seed): out for (job, regime, record), out in zip(work, found, strict=True)
-    }
-
-
-def fine_tuning_shots(p: UnseenEmotions, case: Case) -> int:
-    """Samples of the emotion, and as many others, that fine-tuning sees."""
-    labels = case.complete.corpus.splits["train"].labels
-    return min(reference_shots(labels, case.column, p.fine_tuning.share), case.positives())
-
-
-def _fine_tune(p: UnseenEmotions, job: Job, regime: Regime, record: Record) -> np.ndarray:
-    case, corpus = job.case, job.case.complete.corpus
-    model = zero_shot_model(p, job, record)
-    model.set_emotions(torch.from_numpy(case.complete.vectors))
-    complete = {split: examples(corpus, split).only(p.modalities) for split in ("train", "valid", "test")}
-    chosen = few_and_as_many_others(corpus.splits["train"].labels, case.column, fine_tuning_shots(p, case))
-    options = p.fine_tuning.model_dump(exclude={"regimes", "share"})
-    finetune(
-        model,
-        complete["train"].take(chosen),
-        examples(job.task.corpus, "train").only(p.modalities),
-        case.seen,
-        complete["valid"],
-        FineTuning(regime, **options),
-        criterion=p.training.selection(p.dataset),
-        seed=record.seed,
-    )
-    return evaluate(model, complete["test"], members(p, job)[0].recipe).numpy()
 
 
 def result_folder(p: UnseenEmotions) -> Path:
