@@ -72,6 +72,8 @@ def modality_bars(
         axes.axvline(start, color=figures.ORANGE, label=floor[0])
         axes.set_yticks(range(len(ablation)), ablation["modalities"])
         axes.tick_params(axis="y", length=0)
+        axes.use_sticky_edges = False  # else the floor lies under the axis when no bar goes below it
+        axes.margins(y=0.02)
         axes.invert_yaxis()
         axes.set_xlabel(f"test {name} ({direction(metric)} is better)")
         axes.grid(axis="x", alpha=0.3)
