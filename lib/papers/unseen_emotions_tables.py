@@ -102,12 +102,12 @@ def zero_shot_table(
         row: dict[str, object] = {"emotion": case.emotion, "share_present": float(share)}
         for setting, prefix in ((CLEAN, ""), (RANDOM, "random_")):
             own = [out for (emotion, name, _), out in found.items() if (emotion, name) == (case.emotion, setting)]
-            row |= {"n": len(own)} | _moments(table, case, setting, f"{prefix}auc")
+            row |= {"n": len(own)} | _moments(_values(table, case, setting, "auc"), f"{prefix}auc")
             seeds, samples = t_interval(_values(table, case, setting, "auc")), sample_interval(case, own)
             row |= {f"{prefix}seeds_low": seeds[0], f"{prefix}seeds_high": seeds[1]}
             row |= {f"{prefix}samples_low": samples[0], f"{prefix}samples_high": samples[1]}
             row[f"{prefix}verdict"] = verdict(seeds, samples)
-        row |= _moments(table, case, LEAKING, "auc_in_training")
+        row |= _moments(_values(table, case, LEAKING, "auc"), "auc_in_training")
         for setting, name in ((CLEAN, "weighted_acc"), (LEAKING, "weighted_acc_in_training")):
             row[name] = float(_values(table, case, setting, "weighted_acc").mean())
         if kind := synthetic_emotions.KINDS.get(p.dataset):
@@ -117,12 +117,16 @@ def zero_shot_table(
 
 
 def pooled_table(cases: Sequence[Case], table: pd.DataFrame) -> pd.DataFrame:
-    """Zero-shot AUC averaged over the held-out emotions within each seed, from their word vectors and random ones."""
-    rows = []
+    """Zero-shot AUC averaged over the held-out emotions within each seed, from their word vectors and random ones.
+
+    Of the seeds that have a score for every emotion.
+    """
+    rows, by_variant = [], by_seed(table, "auc")
     for setting, words in ((CLEAN, "of the words"), (RANDOM, "random")):
-        values = np.mean([_values(table, case, setting, "auc") for case in cases], axis=0)
+        complete = by_variant[[f"{case.emotion}: {setting}" for case in cases]].dropna()
+        values = complete.mean(axis=1).to_numpy()
         low, high = t_interval(values)
-        row = {"vectors": words, "n": len(values), "auc": values.mean(), "auc_std": np.std(values, ddof=1)}
+        row = {"vectors": words, "n": len(values), **_moments(values, "auc")}
         rows.append({**row, "seeds_low": low, "seeds_high": high, "verdict": verdict((low, high))})
     return pd.DataFrame(rows)
 
@@ -131,9 +135,9 @@ def _values(table: pd.DataFrame, case: Case, setting: str, metric: str) -> np.nd
     return by_seed(table, metric)[f"{case.emotion}: {setting}"].dropna().to_numpy()
 
 
-def _moments(table: pd.DataFrame, case: Case, setting: str, name: str) -> dict[str, float]:
-    values = _values(table, case, setting, "auc")
-    return {name: float(values.mean()), f"{name}_std": np.std(values, ddof=1) if len(values) > 1 else np.nan}
+def _moments(values: np.ndarray, name: str) -> dict[str, float]:
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+    return {name: float(values.mean()) if len(values) else np.nan, f"{name}_std": std}
 
 
 def few_shot_table(jobs: Sequence[Job], table: pd.DataFrame, emotion: str) -> pd.DataFrame:

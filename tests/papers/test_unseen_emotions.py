@@ -19,6 +19,7 @@ from lib.papers import unseen_emotions_tables as results_of
 from lib.papers import unseen_emotions_tuning as tuning
 from lib.papers.unseen_emotions import CLEAN, LEAKING, Case
 from lib.params.unseen_emotions import UnseenEmotions
+from lib.reporting import unseen_figures
 from lib.reporting.emotion_metrics import auc, decisions, weighted_acc
 from lib.training.records import load_weights
 from tests.papers.emotion_tasks import WIDTHS, small_task
@@ -318,3 +319,52 @@ def test_the_tables_and_sentences_of_a_run(run):
 def test_impossible_parameters_are_refused_in_one_line(changes, message):
     with pytest.raises(InputError, match=message):
         given(**{"few_shot": [], **changes})
+
+
+def test_the_average_over_the_emotions_is_taken_within_each_seed(run):
+    _, cases, _, _, _, table = run
+    pooled = results_of.pooled_table(cases, table).set_index("vectors")
+    for setting, words in ((CLEAN, "of the words"), (results_of.RANDOM, "random")):
+        rows = table[(table["setting"] == setting) & (table["metric"] == "auc")]
+        by_seed = rows.groupby("seed")["value"].mean()
+        assert pooled.loc[words, "auc"] == pytest.approx(by_seed.mean())
+        assert pooled.loc[words, "auc_std"] == pytest.approx(by_seed.std())
+        assert pooled.loc[words, "n"] == 2
+    sentences = conclusions.all_together(zero_shot_table(run), pooled.reset_index())
+    assert len(sentences) == 3
+    assert f"{pooled.loc['random', 'auc']:.3f}" in sentences[2]
+
+
+def zero_shot_table(run):
+    p, cases, _, _, found, table = run
+    return results_of.zero_shot_table(p, cases, table, found)
+
+
+@pytest.mark.parametrize("lost", [[("happy", 1)], [("happy", 1), ("disgust", 1)]], ids=["one run", "a seed"])
+def test_a_network_that_diverged_costs_its_seed_alone(run, lost):
+    """With one seed left there is no interval and no verdict."""
+    p, cases, jobs, _, found, _ = run
+    found = {key: out for key, out in found.items() if (key[0], key[2]) not in lost}
+    table = results_of.scores(p, cases, found, {job.variant: job.shots for job in jobs})
+    rows = results_of.zero_shot_table(p, cases, table, found).set_index("emotion")
+    assert rows.loc["happy", "n"] == 1
+    assert rows.loc["happy", "verdict"] == "not distinguishable from chance"
+    assert np.isfinite(rows.loc["happy", "auc"])
+    pooled = results_of.pooled_table(cases, table)
+    assert list(pooled["n"]) == [1, 1]
+    assert pooled["auc"].notna().all()
+    assert set(pooled["verdict"]) == {"not distinguishable from chance"}
+
+
+def test_the_figures_show_every_emotion_and_chance(run):
+    p, _, jobs, _, _, table = run
+    label = MOSEI.corpus.source.label
+    dots = unseen_figures.zero_shot_dots(zero_shot_table(run), label=label, title="Never seen")
+    (axes,) = dots.axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == list(p.held_out)
+    curve = results_of.few_shot_table(jobs, table, "happy")
+    (curves,) = unseen_figures.few_shot_curves({"happy": curve}, label=label, title="Few").axes
+    for ax, chance in ((axes, "get_xdata"), (curves, "get_ydata")):
+        assert [list(getattr(line, chance)()) for line in ax.lines if line.get_label() == "chance"] == [[0.5, 0.5]]
+    drawn = next(line for line in curves.lines if line.get_label() == "happy")
+    np.testing.assert_allclose(sorted(drawn.get_ydata()), sorted(curve.drop_duplicates("shots")["auc"]))
