@@ -112,7 +112,14 @@ def _appended(known: Corpus, nine: Corpus, emotion: str) -> Corpus:
         lengths = np.concatenate([split.lengths, extra.lengths])
         splits[name] = Split(joined.features, lengths, joined.labels, (*split.ids, *extra.ids))
     source = dataclasses.replace(
-        known.source, name=f"{known.source.name} and {emotion}", files={**known.source.files, **nine.source.files}
+        known.source,
+        name=f"{known.source.name} and {emotion}",
+        files={**known.source.files, **nine.source.files},
+        warnings=(
+            *known.source.warnings,
+            "the unseen emotions' samples come from other files than all the others: whatever tells the files apart "
+            "also tells these emotions, trained on or not",
+        ),
     )
     return dataclasses.replace(known, label_names=(*known.label_names, emotion), splits=splits, source=source)
 

@@ -37,7 +37,7 @@ def zero_shot_dots(table: pd.DataFrame, *, label: str, title: str) -> Figure:
             words = "emotion in training" if once else None
             axes.plot(row["auc_in_training"], own[0], "D", color="0.35", markersize=5, label=words)
         axes.axvline(0.5, color=figures.ORANGE, linestyle="--", label="chance")
-        axes.set_xlim(max(0.0, axes.get_xlim()[0]), min(1.0, axes.get_xlim()[1]))
+        axes.set_xlim(max(0.0, axes.get_xlim()[0]), min(1.01, axes.get_xlim()[1]))
         axes.set_yticks(range(len(table)), table["emotion"])
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
@@ -60,7 +60,7 @@ def few_shot_curves(curves: Mapping[str, pd.DataFrame], *, label: str, title: st
             axes.fill_between(x, ordered["auc_seeds_low"], ordered["auc_seeds_high"], color=colour, alpha=0.15, lw=0)
         axes.axhline(0.5, color=figures.ORANGE, linestyle="--", label="chance")
         axes.set_xscale("symlog", linthresh=1)
-        axes.set_xlim(left=-0.1)
+        axes.set_xlim(-0.1, 1.3 * max(rows["shots"].max() for rows in curves.values()))
         ticks = [0, 1, 5, 10, 50, 100, 500, 1000, 5000]
         axes.set_xticks([t for t in ticks if t <= 2 * max(rows["shots"].max() for rows in curves.values())])
         axes.get_xaxis().set_major_formatter(plt.FormatStrFormatter("%d"))
