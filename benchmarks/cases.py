@@ -23,9 +23,15 @@ class Case:
     samples: tuple[int, int, int]
     time: int = 20
 
+    @property
+    def widths(self) -> dict[str, int]:
+        """Feature widths by modality."""
+        arguments = self.model.arguments
+        return dict(arguments["features"] if "features" in arguments else arguments["input_sizes"])
+
     def corpus(self) -> Corpus:
         """Standard normal features; the time that training takes does not depend on them."""
-        rng, widths = np.random.default_rng(0), dict(self.model.arguments["features"])
+        rng, widths = np.random.default_rng(0), self.widths
         classes = self.model.arguments.get("classes")
         splits = {}
         for name, n in zip(("train", "valid", "test"), self.samples, strict=True):
@@ -38,7 +44,7 @@ class Case:
 
     def members(self, count: int) -> list[Member]:
         """The first `count` of the published grid, or as many seeds as it takes: seven rates, then text alone."""
-        features = tuple(self.model.arguments["features"])
+        features = tuple(self.widths)
         settings = [(f"rate {rate:g}", rate, features) for rate in RATES] + [("text only", 0.0, ("text",))]
         return [
             Member(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch.profiler import ProfilerActivity, profile
 
+from benchmarks import fusion
 from benchmarks.cases import EFLSTM, PAPER_BIEFLSTM, PAPER_MFN, SMALL_MFN, TINY_MFN, Case
 from benchmarks.machine import cores, joint_matmul_rate, matmul_rate
 from benchmarks.operations import operations, step_operations
@@ -60,10 +61,13 @@ def limit(quick: bool) -> Iterator[Row]:
 
 def where_time_goes(quick: bool) -> Iterator[Row]:
     """The share of each operation in an epoch: what stands between a step and the limit."""
-    plan = [(TINY_MFN, 2)] if quick else [(PAPER_MFN, 1), (SMALL_MFN, 1), (SMALL_MFN, 8)]
+    plan = [(TINY_MFN, 2)] if quick else [(PAPER_MFN, 1), (SMALL_MFN, 1), (SMALL_MFN, 8), (fusion.CASES["TFN"], 1)]
     for case, size in plan:
-        splits, members = on_device(case, "cpu"), case.members(size)
-        epoch = loop_epoch(members[0], splits) if size == 1 else fleet_epoch(members, splits)
+        if case.model.name.startswith("tensor_fusion"):
+            epoch = fusion.loop_epoch(fusion.member(case), fusion.corpus(case))
+        else:
+            splits, members = on_device(case, "cpu"), case.members(size)
+            epoch = loop_epoch(members[0], splits) if size == 1 else fleet_epoch(members, splits)
         with threads(1):
             epoch()
             with profile(activities=[ProfilerActivity.CPU]) as found:

@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 
-from benchmarks import eea, limits, page, resources, speed
+from benchmarks import conversations, eea, fusion, limits, page, resources, search, speed
 from benchmarks.machine import description
 from lib.files import atomic_path, write_json
 
@@ -19,15 +19,19 @@ ROOT = Path(__file__).resolve().parents[1]
 TABLES = {
     "epochs": speed.epochs,
     "eea": eea.eea_epoch,
+    "fusion": fusion.fusion,
     "grid": speed.grid,
     "members": speed.members,
     "sizes": speed.sizes,
+    "search": search.busy_cores,
     "overhead": resources.overhead,
     "memory": resources.memory,
     "limit": limits.limit,
     "profile": limits.where_time_goes,
     "precision": limits.precision,
     "precision_scores": limits.precision_scores,
+    "conversations": conversations.conversations,
+    "conversation_memory": conversations.conversation_memory,
 }
 
 

@@ -42,6 +42,13 @@ _CORPORA = {
     "meld_text": _Entry("lib.data.meld_text"),
     "mosei_emotions_like": _Entry("lib.data.synthetic_emotions", "load_mosei", None),
     "iemocap_emotions_like": _Entry("lib.data.synthetic_emotions", "load_iemocap", None),
+    "iemocap_conversations": _Entry("lib.data.spcl_pickles", "IEMOCAP.read", "IEMOCAP.files"),
+    "meld_conversations": _Entry("lib.data.spcl_pickles", "MELD.read", "MELD.files"),
+    "iemocap_conversations_mmgcn": _Entry("lib.data.mmgcn_pickles", "IEMOCAP.read", "IEMOCAP.files"),
+    "meld_conversations_mmgcn": _Entry("lib.data.mmgcn_pickles", "MELD.read", "MELD.files"),
+    "mosi_conversations": _Entry("lib.data.mosi_conversations"),
+    "iemocap_conversations_like": _Entry("lib.data.synthetic_conversations", "load_iemocap", None),
+    "meld_conversations_like": _Entry("lib.data.synthetic_conversations", "load_meld", None),
     "iemocap_like": _Entry("lib.data.synthetic", "load_iemocap_like", None),
     "mosi_like": _Entry("lib.data.synthetic", "load_mosi_like", None),
 }

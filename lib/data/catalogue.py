@@ -161,6 +161,8 @@ _TITLES = {
     "mmmo": "MMMO product reviews, 20 steps of text 300, audio 74, video 36",
     "pom": "POM speaker traits, 20 steps of audio 43, video 41 (training text was never published)",
     "meld": "MELD dialogues, text, speakers and emotions",
+    "meld_conversations": "MELD, a text, audio and video vector per utterance, as SPCL reads it",
+    "meld_conversations_mmgcn": "MELD, a text, audio and video vector per utterance, as MMGCN and MM-DFN read it",
     "mfn_checkpoints": "the two trained MFN models of pliang279/MFN",
 }
 
@@ -220,6 +222,41 @@ _LMF_PICKLES = (
 )
 
 
+def _conversations(name: str, path: str, readers: str, address: str, blob: str) -> RestrictedCorpus:
+    """IEMOCAP's features by dialogue: copies lie in public repositories, but only licence holders may use them."""
+    return RestrictedCorpus(
+        name=name,
+        title=f"IEMOCAP, a text, audio and video vector per utterance, as {readers}",
+        layouts=((path,),),
+        steps=f"""\
+IEMOCAP is not public, so nothing is downloaded here. To run on it:
+1. Sign the release agreement of the University of Southern California (SAIL laboratory):
+   https://sail.usc.edu/iemocap/iemocap_release.htm
+2. Take the file from the repository github.com/{address}
+   (git blob id {blob})
+3. Put it at {{root}}/{path}
+4. See that it is found: ./run_all.sh data check""",
+    )
+
+
+_IEMOCAP_CONVERSATIONS = (
+    _conversations(
+        "iemocap_conversations",
+        "spcl/iemocap/iemocap.pkl",
+        "SPCL reads it",
+        "leson502/ADA2I, data/iemocap/iemocap.pkl",
+        "b48edc13eb0531ca9e752de8d94015a81cf32e57",
+    ),
+    _conversations(
+        "iemocap_conversations_mmgcn",
+        "mmgcn/iemocap/IEMOCAP_features.pkl",
+        "MMGCN and MM-DFN read it",
+        "zerohd4869/MM-DFN, data/iemocap/IEMOCAP_features.pkl",
+        "889532cad757903e78b3f87445306592eb8e2070",
+    ),
+)
+
+
 def read_table(table: Path = TABLE) -> dict[str, PublicCorpus]:
     """Read the public corpora, by name; a file that two corpora need stands in the table once."""
     files: dict[str, list[PublicFile]] = {name: [] for name in _TITLES}
@@ -274,6 +311,5 @@ _EMOTION_RELEASES = (
     ),
 )
 
-CATALOGUE: dict[str, KnownCorpus] = read_table() | {
-    corpus.name: corpus for corpus in (_IEMOCAP, *_LMF_PICKLES, *_EMOTION_RELEASES)
-}
+_RESTRICTED = (_IEMOCAP, *_LMF_PICKLES, *_IEMOCAP_CONVERSATIONS, *_EMOTION_RELEASES)
+CATALOGUE: dict[str, KnownCorpus] = read_table() | {corpus.name: corpus for corpus in _RESTRICTED}

@@ -53,9 +53,20 @@ class Dropout(nn.Module):
         source = _noise.get()
         if source is None:
             return F.dropout(x, self.p, training=True)
-        if isinstance(self.p, float | int) and self.p == 0:
+        if self._nothing_dropped:
             return x
-        return x * (source(x) >= self.p).to(x.dtype) / (1.0 - self.p)
+        return torch.where(source(x) >= self.p, x, 0.0) / (1.0 - self.p)
+
+    def factors(self, x: Tensor) -> Tensor | None:
+        """What `forward` would multiply `x` by, 0 or `1 / (1 - p)`, from the same numbers; None for nothing."""
+        if not self.training:
+            return None
+        factors = self(torch.ones_like(x))  # called in any case: a fleet counts the calls beforehand
+        return None if self._nothing_dropped else factors
+
+    @property
+    def _nothing_dropped(self) -> bool:
+        return isinstance(self.p, float | int) and self.p == 0
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

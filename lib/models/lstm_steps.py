@@ -2,8 +2,8 @@
 
 `torch.lstm` returns no cell states between the steps and cannot be batched by `torch.func.vmap`. This one can: the
 input projection of all steps is one product, a step is one batched product, and the backward pass is written out, so
-a step costs a handful of calls and nothing of it is kept twice. Gradients are summed in the order in which autograd
-sums them for the same recurrence written in Python, so both give the same bits.
+a step costs a handful of calls, nothing of it is kept twice, and the gradient of a weight is one product over all
+steps.
 """
 
 from collections.abc import Iterator
@@ -65,12 +65,11 @@ class _LSTMSteps(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, d_hidden, d_cells, *_):
         x, weight_ih, weight_hh, hidden, cells, gates, squashed = ctx.saved_tensors
-        d_gates, d_weight_hh = torch.empty_like(gates), torch.zeros_like(weight_hh)
+        d_gates = torch.empty_like(gates)
         steps = zip(
             _each_step(gates),
             squashed.unbind(1),
             cells.unbind(1)[:-1],
-            hidden.unbind(1)[:-1],
             _each_step(d_gates),
             d_gates.unbind(1),
             strict=True,
@@ -78,13 +77,12 @@ class _LSTMSteps(torch.autograd.Function):
         time = gates.shape[1]
         dh = torch.zeros_like(hidden[:, 0]) if d_hidden is None else d_hidden[:, time]
         dc = torch.zeros_like(cells[:, 0]) if d_cells is None else d_cells[:, time]
-        for t, ((i, f, g, o), tanh_c, c, h, (d_i, d_f, d_g, d_o), d_whole) in reversed(list(enumerate(steps))):
+        for t, ((i, f, g, o), tanh_c, c, (d_i, d_f, d_g, d_o), d_whole) in reversed(list(enumerate(steps))):
             dc = dc + _tanh_backward(dh * o, tanh_c)
             _sigmoid_backward.grad_input(dc * g, i, grad_input=d_i)
             _sigmoid_backward.grad_input(dc * c, f, grad_input=d_f)
             _tanh_backward.grad_input(dc * i, g, grad_input=d_g)
             _sigmoid_backward.grad_input(dh * tanh_c, o, grad_input=d_o)
-            d_weight_hh += torch.bmm(d_whole.transpose(1, 2), h)
             if t == 0 and not any(ctx.needs_input_grad[4:]):
                 break
             dh, dc = torch.bmm(d_whole, weight_hh), dc * f
@@ -93,6 +91,7 @@ class _LSTMSteps(torch.autograd.Function):
         flat = d_gates.flatten(1, 2)
         d_x = torch.bmm(flat, weight_ih).view_as(x) if ctx.needs_input_grad[0] else None
         d_weight_ih = torch.bmm(flat.transpose(1, 2), x.flatten(1, 2))
+        d_weight_hh = torch.bmm(flat.transpose(1, 2), hidden[:, :-1].flatten(1, 2))
         return d_x, d_weight_ih, d_weight_hh, flat.sum(1), dh, dc
 
     @staticmethod

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lib.models.dropout import Dropout
+from lib.models.gated_memory import gated_memory
 from lib.models.lstm_steps import lstm_steps
 
 BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
@@ -67,13 +68,9 @@ class MFN(nn.Module):
             self.add_module(f"{block}_fc2", nn.Linear(widths[block], leaving))
             self.add_module(f"{block}_dropout", Dropout(dropouts[block]))
 
-    def _tail(self, block: str, entering: Tensor) -> Tensor:
-        """Everything of a block after its first linear layer."""
-        dropout, fc2 = getattr(self, f"{block}_dropout"), getattr(self, f"{block}_fc2")
-        return fc2(dropout(F.relu(entering)))
-
     def _block(self, block: str, x: Tensor) -> Tensor:
-        return self._tail(block, getattr(self, f"{block}_fc1")(x))
+        fc1, dropout, fc2 = (getattr(self, f"{block}_{part}") for part in ("fc1", "dropout", "fc2"))
+        return fc2(dropout(F.relu(fc1(x))))
 
     def trace(self, **inputs: Float[Tensor, "batch time _"]) -> MFNTrace:
         """Run all steps and keep the states."""
@@ -83,21 +80,29 @@ class MFN(nn.Module):
         attention = self._block("att1", window).softmax(dim=-1)
         attended = attention * window
         candidate = torch.tanh(self._block("att2", attended))
-        size = attended.shape[-1]
-        gates = {}
-        for gate in ("gamma1", "gamma2"):
-            fc1 = getattr(self, f"{gate}_fc1")
-            fixed = F.linear(attended, fc1.weight[:, :size], fc1.bias)
-            gates[gate] = (fixed.unbind(), fc1.weight[:, size:])
-        memory = candidate.new_zeros(candidate.shape[1:])
-        for t, proposed in enumerate(candidate.unbind()):
-            keep, update = (
-                torch.sigmoid(self._tail(gate, fixed[t] + F.linear(memory, weight)))
-                for gate, (fixed, weight) in gates.items()
-            )
-            memory = keep * memory + update * proposed
+        memory = self._memory(attended, candidate)
         hidden, cell = ({m: run[part][-1] for m, run in runs.items()} for part in (0, 1))
         return MFNTrace(attention, hidden, cell, memory)
+
+    def _memory(
+        self, attended: Float[Tensor, "time batch window"], candidate: Float[Tensor, "time batch memory"]
+    ) -> Float[Tensor, "batch memory"]:
+        """The last memory. Element dropout of the gates is drawn for all steps at once, as that of the attention is."""
+        first, dropouts, second = (
+            [getattr(self, f"{gate}_{part}") for gate in ("gamma1", "gamma2")] for part in ("fc1", "dropout", "fc2")
+        )
+        weight = torch.cat([layer.weight for layer in first])
+        of_window, of_memory = weight.split((attended.shape[-1], candidate.shape[-1]), dim=1)
+        known = F.linear(attended, of_window.contiguous(), torch.cat([layer.bias for layer in first]))
+        parts = known.split([layer.out_features for layer in first], dim=-1)
+        factors = [dropout.factors(part) for dropout, part in zip(dropouts, parts, strict=True)]
+        kept = None
+        if any(factor is not None for factor in factors):
+            pairs = zip(factors, parts, strict=True)
+            kept = torch.cat([torch.ones_like(part) if factor is None else factor for factor, part in pairs], dim=-1)
+        return gated_memory(
+            candidate, known, kept, of_memory.contiguous(), *((layer.weight, layer.bias) for layer in second)
+        )
 
     def _states(self, name: str, x: Tensor) -> tuple[Tensor, Tensor]:
         """All hidden and cell states of one modality, the zero start included."""

@@ -15,6 +15,7 @@ SCHEMAS = {
     "iemocap_negative_colearning": "lib.params.colearning:IemocapColearning",
     "low_rank_fusion": "lib.params.low_rank_fusion:LowRankFusion",
     "mosi_positive_colearning": "lib.params.colearning:MosiColearning",
+    "self_paced_balance": "lib.params.self_paced_balance:SelfPacedBalance",
     "unseen_emotions": "lib.params.unseen_emotions:UnseenEmotions",
 }
 

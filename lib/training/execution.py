@@ -11,6 +11,7 @@ import torch
 
 from lib.data.corpus import Corpus
 from lib.training import records
+from lib.training.allocator import keep_freed_memory
 from lib.training.engine import Job
 from lib.training.examples import Examples, examples
 from lib.training.fleet import members_that_fit, train_fleet
@@ -48,6 +49,7 @@ class Grid:
 
     def run_on_cpu(self, job: Job) -> int:
         """Train the members of a job with one thread; returns how many."""
+        keep_freed_memory()
         with one_thread():
             if job.stacked:
                 with one_by_one_after_errors():

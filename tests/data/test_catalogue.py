@@ -29,11 +29,17 @@ def test_the_known_corpora_and_their_number_of_files():
         "mmmo": 12,
         "pom": 9,
         "meld": 3,
+        "meld_conversations": 1,
+        "meld_conversations_mmgcn": 1,
         "mfn_checkpoints": 2,
     }
     restricted = [name for name, corpus in CATALOGUE.items() if isinstance(corpus, RestrictedCorpus)]
-    lmf, emotions = ["mosi_lmf", "pom_lmf", "iemocap_lmf"], ["mosei_emotions", "iemocap_emotions", "iemocap_nine"]
-    assert restricted == ["iemocap", *lmf, *emotions]
+    lmf, conversations = (
+        ["mosi_lmf", "pom_lmf", "iemocap_lmf"],
+        ["iemocap_conversations", "iemocap_conversations_mmgcn"],
+    )
+    emotions = ["mosei_emotions", "iemocap_emotions", "iemocap_nine"]
+    assert restricted == ["iemocap", *lmf, *conversations, *emotions]
 
 
 @pytest.mark.parametrize("name", ["mosei_emotions", "iemocap_emotions", "iemocap_nine"])

@@ -19,6 +19,8 @@ STAND_INS = (
     "iemocap_lmf_like",
     "mosei_emotions_like",
     "iemocap_emotions_like",
+    "iemocap_conversations_like",
+    "meld_conversations_like",
 )
 
 
@@ -30,7 +32,7 @@ def test_options_reach_the_reader(tmp_path):
 
 def test_an_unknown_corpus():
     for function in (data.load, data.files, data.reader_module):
-        with pytest.raises(InputError, match="unknown corpus 'mosei'; known: iemocap, iemocap_emotions, "):
+        with pytest.raises(InputError, match="unknown corpus 'mosei'; known: iemocap, iemocap_conversations, "):
             function("mosei")
 
 

@@ -7,6 +7,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from lib.models.absence import absent_like, is_absent
 from lib.models.ef_lstm import EFLSTM, BiEFLSTM
+from lib.models.gated_memory import gated_memory
 from lib.models.lstm_steps import lstm_steps
 from lib.models.recurrent import GRU, LSTM, stackable
 
@@ -108,3 +109,42 @@ def test_only_zeros_stored_once_are_absent():
     assert not is_absent(torch.ones(()).expand(2, 3, 4))
     assert torch.equal(absent_like(x), torch.zeros_like(x))
     assert absent_like(x).untyped_storage().nbytes() == x.element_size()
+
+
+def plain_memory(candidates, entering, kept, from_memory, keep, update):
+    """The recurrence as the specification has it, gate by gate."""
+    memory = torch.zeros_like(candidates[0])
+    for t, candidate in enumerate(candidates):
+        z = (entering[t] + memory @ from_memory.T).relu()
+        z = z if kept is None else z * kept[t]
+        first, second = z.split((keep[0].shape[1], update[0].shape[1]), dim=-1)
+        gates = [(part @ w.T + b).sigmoid() for part, (w, b) in ((first, keep), (second, update))]
+        memory = gates[0] * memory + gates[1] * candidate
+    return memory
+
+
+def memory_inputs(members: int, *, dropout: bool) -> list[torch.Tensor | None]:
+    torch.manual_seed(0)
+    shapes = [(5, 3, 4), (5, 3, 8), (5, 3, 8), (8, 4), (4, 6), (4,), (4, 2), (4,)]
+    tensors = [torch.randn(members, *shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    tensors[2] = (tensors[2].detach() > 0) * 1.5 if dropout else None
+    return tensors
+
+
+def paired(candidates, entering, kept, from_memory, keep_w, keep_b, update_w, update_b):
+    return candidates, entering, kept, from_memory, (keep_w, keep_b), (update_w, update_b)
+
+
+@pytest.mark.parametrize("dropout", [False, True])
+def test_the_gated_memory_is_the_plain_recurrence_alone_and_stacked(dropout):
+    tensors = memory_inputs(3, dropout=dropout)
+    trained = [t for t in tensors if t is not None and t.requires_grad]
+    alone = [plain_memory(*paired(*(None if t is None else t[k] for t in tensors))) for k in range(3)]
+    expected = torch.autograd.grad(torch.stack(alone).sin().sum(), trained)
+    one_by_one = [gated_memory(*paired(*(None if t is None else t[k] for t in tensors))) for k in range(3)]
+    in_dims = tuple(None if t is None else 0 for t in tensors)
+    stacked = vmap(lambda *one: gated_memory(*paired(*one)), in_dims=in_dims)(*tensors)
+    for found in (torch.stack(one_by_one), stacked):
+        torch.testing.assert_close(found, torch.stack(alone))
+        for ours, theirs in zip(torch.autograd.grad(found.sin().sum(), trained), expected, strict=True):
+            torch.testing.assert_close(ours, theirs)

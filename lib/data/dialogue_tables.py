@@ -1,0 +1,114 @@
+"""Published tables by dialogue id, checked and turned into dialogues; what is not as published is one clear line."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lib.data.conversation_batches import Dialogue
+from lib.data.features import as_float32
+from lib.data.stored_dialogues import MODALITIES, Emotions, StoredDialogues
+from lib.errors import InputError
+
+TABLES = ("speakers", "labels", *MODALITIES)
+
+
+def dialogues_from_tables(
+    kind: Emotions, tables: Mapping[str, object], train: object, test: object, path: Path
+) -> StoredDialogues:
+    """All dialogues of the two lists. `tables` has a dictionary by dialogue id for each of `TABLES`.
+
+    Raises InputError, naming file and dialogue, for a list or dictionary that is none, a dialogue that is missing,
+    empty, listed twice or of uneven lengths, a label or speaker that the corpus does not declare.
+    """
+    try:
+        lists = {name: _ids(given, name) for name, given in (("training", train), ("test", test))}
+        dialogues = [_dialogue(kind, tables, key) for key in (*lists["training"], *lists["test"])]
+        return StoredDialogues.checked(dialogues, *(list(map(str, keys)) for keys in lists.values()))
+    except InputError as error:
+        where = path if error.where is None else f"{path}, {error.where}"
+        raise InputError(error.what, where=where, todo=error.todo) from None
+
+
+def plain(values: object, what: str) -> list:
+    """The items of a list, NumPy's own numbers as Python's. Raises InputError for what has no items."""
+    try:
+        return [value.item() if isinstance(value, np.generic) else value for value in values]
+    except TypeError:
+        raise InputError(f"{what} are not a list") from None
+
+
+def stored_id(key: str) -> int | str:
+    """A dialogue id as the files have it: a number in MELD, a name in IEMOCAP."""
+    return int(key) if key.isdecimal() else key
+
+
+def _ids(given: object, name: str) -> list[int | str]:
+    ids = plain(given, f"the {name} dialogues")
+    if strange := [key for key in ids if not isinstance(key, int | str)]:
+        raise InputError(f"a {name} dialogue with an id of type {type(strange[0]).__name__}")
+    return ids
+
+
+def _dialogue(kind: Emotions, tables: Mapping[str, object], key: int | str) -> Dialogue:
+    """One dialogue, checked."""
+    where = f"dialogue {key}"
+    for name in TABLES:
+        if not isinstance(tables[name], dict):
+            raise InputError(f"a {type(tables[name]).__name__} where the {name} by dialogue belong")
+        if key not in tables[name]:
+            raise InputError(f"no {name}", where=where)
+    try:
+        labels = _labels(kind, tables["labels"][key])
+        speakers = _speakers(kind, plain(tables["speakers"][key], "speakers"))
+        if len(speakers) != len(labels):
+            raise InputError(f"{len(labels)} labels but {len(speakers)} speakers")
+        features = {m: _vectors(m, tables[m][key], len(labels)) for m in MODALITIES}
+    except InputError as error:
+        raise InputError(error.what, where=where, todo=error.todo) from None
+    return Dialogue(str(key), speakers, labels, features)
+
+
+def _labels(kind: Emotions, given: object) -> np.ndarray:
+    labels, top = _numbers(given, "labels"), len(kind.label_names) - 1
+    if labels.size == 0:
+        raise InputError("no utterances", todo="leave the dialogue out")
+    if labels.dtype.kind not in "iu" or labels.ndim != 1:
+        raise InputError("labels are not a list of whole numbers")
+    if labels.min() < 0 or labels.max() > top:
+        raise InputError(f"labels from {labels.min()} to {labels.max()}, expected 0 to {top}")
+    return labels.astype(np.int64)
+
+
+def _speakers(kind: Emotions, parties: Sequence[object]) -> np.ndarray:
+    if strange := [party for party in parties if isinstance(party, bool | float) or party not in kind.parties]:
+        known = ", ".join(map(str, kind.parties))
+        raise InputError(f"speaker {str(strange[0])[:40]!r}", todo=f"the corpus declares {known}")
+    return kind.speaker_ids(parties)
+
+
+def _vectors(modality: str, given: object, utterances: int) -> np.ndarray:
+    vectors = as_float32(_numbers(given, modality))
+    if vectors.ndim != 2 or len(vectors) != utterances:
+        expected = f"expected a vector for each of {utterances} utterances"
+        raise InputError(f"{modality} features of shape {vectors.shape}, {expected}")
+    return vectors
+
+
+def _numbers(value: object, what: str) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise InputError(f"{what} are of different lengths") from None
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"{what} are not numbers")
+    return array
+
+
+Table = Callable[[Dialogue], list]
+
+
+def written_tables(stored: StoredDialogues, columns: Mapping[str, Table]) -> dict[str, dict[int | str, list]]:
+    """Dictionaries by dialogue id, one for each column, training dialogues first."""
+    dialogues = {stored_id(key): stored.dialogues[key] for key in (*stored.train, *stored.test)}
+    return {name: {key: column(d) for key, d in dialogues.items()} for name, column in columns.items()}

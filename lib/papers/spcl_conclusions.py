@@ -1,0 +1,122 @@
+"""What the tables of the notebook `self_paced_balance` say, in sentences made from their numbers."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from lib.data.corpus import Corpus
+from lib.reporting.spcl_figures import metric_name
+
+VERDICTS = ("positive", "negative", "neutral", "no verdict")
+
+
+def _counted(verdicts: pd.Series) -> str:
+    counts = verdicts.value_counts()
+    return ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts.get(name, 0))
+
+
+def effects(table: pd.DataFrame) -> list[str]:
+    """With and without SPCL."""
+    metric, gain = metric_name(table["metric"].iloc[0]), 100 * table["gain"]
+    best, worst = table.loc[gain.idxmax()], table.loc[gain.idxmin()]
+    sentences = [
+        f"SPCL against plain training, test {metric}, {len(table)} comparisons: {_counted(table['verdict'])}. "
+        f"The mean gains lie between {gain.min():+.2f} points ({worst['backbone']} {worst['modalities']}) and "
+        f"{gain.max():+.2f} points ({best['backbone']} {best['modalities']}); their average is {gain.mean():+.2f}."
+    ]
+    for backbone, rows in table.groupby("backbone", sort=False):
+        listed = "; ".join(
+            f"{row['modalities']} {100 * row['gain']:+.2f} ({100 * row['t_interval_low']:+.2f} to "
+            f"{100 * row['t_interval_high']:+.2f})"
+            for row in rows.to_dict("records")
+        )
+        sentences.append(f"{backbone}, gain in points with 95 % interval: {listed}.")
+    sentences.append(
+        f"Intervals are per comparison: of {len(table)} without any effect, about {0.05 * len(table):.1f} would leave "
+        "out 0 by chance."
+    )
+    return sentences
+
+
+def trimodal(table: pd.DataFrame) -> list[str]:
+    """Three modalities against two, and what SPCL changes."""
+    sentences = []
+    for spcl, words in (("without", "Without SPCL"), ("with", "With SPCL")):
+        rows = table[table["spcl"] == spcl]
+        below = int((rows["gain_points"] < 0).sum())
+        sentences.append(
+            f"{words}, three modalities score below two in {below} of {len(rows)} comparisons by the mean; by the "
+            f"interval: {_counted(rows['verdict'])}."
+        )
+    change = table[table["spcl"] == "with - without"]
+    sentences.append(
+        f"What SPCL changes in these gains: {change['gain_points'].mean():+.2f} points on average, from "
+        f"{change['gain_points'].min():+.2f} to {change['gain_points'].max():+.2f}; by the interval: "
+        f"{_counted(change['verdict'])}. The paper's claim that SPCL restores the worth of the third modality asks for "
+        "positive ones."
+    )
+    return sentences
+
+
+def balance(curves: pd.DataFrame) -> list[str]:
+    """Modality ratios with and without SPCL, and how long anything is left out."""
+    ratios = [column for column in curves if column.startswith("ratio_")]
+    sentences = []
+    for backbone, rows in curves.groupby("backbone", sort=False):
+        last = rows[rows["epoch"] == rows.groupby(["spcl", "seed"])["epoch"].transform("max")]
+        top = last.groupby("spcl")[ratios].mean().max(axis=1)
+        share = rows[rows["spcl"] == 1].groupby("epoch")["selected_share"].mean()
+        full = share[share >= 0.99].index.min()
+        until = "in no epoch" if pd.isna(full) else f"from epoch {int(full)} on"
+        sentences.append(
+            f"{backbone}, three modalities: in the first epoch {100 * share.iloc[0]:.0f} % of the utterances are "
+            f"selected, {until} 99 % or more. The strongest modality's ratio ends at {top[1]:.2f} with SPCL and "
+            f"{top[0]:.2f} without (1 is balance)."
+        )
+    return sentences
+
+
+def mends(claims: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
+    """What the mends do to the scores and to the claims' verdicts."""
+    sentences = []
+    for mend, rows in claims.groupby("mend", sort=False):
+        own = scores[scores["mend"] == mend]
+        score = 100 * own["gain"]
+        other = rows[rows["verdict_published"] != rows["verdict_mended"]]
+        spread = f"{score.min():+.2f} to {score.max():+.2f} points ({_counted(own['verdict'])})"
+        changed = "; ".join(
+            f"{row['backbone']} {row['quantity']} from {row['verdict_published']} to {row['verdict_mended']}"
+            for row in other.to_dict("records")
+        )
+        sentences.append(
+            f"Mend `{mend}`: scores change by {spread}; "
+            f"{len(other)} of {len(rows)} verdicts on the claims change{': ' + changed if changed else ''}."
+        )
+    return sentences
+
+
+def bounds(corpus: Corpus, floor: pd.DataFrame, effect: pd.DataFrame) -> list[str]:
+    """The best network beside a constant answer and, on a stand-in, beside the ceiling."""
+    rows = effect[effect["modalities"] == "atv"]
+    best = rows.loc[rows[["without", "with_spcl"]].max(axis=1).idxmax()]
+    score = max(best["without"], best["with_spcl"])
+    metric = metric_name(effect["metric"].iloc[0])
+    constant = floor.iloc[0]
+    sentence = (
+        f"The best backbone on three modalities, {best['backbone']}, has a test {metric} of {score:.3f}; "
+        f"{constant['prediction']} has {constant[effect['metric'].iloc[0]]:.3f}"
+    )
+    ceiling = corpus.source.ceilings.get("text+audio+video", {}).get(effect["metric"].iloc[0])
+    return [sentence + (f", the best possible decision {ceiling:.3f}." if ceiling else ".")]
+
+
+def provenance(corpus: Corpus) -> str:
+    """Real or not, and what else must stand beside the numbers."""
+    end = ": stand-in data show the mechanism, not the corpus" if corpus.source.synthetic else ""
+    return f"All on {corpus.source.label}{end}."
+
+
+def published_reasons(comparison: pd.DataFrame) -> str:
+    """Why the published gains are or are not compared."""
+    counts: Mapping[str, int] = comparison["verdict"].value_counts().to_dict()
+    return "Published gains: " + "; ".join(f"{verdict} ({count})" for verdict, count in counts.items()) + "."

@@ -1,0 +1,141 @@
+"""Parameters of the notebook `self_paced_balance` (spec spcl, sections 1, 2, 3 and 4)."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+
+from lib.params.base import Parameters
+
+Positive = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Family = Literal["iemocap", "meld", "mosi"]
+Subset = Literal["atv", "at", "tv", "av"]
+Mend = Literal["axis", "masks", "selected"]
+
+FAMILIES: dict[str, Family] = {
+    "iemocap_conversations": "iemocap",
+    "iemocap_conversations_mmgcn": "iemocap",
+    "iemocap_conversations_like": "iemocap",
+    "meld_conversations": "meld",
+    "meld_conversations_mmgcn": "meld",
+    "meld_conversations_like": "meld",
+    "mosi_conversations": "mosi",
+}
+"""Whose speakers and split rule a corpus has."""
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Pace(_Given):
+    """One threshold and growth for every backbone and subset."""
+
+    threshold: float
+    growth: float = Field(ge=1.0)
+
+    @field_validator("threshold")
+    @classmethod
+    def _grows(cls, value: float) -> float:
+        if value <= 0.0:
+            raise ValueError("a threshold of 0 or less selects nothing and never grows; give a positive one")
+        return value
+
+
+class Backbone(_Given):
+    """What every backbone has. `hidden` is the width of the encoder's result, for BiDDIN of the classifier."""
+
+    hidden: Positive
+    learning_rate: float = Field(gt=0.0)
+    dropout: float = Field(ge=0.0, lt=1.0)
+    epochs: Positive
+
+
+class DialogueGcn(Backbone):
+    """Windows count utterances; the reference's -1 does not work (quirk 8)."""
+
+    graph_hidden: Positive
+    past: int = Field(5, ge=0)
+    future: int = Field(5, ge=0)
+    heads: Positive = 1
+
+
+class Biddin(Backbone):
+    """Even sizes: the positions pair columns."""
+
+    global_size: int = Field(ge=2, multiple_of=2)
+    party_size: Positive
+    emotion_size: int = Field(ge=2, multiple_of=2)
+
+
+class Backbones(_Given):
+    """The backbones to train; null leaves one out."""
+
+    biddin: Biddin | None = None
+    dialogue_gcn: DialogueGcn | None = None
+    mm_dfn: Backbone | None = None
+    mmgcn: Backbone | None = None
+    late_fusion: Backbone | None = None
+
+    def chosen(self) -> dict[str, Backbone]:
+        """Those that are trained, by name."""
+        return {name: setting for name in type(self).model_fields if (setting := getattr(self, name)) is not None}
+
+
+class SelfPacedBalance(Parameters):
+    """Backbones x modality subsets x with and without SPCL x seeds, and the same under each mend.
+
+    `pace` names the README table whose thresholds and growths are used (LateFusion, which has no row, takes the
+    script's defaults), or gives one pair. `widths` are what the feature widths must be; null takes those of the data.
+    """
+
+    samples: int = Field(0, ge=0, description="dialogues of a stand-in corpus, all splits; 0 for real data")
+    dataset: Literal[tuple(FAMILIES)]
+    split: Literal["paper", "official"] = Field("paper", description="development set of MELD (quirk 13)")
+    widths: dict[Literal["audio", "text", "video"], Positive] | None = None
+    subsets: tuple[Subset, ...] = Field(min_length=2)
+    backbones: Backbones
+    layers: Positive = Field(2, description="transformer layers, and graph convolutions where there are (quirk 6)")
+    feedforward: Positive = Field(2048, description="width inside the transformer layers")
+    pace: Annotated[
+        Annotated[Literal["iemocap", "meld"], Tag("table")] | Annotated[Pace, Tag("pair")],
+        Discriminator(lambda value: "table" if isinstance(value, str) else "pair"),
+    ]
+    mends: tuple[Mend, ...] = ()
+    mend_subsets: tuple[Subset, ...] = Field((), description="subsets that are trained again under each mend")
+    seeds: tuple[Seed, ...] = Field(min_length=1)
+    batch_size: Positive = Field(16, description="dialogues, in training and in evaluation (quirk 3)")
+    weight_decay: float = Field(1e-8, ge=0.0)
+    clip_norm: float = Field(2.0, gt=0.0, description="always on (quirk 11)")
+    early_stopping: Positive | None = Field(None, description="epochs in a row without a better development score")
+
+    @property
+    def family(self) -> Family:
+        return FAMILIES[self.dataset]
+
+    @field_validator("subsets", "mend_subsets", mode="before")
+    @classmethod
+    def _several_modalities(cls, subsets: object) -> object:
+        for subset in subsets if isinstance(subsets, list | tuple) else ():
+            if isinstance(subset, str) and len(subset) < 2:
+                raise ValueError(f"{subset!r} is one modality: self-paced selection compares two or three (quirk 9)")
+        return subsets
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "SelfPacedBalance":
+        for name in ("subsets", "mends", "mend_subsets", "seeds"):
+            if len(set(getattr(self, name))) != len(getattr(self, name)):
+                raise ValueError(f"{name} holds a value twice")
+        if "atv" not in self.subsets:
+            raise ValueError("subsets must hold atv: every gain is that of three modalities over two")
+        if strange := [subset for subset in self.mend_subsets if subset not in self.subsets]:
+            raise ValueError(f"mend_subsets holds {strange[0]!r}, which is not among the subsets")
+        if bool(self.mends) != bool(self.mend_subsets):
+            raise ValueError("mends and mend_subsets are given together, or neither")
+        if not self.backbones.chosen():
+            raise ValueError("no backbone is given")
+        if self.split == "official" and self.family != "meld":
+            raise ValueError("only MELD has an official development set")
+        if self.dataset.endswith("_like") != (self.samples > 0):
+            raise ValueError("samples must be positive for a stand-in corpus (..._like) and 0 for real data")
+        return self

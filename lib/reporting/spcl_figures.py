@@ -1,0 +1,125 @@
+"""Figures of the SPCL notebook: its effect, three modalities against two, the pace. Conventions as in `figures`."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lib.reporting import figures
+from lib.reporting.figures import BLUE, ORANGE, new_figure
+
+_SIDES = (("without", "without SPCL", ORANGE, "s", -0.18), ("with", "with SPCL", BLUE, "o", 0.18))
+_MODALITY_MARKS = {"text": "-", "audio": "--", "video": ":"}
+
+
+def metric_name(metric: str) -> str:
+    """In words."""
+    return figures.metric_name(metric).replace(" f1", " F1")
+
+
+def effect(table: pd.DataFrame, metric: str, *, label: str, references: dict[str, float]) -> Figure:
+    """Scores with and without SPCL, one row per backbone and subset; `table` is that of `spcl_tables.effect_table`.
+
+    Bars through the points are standard deviations over the seeds; the words at the right are the paired gain's
+    verdict. `references` are scores drawn as vertical lines.
+    """
+    name = metric_name(metric)
+    rows = [f"{row['backbone']} {row['modalities']}" for row in table.to_dict("records")]
+    with plt.rc_context(figures.STYLE):
+        figure, axes = new_figure(8.0, 2.2 + 0.32 * len(table), f"{name[0].upper()}{name[1:]}, SPCL off and on", label)
+        places = np.arange(len(table))
+        for (_, words, colour, marker, offset), column in zip(_SIDES, ("without", "with_spcl"), strict=True):
+            spread = table[f"{column}_std"].fillna(0.0)
+            axes.errorbar(
+                table[column],
+                places + offset,
+                xerr=spread,
+                fmt=marker,
+                color=colour,
+                capsize=2,
+                markersize=5,
+                label=words,
+            )
+        for place, row in enumerate(table.to_dict("records")):
+            words = f"{100 * row['gain']:+.1f} points, {row['verdict']}"
+            axes.text(1.01, place, words, transform=axes.get_yaxis_transform(), va="center", fontsize=8)
+        for (words, value), style in zip(references.items(), ("--", ":", "-."), strict=False):
+            axes.axvline(value, color="0.35", linestyle=style, linewidth=1, label=words)
+        _rows(axes, rows)
+        axes.set_xlabel(f"test {name} (higher is better), mean and standard deviation over the seeds")
+        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    return figure
+
+
+def trimodal(table: pd.DataFrame, *, label: str) -> Figure:
+    """Gain in points of three modalities over each pair, with 95 % t-intervals, from `spcl_tables.trimodal_table`."""
+    groups = table[["backbone", "over"]].drop_duplicates().to_dict("records")
+    rows = [f"{row['backbone']}: atv over {row['over']}" for row in groups]
+    metric = metric_name(table["metric"].iloc[0])
+    with plt.rc_context(figures.STYLE):
+        title = "Three modalities against two"
+        figure, axes = new_figure(8.0, 2.2 + 0.36 * len(rows), title, label)
+        for spcl, words, colour, marker, offset in _SIDES:
+            mine = table[table["spcl"] == spcl]
+            spread = np.abs(mine[["points_low", "points_high"]].to_numpy().T - mine["gain_points"].to_numpy())
+            axes.errorbar(
+                mine["gain_points"],
+                np.arange(len(mine)) + offset,
+                xerr=np.nan_to_num(spread),
+                fmt=marker,
+                color=colour,
+                capsize=2,
+                markersize=5,
+                label=words,
+            )
+        axes.axvline(0, color="black", linewidth=0.8)
+        _rows(axes, rows)
+        axes.set_xlabel(f"gain_points in test {metric}: mean paired gain and 95 % t-interval")
+        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    return figure
+
+
+def pace(curves: pd.DataFrame, backbone: str, *, label: str, cap: float) -> Figure:
+    """Threshold, share of selected utterances and modality ratios per epoch, means over the seeds.
+
+    `curves` is the table of `spcl_tables.curves`. A ratio compares a modality's summed true-class probability with
+    the smallest one, with SPCL over the selected utterances; 1 for all is balance.
+    """
+    mine = curves[curves["backbone"] == backbone]
+    ratios = [column for column in mine if column.startswith("ratio_")]
+    on, off = (mine[mine["spcl"] == flag].groupby("epoch").mean(numeric_only=True) for flag in (1, 0))
+    with plt.rc_context(figures.STYLE):
+        figure, axes = new_figure(
+            11.0, 4.0, f"{backbone}, three modalities: the pace of the curriculum", label, columns=3
+        )
+        axes[0].plot(on.index, on["threshold"], "-", color=BLUE)
+        axes[0].axhline(cap, color="0.5", linestyle=":", linewidth=1)
+        axes[0].set_yscale("log")
+        axes[0].yaxis.set_major_formatter("{x:g}")
+        axes[0].set_ylabel("threshold (dotted: the cap)")
+        axes[1].plot(on.index, 100 * on["selected_share"], "-", color=BLUE)
+        axes[1].set_ylim(-3, 103)
+        axes[1].set_ylabel("selected utterances, per cent")
+        palette = dict(zip(_MODALITY_MARKS, sns.color_palette("colorblind")[2:5], strict=True))
+        for column in ratios:
+            modality = column.removeprefix("ratio_")
+            for values, width, words in ((on, 2.0, "with"), (off, 0.9, "without")):
+                style = {"linestyle": _MODALITY_MARKS[modality], "color": palette[modality], "linewidth": width}
+                axes[2].plot(values.index, values[column], label=f"{modality}, {words}", **style)
+        axes[2].set_ylabel("modality ratio (1: the weakest)")
+        figure.legend(loc="outside lower right", ncols=6, frameon=False, fontsize=8, title="modality ratio, SPCL")
+        for ax in axes:
+            ax.set_xlabel("epoch")
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+            ax.grid(axis="y", alpha=0.3)
+    return figure
+
+
+def _rows(axes: Axes, names: list[str]) -> None:
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(axis="x", alpha=0.3)

@@ -1,0 +1,90 @@
+"""Parameters of the SPCL notebook: what could select nothing, or means nothing, is one clear line."""
+
+from pathlib import Path
+
+import pytest
+
+from lib import params
+from lib.errors import InputError
+from lib.params.self_paced_balance import FAMILIES, SelfPacedBalance
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNS = ROOT / "params" / "self_paced_balance"
+
+
+def quick(**changes) -> SelfPacedBalance:
+    values = params.load(RUNS / "quick.yaml", results="-").model_dump(mode="json")
+    return params.check(SelfPacedBalance, values | changes, where="test")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"subsets": ["atv", "t"]}, "'t' is one modality: self-paced selection compares two or three"),
+        ({"mend_subsets": ["a"]}, "'a' is one modality"),
+        ({"subsets": ["at", "av"]}, "subsets must hold atv"),
+        ({"subsets": ["atv", "ta"]}, "'ta': Input should be 'atv', 'at', 'tv' or 'av'"),
+        ({"subsets": ["atv", "at", "at"]}, "subsets holds a value twice"),
+        ({"subsets": ["atv", "tv"]}, "mend_subsets holds 'at', which is not among the subsets"),
+        ({"mends": []}, "mends and mend_subsets are given together"),
+        (
+            {"pace": {"threshold": 0, "growth": 1.2}},
+            "threshold' = 0: a threshold of 0 or less selects nothing",
+        ),
+        (
+            {"pace": {"threshold": 0.4, "growth": 0.9}},
+            "growth' = 0.9: Input should be greater than or equal to 1",
+        ),
+        ({"pace": "mosi"}, "pace.table' = 'mosi': Input should be 'iemocap' or 'meld'"),
+        ({"pace": 0.4}, "pace.pair' = 0.4: Input should be a valid dictionary"),
+        ({"seeds": [1, 1]}, "seeds holds a value twice"),
+        ({"backbones": {}}, "no backbone is given"),
+        ({"split": "official"}, "only MELD has an official development set"),
+        ({"samples": 0}, "samples must be positive for a stand-in corpus"),
+        ({"dataset": "mosi_conversations"}, "samples must be positive for a stand-in corpus"),
+        ({"widths": {"audio": 0, "text": 1, "video": 1}}, "widths.audio' = 0"),
+        ({"early_stopping": 0}, "early_stopping' = 0"),
+        ({"use_cl": True}, "unknown key 'use_cl'"),
+    ],
+)
+def test_impossible_values(changes, message):
+    with pytest.raises(InputError, match=message):
+        quick(**changes)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "changes", "message"),
+    [
+        ("biddin", {"global_size": 15}, "global_size' = 15: Input should be a multiple of 2"),
+        ("biddin", {"emotion_size": 7}, "emotion_size' = 7"),
+        ("dialogue_gcn", {"past": -1}, "past' = -1: Input should be greater than or equal to 0"),
+        ("mmgcn", {"dropout": 1.0}, "dropout' = 1.0"),
+        ("mm_dfn", {"speakers": 2}, "unknown key 'backbones.mm_dfn.speakers'"),
+    ],
+)
+def test_impossible_backbones(backbone, changes, message):
+    backbones = quick().model_dump(mode="json")["backbones"]
+    with pytest.raises(InputError, match=message):
+        quick(backbones=backbones | {backbone: backbones[backbone] | changes})
+
+
+def test_the_full_grids_are_those_of_the_paper():
+    for name, dataset in (("paper", "iemocap"), ("iemocap", "iemocap"), ("meld", "meld")):
+        p = params.load(RUNS / f"{name}.yaml", results="-")
+        assert (p.family, p.pace, len(p.seeds)) == (dataset, dataset, 5)
+        assert set(p.subsets) == {"atv", "at", "tv", "av"}
+        assert {"biddin", "dialogue_gcn", "mm_dfn", "mmgcn"} <= set(p.backbones.chosen())
+        assert (
+            p.widths
+            == {
+                "iemocap": {"audio": 512, "text": 768, "video": 1024},
+                "meld": {"audio": 300, "text": 768, "video": 342},
+            }[dataset]
+        ), "spec spcl, 1.1"
+
+
+def test_every_conversation_corpus_has_a_family():
+    from lib.data import _CORPORA
+
+    known = {name for name in _CORPORA if "conversations" in name}
+    assert set(FAMILIES) == known
