@@ -128,7 +128,7 @@ def few_shot_sizes(p: UnseenEmotions, case: Case) -> dict[str, int]:
     """Samples of the emotion that stay in training, by setting; those the split does not have are left out."""
     labels, column = case.complete.corpus.splits["train"].labels, case.column
     sizes = {f"{share:g} of them, + 1": reference_shots(labels, column, share) for share in p.shares}
-    sizes |= {f"{shots} shots": shots for shots in p.shots}
+    sizes |= {"1 shot" if shots == 1 else f"{shots} shots": shots for shots in p.shots}
     return {words: shots for words, shots in sizes.items() if shots < case.positives()}
 
 

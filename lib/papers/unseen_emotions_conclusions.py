@@ -36,22 +36,33 @@ def all_together(table: pd.DataFrame, pooled: pd.DataFrame) -> list[str]:
 def few_shot(emotion: str, table: pd.DataFrame) -> str:
     """Where the curve leaves zero-shot; from `few_shot_table`."""
     rows = table.sort_values("shots")
-    first, last = rows.iloc[0], rows.iloc[-1]
-    better = rows[(rows["shots"] > 0) & (rows["auc_seeds_low"] > first["auc_seeds_high"])]
-    if better.empty:
-        return f"{emotion}: at no number of samples does the interval of the AUC lie above that of zero-shot."
-    least = better.iloc[0]
-    return (
-        f"{emotion}: from {least['shots']} samples on ({least['setting']}) the interval of the AUC lies above "
-        f"zero-shot's: {least['auc']:.3f} against {first['auc']:.3f}; with all {last['shots']}: {last['auc']:.3f}."
-    )
+    first, last, few = rows.iloc[0], rows.iloc[-1], rows.iloc[1:-1]
+    above = rows.iloc[1:]["auc_seeds_low"] > first["auc_seeds_high"]
+    lasting = rows.iloc[1:][above[::-1].cummin()[::-1]]
+    said = f"{emotion}, never seen: AUC {first['auc']:.3f}; with all {last['shots']} samples: {last['auc']:.3f}. "
+    if lasting.empty:
+        return f"{said}Even then the interval of the AUC does not lie above zero-shot's."
+    least = lasting.iloc[0]
+    if least["shots"] == last["shots"]:
+        return (
+            f"{said}Up to {few['shots'].max()} samples the interval of the AUC does not lie above zero-shot's for good."
+        )
+    number = "1 sample" if least["shots"] == 1 else f"{least['shots']} samples"
+    return f"{said}From {number} on ({least['auc']:.3f}) its interval lies above zero-shot's."
 
 
 def fine_tuning(emotion: str, table: pd.DataFrame) -> list[str]:
     """What each regime gains on the emotion and costs on the others; from `fine_tuning_table`."""
-    before = table.iloc[0]
     return [
-        f"{emotion}, {row['setting']}: AUC {row['auc']:.3f} after {before['auc']:.3f}; the other emotions "
-        f"{row['auc_others']:.3f} after {before['auc_others']:.3f}."
+        f"{emotion}, {row['setting']}: AUC {_gain(row, 'auc')}; of the other emotions {_gain(row, 'auc_others')}."
         for row in table.iloc[1:].to_dict("records")
     ]
+
+
+def _gain(row: dict, metric: str) -> str:
+    """Against the zero-shot network, paired over the seeds."""
+    low, high = (row[f"{metric}_gain_{end}"] for end in ("low", "high"))
+    if pd.isna(low):
+        return f"{row[f'{metric}_gain']:+.3f} (one seed)"
+    found = "better" if low > 0 else "worse" if high < 0 else "not told apart"
+    return f"{row[f'{metric}_gain']:+.3f} (95 % {low:+.3f} to {high:+.3f}), {found}"

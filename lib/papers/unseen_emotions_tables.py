@@ -147,9 +147,17 @@ def few_shot_table(jobs: Sequence[Job], table: pd.DataFrame, emotion: str) -> pd
 
 
 def fine_tuning_table(emotion: str, table: pd.DataFrame, regimes: Sequence[str]) -> pd.DataFrame:
-    """The held-out emotion and the mean of the others, before fine-tuning and after it."""
+    """The held-out emotion and the mean of the others, before fine-tuning and after it, and the paired gains."""
     settings = [CLEAN, *(f"fine-tuned, {regime}" for regime in regimes)]
-    return _summary(table, {f"{emotion}: {setting}": {"setting": setting} for setting in settings}, others=True)
+    variants = {f"{emotion}: {setting}": {"setting": setting} for setting in settings}
+    found = _summary(table, variants, others=True)
+    own = table[table["variant"].isin(variants)]
+    for metric in ("auc", "auc_others"):
+        gain = gains.gain_table(own, metric, f"{emotion}: {CLEAN}").set_index("variant").reindex(variants)
+        found[f"{metric}_gain"] = gain["gain"].to_numpy()
+        for end in ("low", "high"):
+            found[f"{metric}_gain_{end}"] = gain[f"t_interval_{end}"].to_numpy()
+    return found
 
 
 def _summary(

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -140,7 +141,7 @@ def test_the_sizes_of_the_few_shot_settings():
     case = Case("happy", MOSEI)
     positives = int(MOSEI.corpus.splits["train"].labels[:, case.column].sum())
     sizes = unseen.few_shot_sizes(given(shots=[1, 5, 5000], shares=[0.1]), case)
-    assert sizes == {"0.1 of them, + 1": math.ceil(0.1 * positives) + 1, "1 shots": 1, "5 shots": 5}
+    assert sizes == {"0.1 of them, + 1": math.ceil(0.1 * positives) + 1, "1 shot": 1, "5 shots": 5}
 
 
 def nine_corpus(path: Path) -> Corpus:
@@ -189,7 +190,7 @@ def test_iemocap_appends_the_unseen_samples_to_the_test_split_alone_unless_leaki
 
 def test_every_setting_has_every_seed_and_a_shared_corpus_is_trained_on_once(run):
     p, cases, jobs, records, *_ = run
-    settings = {"disgust": [CLEAN, LEAKING], "happy": [CLEAN, LEAKING, "0.1 of them, + 1", "1 shots", "5 shots"]}
+    settings = {"disgust": [CLEAN, LEAKING], "happy": [CLEAN, LEAKING, "0.1 of them, + 1", "1 shot", "5 shots"]}
     assert list(records) == [f"{emotion}: {setting}" for emotion in settings for setting in settings[emotion]]
     assert all([record.seed for record in found] == list(p.seeds) for found in records.values())
     shared = [[r.key for r in records[f"{case.emotion}: {LEAKING}"]] for case in cases]
@@ -297,13 +298,48 @@ def test_the_tables_and_sentences_of_a_run(run):
     assert list(curve["shots"]) == sorted(job.shots for job in jobs if job.case.emotion == "happy")
     assert curve["setting"].iloc[0] == CLEAN
     assert curve["setting"].iloc[-1] == LEAKING
-    assert f"{curve['auc'].iloc[0]:.3f}" in conclusions.few_shot("happy", curve) or "no number" in conclusions.few_shot(
-        "happy", curve
-    )
     tuned = results_of.fine_tuning_table("happy", table, p.fine_tuning.regimes)
     assert [row.split(":")[0] for row in conclusions.fine_tuning("happy", tuned)] == [
         f"happy, fine-tuned, {regime}" for regime in p.fine_tuning.regimes
     ]
+    true, column = MOSEI.corpus.splits["test"].labels == 1, cases[1].column
+    gains = [
+        auc(found["happy", "fine-tuned, gem", seed], true)[column] - auc(found["happy", CLEAN, seed], true)[column]
+        for seed in p.seeds
+    ]
+    assert tuned.set_index("setting").loc["fine-tuned, gem", "auc_gain"] == pytest.approx(np.mean(gains), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("lows", "said"),
+    [
+        ([0.5, 0.5, 0.5, 0.5], "Even then the interval of the AUC does not lie above zero-shot's."),
+        ([0.5, 0.5, 0.5, 0.9], "Up to 10 samples the interval of the AUC does not lie above zero-shot's for good."),
+        ([0.5, 0.9, 0.5, 0.9], "Up to 10 samples the interval of the AUC does not lie above zero-shot's for good."),
+        ([0.5, 0.9, 0.9, 0.9], "From 1 sample on (0.800) its interval lies above zero-shot's."),
+        ([0.5, 0.5, 0.9, 0.9], "From 10 samples on (0.800) its interval lies above zero-shot's."),
+    ],
+)
+def test_the_sentence_of_a_curve_holds_for_every_later_point(lows, said):
+    curve = pd.DataFrame({"shots": [0, 1, 10, 99], "auc": [0.6, 0.8, 0.8, 0.95]})
+    curve = curve.assign(setting="s", auc_seeds_low=lows, auc_seeds_high=[0.7, 1.0, 1.0, 1.0])
+    sentence = conclusions.few_shot("joy", curve)
+    assert sentence == f"joy, never seen: AUC 0.600; with all 99 samples: 0.950. {said}"
+
+
+def test_a_gain_is_told_apart_only_if_its_interval_excludes_zero():
+    ends = {"fine-tuned, naive": (0.01, 0.03), "fine-tuned, gem": (-0.01, 0.03), "fine-tuned, joint": (np.nan, np.nan)}
+    rows = [{"setting": CLEAN}]
+    for setting, (low, high) in ends.items():
+        others = {"auc_others_gain": -0.02, "auc_others_gain_low": -0.03, "auc_others_gain_high": -0.01}
+        rows.append({"setting": setting, "auc_gain": 0.02, "auc_gain_low": low, "auc_gain_high": high, **others})
+    naive, gem, joint = conclusions.fine_tuning("joy", pd.DataFrame(rows))
+    assert naive == (
+        "joy, fine-tuned, naive: AUC +0.020 (95 % +0.010 to +0.030), better; "
+        "of the other emotions -0.020 (95 % -0.030 to -0.010), worse."
+    )
+    assert "AUC +0.020 (95 % -0.010 to +0.030), not told apart" in gem
+    assert "AUC +0.020 (one seed)" in joint
 
 
 @pytest.mark.parametrize(
