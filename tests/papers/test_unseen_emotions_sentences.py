@@ -75,14 +75,6 @@ def test_all_emotions_in_one_sentence_and_each_kind_of_vector_in_another():
     assert "**not distinguishable from chance**" in random
 
 
-def test_the_curve_leaves_zero_shot_where_its_interval_does():
-    sentence = conclusions.few_shot("happy", CURVE)
-    assert "from 5 samples on (5 shots)" in sentence
-    assert "0.750 against 0.600; with all 80: 0.900" in sentence
-    flat = CURVE.assign(auc_seeds_low=0.5)
-    assert "at no number of samples" in conclusions.few_shot("happy", flat)
-
-
 def test_the_label_of_several_iemocap_corpora_names_each_and_ends_as_labels_do():
     cases = [Case(word, MOSEI) for word in ("happy", "sad")]
     assert context.label(cases) == MOSEI.corpus.source.label
