@@ -11,13 +11,14 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 
-from benchmarks import conversations, fusion, limits, page, resources, search, speed
+from benchmarks import conversations, eea, fusion, limits, page, resources, search, speed
 from benchmarks.machine import description
 from lib.files import atomic_path, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = {
     "epochs": speed.epochs,
+    "eea": eea.eea_epoch,
     "fusion": fusion.fusion,
     "grid": speed.grid,
     "members": speed.members,

@@ -271,5 +271,45 @@ def read_table(table: Path = TABLE) -> dict[str, PublicCorpus]:
     return {name: PublicCorpus(name, _TITLES[name], tuple(files[name])) for name in files}
 
 
-_RESTRICTED = (_IEMOCAP, *_LMF_PICKLES, *_IEMOCAP_CONVERSATIONS)
+def _emotion_release(name: str, title: str, layout: tuple[str, ...], terms: str) -> RestrictedCorpus:
+    """Features that the authors of the emotion embeddings shared by links that no longer work."""
+    files = "\n".join(f"     {{root}}/{path}" for path in layout)
+    return RestrictedCorpus(
+        name=name,
+        title=title,
+        layouts=(layout,),
+        steps=f"""\
+The links of the release are dead and no public repository holds the files. To run on them:
+1. Ask the authors of github.com/wenliangdai/Modality-Transferable-MER for their features. {terms}
+2. Put them, and the emotions' word vectors (a pickle, or lines of `word v1 v2 ...` named by `emotion_vectors`), at
+{files}
+3. See that they are found: ./run_all.sh data check""",
+    )
+
+
+_EMOTION_VECTORS = "glove.emotions.840B.300d.pt"
+_MOSEI_NAMES = ("text_{}_emb.h5", "audio_{}.h5", "video_{}.h5", "ey_{}.h5")
+_NINE_NAMES = ("text_{}.p", "covarep_{}.p", "facet_{}.p", "y_{}.p")
+_EMOTION_RELEASES = (
+    _emotion_release(
+        "mosei_emotions",
+        "CMU-MOSEI emotions, 20 aligned steps of text 300, audio 74, video 35 (Zadeh et al. 2018)",
+        (*(f"cmu-mosei/{n.format(s)}" for s in ("train", "valid", "test") for n in _MOSEI_NAMES), _EMOTION_VECTORS),
+        "The terms of CMU-MOSEI apply.",
+    ),
+    _emotion_release(
+        "iemocap_emotions",
+        "IEMOCAP, four emotions, 20 aligned steps of text 300, audio 74, video 35 (Busso et al. 2008)",
+        ("iemocap/iemocap_data.pkl", _EMOTION_VECTORS),
+        "The release agreement of the University of Southern California applies.",
+    ),
+    _emotion_release(
+        "iemocap_nine",
+        "IEMOCAP, nine emotions, 21 aligned steps of text 300, audio 74, video 35 (Busso et al. 2008)",
+        (*(f"iemocap/{n.format(s)}" for s in ("train", "valid", "test") for n in _NINE_NAMES), _EMOTION_VECTORS),
+        "The release agreement of the University of Southern California applies.",
+    ),
+)
+
+_RESTRICTED = (_IEMOCAP, *_LMF_PICKLES, *_IEMOCAP_CONVERSATIONS, *_EMOTION_RELEASES)
 CATALOGUE: dict[str, KnownCorpus] = read_table() | {corpus.name: corpus for corpus in _RESTRICTED}

@@ -84,9 +84,17 @@ def append_unseen(
     """
     _check_column(labels[:, 1:10], emotion)
     chosen = np.flatnonzero(labels[:, 1 + emotion] == 1)
+    return append_emotion(known, {modality: features[modality][chosen, :-1] for modality in known.features})
+
+
+def append_emotion(known: EmotionSamples, features: Mapping[str, np.ndarray]) -> EmotionSamples:
+    """The known samples followed by samples of a new emotion, which has the last column to itself.
+
+    Raises InputError if the lengths do not match.
+    """
     joined = {}
     for modality, array in known.features.items():
-        extra = features[modality][chosen, :-1]
+        extra = features[modality]
         if extra.shape[1:] != array.shape[1:]:
             raise InputError(
                 f"{modality} samples of shape {extra.shape[1:]} cannot follow those of {array.shape[1:]}",
@@ -94,7 +102,7 @@ def append_unseen(
             )
         joined[modality] = np.concatenate([array, extra])
     n, known_count = known.labels.shape
-    joint = np.zeros((n + len(chosen), known_count + 1), dtype=np.float32)
+    joint = np.zeros((len(next(iter(joined.values()))), known_count + 1), dtype=np.float32)
     joint[:n, :known_count] = known.labels
     joint[n:, known_count] = 1
     return EmotionSamples(joined, joint)

@@ -11,10 +11,12 @@ from lib.errors import InputError
 from lib.params.base import Parameters
 
 SCHEMAS = {
+    "emotion_embeddings": "lib.params.emotion_embeddings:EmotionEmbeddings",
     "iemocap_negative_colearning": "lib.params.colearning:IemocapColearning",
     "low_rank_fusion": "lib.params.low_rank_fusion:LowRankFusion",
     "mosi_positive_colearning": "lib.params.colearning:MosiColearning",
     "self_paced_balance": "lib.params.self_paced_balance:SelfPacedBalance",
+    "unseen_emotions": "lib.params.unseen_emotions:UnseenEmotions",
 }
 
 

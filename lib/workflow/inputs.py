@@ -71,7 +71,7 @@ def inputs(run: Run, hashes: FileHashes) -> dict[str, str]:
         ),
         _relative(run.source): sha256_json(_executed_part(notebook)),
     }
-    if dataset := getattr(given, "dataset", None):
+    for dataset in _datasets(given):
         modules.add(lib.data.reader_module(dataset))
         root = lib.data.data_root(given.data_root)
         for path in lib.data.files(dataset, root):
@@ -82,6 +82,12 @@ def inputs(run: Run, hashes: FileHashes) -> dict[str, str]:
         return found | library(closure(modules))
     except (GrimpException, KeyError) as error:
         raise InputError(f"imports cannot be followed: {error}", where="lib") from None
+
+
+def _datasets(given: lib.params.Parameters) -> tuple[str, ...]:
+    """The corpora of a run; most have one, and some notebooks none of their own."""
+    one = getattr(given, "dataset", None)
+    return (one,) if one else getattr(given, "datasets", ())
 
 
 def library(names: Iterable[str] | None = None) -> dict[str, str]:

@@ -10,8 +10,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from lib import data
 from lib.data.catalogue import CATALOGUE, TABLE, PublicCorpus, PublicFile, RestrictedCorpus
 from lib.data.source_files import STAND_IN_NOTE
+from lib.data.vector_files import RELEASED
 from tests.data.flaky_server import noise, public_corpus
 
 PUBLIC = [corpus for corpus in CATALOGUE.values() if isinstance(corpus, PublicCorpus)]
@@ -32,14 +34,19 @@ def test_the_known_corpora_and_their_number_of_files():
         "mfn_checkpoints": 2,
     }
     restricted = [name for name, corpus in CATALOGUE.items() if isinstance(corpus, RestrictedCorpus)]
-    assert restricted == [
-        "iemocap",
-        "mosi_lmf",
-        "pom_lmf",
-        "iemocap_lmf",
-        "iemocap_conversations",
-        "iemocap_conversations_mmgcn",
-    ]
+    lmf, conversations = (
+        ["mosi_lmf", "pom_lmf", "iemocap_lmf"],
+        ["iemocap_conversations", "iemocap_conversations_mmgcn"],
+    )
+    emotions = ["mosei_emotions", "iemocap_emotions", "iemocap_nine"]
+    assert restricted == ["iemocap", *lmf, *conversations, *emotions]
+
+
+@pytest.mark.parametrize("name", ["mosei_emotions", "iemocap_emotions", "iemocap_nine"])
+def test_an_emotion_release_lists_what_its_reader_reads_and_the_word_vectors(name, tmp_path):
+    (layout,) = CATALOGUE[name].layouts
+    assert [tmp_path / path for path in layout] == [*data.files(name, tmp_path), tmp_path / RELEASED]
+    assert all(f"{tmp_path}/{path}" in CATALOGUE[name].instructions(tmp_path) for path in layout)
 
 
 def test_a_file_stands_in_the_table_once():

@@ -9,7 +9,7 @@ from lib.data.mfn_h5 import POM
 from lib.errors import InputError
 from tests.data.samples import assert_same_corpus, mfn_corpus
 
-REAL = ("mosi", "mmmo", "pom", "iemocap", "mosi_utterances", "mosi_words")
+REAL = ("mosi", "mmmo", "pom", "iemocap", "mosi_utterances", "mosi_words", "mosei_emotions", "iemocap_nine")
 PICKLES = ("mosi_lmf", "pom_lmf", "iemocap_lmf")
 STAND_INS = (
     "iemocap_like",
@@ -17,6 +17,8 @@ STAND_INS = (
     "mosi_lmf_like",
     "pom_lmf_like",
     "iemocap_lmf_like",
+    "mosei_emotions_like",
+    "iemocap_emotions_like",
     "iemocap_conversations_like",
     "meld_conversations_like",
 )

@@ -1,0 +1,43 @@
+"""The word vectors of emotions, wherever those of a corpus come from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from lib import data
+from lib.data import meld_text, synthetic_emotions, vector_files
+from lib.errors import InputError
+
+
+def emotion_vectors(
+    corpus: str,
+    words: Sequence[str],
+    root: Path | str | None = None,
+    *,
+    file: str = "",
+    capitalised: bool = False,
+    **options: object,
+) -> Float[np.ndarray, "emotions width"]:
+    """Float32 vectors of these words, in their order.
+
+    They are those of `file` below the data folder `root` (a pickle or lines, see `vector_files`). Without it, MELD has
+    those learned from its training text, and any other corpus those of the authors' pickle. A stand-in has its own,
+    whatever its samples and seed. `capitalised` looks words up with a capital first letter. `options` are those that
+    `data.load` was given; of them only `width` of MELD and `control` of a stand-in matter.
+
+    Raises InputError for an unknown corpus, a missing or damaged file, and a word that has no vector.
+    """
+    data.reader_module(corpus)
+    root = data.data_root(root)
+    if corpus in synthetic_emotions.KINDS:
+        if file:
+            raise InputError(f"{corpus} has word vectors of its own", where=file, todo="leave the file out")
+        control = str(options.get("control", ""))
+        return vector_files.look_up(synthetic_emotions.vector_file(control), words, capitalised=capitalised)
+    if corpus == "meld_text" and not file:
+        if capitalised:
+            raise InputError("words learned from MELD are lower case", todo="leave capitalised out, or give a file")
+        return meld_text.emotion_vectors(root, words, **options)
+    return vector_files.look_up(root / (file or vector_files.RELEASED), words, capitalised=capitalised)

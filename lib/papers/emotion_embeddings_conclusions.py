@@ -1,0 +1,114 @@
+"""What the tables of the notebook `emotion_embeddings` say, in sentences made from their numbers."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from lib.papers.emotion_embeddings import EEA, Task
+
+_TOLD = {"positive": "better", "negative": "worse"}
+_NEITHER = "not told apart"
+
+
+def comparisons(table: pd.DataFrame) -> list[str]:
+    """EEA against the baselines by one metric, in one sentence; from `eea_gains`."""
+    if table.empty:
+        return []
+    metric, found = table["metric"].iloc[0], {"better": [], "worse": [], _NEITHER: []}
+    for row in table.to_dict("records"):
+        words = f"{_bare(row['baseline'])} ({_gain(row)})"
+        found[_TOLD.get(row["verdict"], _NEITHER)].append(words)
+    said = [
+        f"better than {', '.join(found['better'])}" if found["better"] else "",
+        f"worse than {', '.join(found['worse'])}" if found["worse"] else "",
+        f"{_NEITHER} from {', '.join(found[_NEITHER])}" if found[_NEITHER] else "",
+    ]
+    score = table["score"].iloc[0]
+    return [f"{table['variant'].iloc[0]}, {metric} {score:.4f}: {'; '.join(filter(None, said))}."]
+
+
+def contrasts(table: pd.DataFrame) -> list[str]:
+    """Each named change against the reference; from `contrast_gains`."""
+    sentences = []
+    for row in table.to_dict("records"):
+        if row["gain"] == 0 and row["gain_std"] == 0:
+            sentences.append(f"{row['variant']}: {row['metric']} {row['score']:.4f}, the reference's with every seed.")
+            continue
+        sentences.append(
+            f"{row['variant']}: {row['metric']} {row['score']:.4f} against {row['baseline_score']:.4f} of the "
+            f"reference's ({_gain(row)}): {_TOLD.get(row['verdict'], _NEITHER)}."
+        )
+    return sentences
+
+
+def modalities(task: Task, table: pd.DataFrame) -> list[str]:
+    """What each modality is good for; from `ablation`."""
+    if table.empty:
+        return []
+    rows = table.set_index("modalities")
+    whole, metric = rows.iloc[0], rows["metric"].iloc[0]
+    best = rows["score"].idxmax()
+    less = rows.iloc[1:]
+    helped = [name for name, row in less.iterrows() if row["gain_low"] > 0]
+    harmed = [name for name, row in less.iterrows() if row["gain_high"] < 0]
+    alike = [name for name in less.index if name not in (*helped, *harmed)]
+    groups = [
+        (f"better than {', '.join(helped)}", helped),
+        (f"worse than {', '.join(harmed)}", harmed),
+        (f"not told apart from {', '.join(alike)}", alike),
+    ]
+    said = "; ".join(words for words, members in groups if members)
+    return [
+        f"{task.variant(EEA)} on all modalities, {metric} {whole['score']:.4f}: {said}. Highest mean: {best} "
+        f"({rows.loc[best, 'score']:.4f})."
+    ]
+
+
+def floors(task: Task, floor: pd.DataFrame, overview: pd.DataFrame) -> list[str]:
+    """Plain accuracy beside never finding anything."""
+    never = floor.iloc[0]
+    rows = overview.set_index("variant")
+    name = task.variant(EEA) if task.variant(EEA) in rows.index else rows.index[0]
+    ours = rows.loc[name]
+    side = "above" if ours["acc"] > never["acc"] else "not above"
+    return [
+        f"{name}: plain accuracy {ours['acc']:.4f}, {side} the {never['acc']:.4f} of finding no emotion, ever; "
+        f"weighted accuracy {ours['weighted_acc']:.4f}, where that has {never['weighted_acc']:.4f}."
+    ]
+
+
+def geometry(task: Task, table: pd.DataFrame | None) -> list[str]:
+    """What training does to the mapped emotion vectors; from `space_table`, None without EEA."""
+    if table is None:
+        return []
+    sentences = []
+    for modality, rows in table[table["training"] != "frozen"].groupby("modality", sort=False):
+        before, after = (rows.set_index("training").loc[when] for when in ("before", "after"))
+        words = (
+            f"{task.variant(EEA)}, emotions as {modality} sees them: mean cosine {before['mean_cosine']:+.3f} before "
+            f"training, {after['mean_cosine']:+.3f} after"
+        )
+        if pd.notna(after["correlation_with_text"]):
+            words += (
+                f"; correlation with the cosines of the word vectors {before['correlation_with_text']:+.2f} before, "
+                f"{after['correlation_with_text']:+.2f} after"
+            )
+        sentences.append(f"{words}.")
+    return sentences
+
+
+def provenance(tasks: Sequence[Task]) -> str:
+    """Real or not."""
+    labels = " and ".join(dict.fromkeys(task.corpus.source.label for task in tasks))
+    end = ": stand-in data show the mechanism, not the corpus" if tasks[0].corpus.source.synthetic else ""
+    return f"All on {labels}{end}."
+
+
+def _gain(row: dict) -> str:
+    interval = f"95 % interval {row['t_interval_low']:+.4f} to {row['t_interval_high']:+.4f}"
+    return f"{row['gain']:+.4f}, {interval if row['n'] > 1 else 'one seed'}"
+
+
+def _bare(variant: str) -> str:
+    """The kind, without the corpus in front."""
+    return variant.rpartition(": ")[2]

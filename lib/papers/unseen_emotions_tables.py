@@ -1,0 +1,201 @@
+"""What the notebook `unseen_emotions` shows: scores of the held-out emotion, and whether they are above chance."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from lib.data import synthetic_emotions
+from lib.papers.unseen_emotions import CLEAN, LEAKING, Case, Job, logits
+from lib.params.unseen_emotions import UnseenEmotions
+from lib.reporting import emotion_metrics, gains
+from lib.reporting.runs import by_seed, run_table
+from lib.reporting.statistics import t_interval
+from lib.training.records import FINISHED, Record
+
+CHANCE = 0.5
+"""Of the area under the ROC curve and of weighted accuracy, whatever the share of the emotion."""
+METRICS = ("auc", "weighted_acc")
+RANDOM = "random vector"
+RESAMPLES = 1000
+ABOVE, BELOW, NEITHER = "above chance", "below chance", "not distinguishable from chance"
+
+
+def outputs(p: UnseenEmotions, jobs: Sequence[Job], records: Mapping[str, Sequence[Record]]) -> dict:
+    """Test logits `(N, C)` by (emotion, setting, seed); also of the zero-shot networks with a random vector."""
+    found = {}
+    for job in jobs:
+        for record in records[job.variant]:
+            if record.status == FINISHED:
+                found[job.case.emotion, job.setting, record.seed] = logits(p, job, record)
+                if job.setting == CLEAN:
+                    found[job.case.emotion, RANDOM, record.seed] = logits(p, job, record, control=True)
+    return found
+
+
+def scores(
+    p: UnseenEmotions, cases: Sequence[Case], found: Mapping[tuple[str, str, int], np.ndarray], shots: Mapping[str, int]
+) -> pd.DataFrame:
+    """The long run table: the held-out emotion's scores, and the mean over the others' (`<metric>_others`).
+
+    `shots` are the emotion's training samples by variant.
+    """
+    by_emotion = {case.emotion: case for case in cases}
+    selected = f"epoch: validation {p.training.selection(p.dataset)}; hyper-parameters: fixed in the YAML"
+    return run_table(
+        {
+            "variant": f"{emotion}: {setting}",
+            "seed": seed,
+            "metrics": {"test": _scores(by_emotion[emotion], out)},
+            "selected_on": selected,
+            "status": FINISHED,
+            "emotion": emotion,
+            "setting": setting,
+            "shots": shots.get(f"{emotion}: {setting}", 0),
+        }
+        for (emotion, setting, seed), out in found.items()
+    )
+
+
+def _scores(case: Case, out: np.ndarray) -> dict[str, float]:
+    every = emotion_metrics.emotion_scores(out, case.complete.corpus.splits["test"].labels)
+    found = {}
+    for metric in METRICS:
+        found[metric] = float(every[metric][case.column])
+        found[f"{metric}_others"] = float(np.mean(every[metric][case.seen]))
+    return found
+
+
+def sample_interval(case: Case, found: Sequence[np.ndarray], level: float = 0.95) -> tuple[float, float]:
+    """Bootstrap interval over the test samples, drawn within present and absent, of the AUC averaged over the seeds."""
+    true = case.complete.corpus.splits["test"].labels[:, case.column] == 1
+    columns = emotion_metrics.probabilities(np.stack([out[:, case.column] for out in found], axis=1))
+    rng = np.random.default_rng(0)
+    present, absent = np.flatnonzero(true), np.flatnonzero(~true)
+    drawn = []
+    for _ in range(RESAMPLES):
+        rows = np.concatenate([rng.choice(present, len(present)), rng.choice(absent, len(absent))])
+        chosen = np.broadcast_to(true[rows][:, None], (len(rows), columns.shape[1]))
+        drawn.append(emotion_metrics.auc(columns[rows], chosen).mean())
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def verdict(*intervals: tuple[float, float]) -> str:
+    """Above or below chance if all intervals are; one that is missing (a single seed) supports neither."""
+    if all(low > CHANCE for low, _ in intervals):
+        return ABOVE
+    if all(high < CHANCE for _, high in intervals):
+        return BELOW
+    return NEITHER
+
+
+def zero_shot_table(
+    p: UnseenEmotions, cases: Sequence[Case], table: pd.DataFrame, found: Mapping[tuple[str, str, int], np.ndarray]
+) -> pd.DataFrame:
+    """One row per held-out emotion: its AUC from the word vector and, as a control, from a random vector, each with
+    both intervals and a verdict; weighted accuracy; and the scores of networks that had the emotion in training.
+    """
+    rows = []
+    for case in cases:
+        share = case.complete.corpus.splits["test"].labels[:, case.column].mean()
+        row: dict[str, object] = {"emotion": case.emotion, "share_present": float(share)}
+        for setting, prefix in ((CLEAN, ""), (RANDOM, "random_")):
+            own = [out for (emotion, name, _), out in found.items() if (emotion, name) == (case.emotion, setting)]
+            row |= {"n": len(own)} | _moments(_values(table, case, setting, "auc"), f"{prefix}auc")
+            seeds, samples = t_interval(_values(table, case, setting, "auc")), sample_interval(case, own)
+            row |= {f"{prefix}seeds_low": seeds[0], f"{prefix}seeds_high": seeds[1]}
+            row |= {f"{prefix}samples_low": samples[0], f"{prefix}samples_high": samples[1]}
+            row[f"{prefix}verdict"] = verdict(seeds, samples)
+        row |= _moments(_values(table, case, LEAKING, "auc"), "auc_in_training")
+        for setting, name in ((CLEAN, "weighted_acc"), (LEAKING, "weighted_acc_in_training")):
+            row[name] = float(_values(table, case, setting, "weighted_acc").mean())
+        if kind := synthetic_emotions.KINDS.get(p.dataset):
+            row["auc_ceiling"] = float(synthetic_emotions.best_scores(kind, p.modalities)["auc"][case.column])
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def pooled_table(cases: Sequence[Case], table: pd.DataFrame) -> pd.DataFrame:
+    """Zero-shot AUC averaged over the held-out emotions within each seed, from their word vectors and random ones.
+
+    Of the seeds that have a score for every emotion.
+    """
+    rows, by_variant = [], by_seed(table, "auc")
+    for setting, words in ((CLEAN, "of the words"), (RANDOM, "random")):
+        complete = by_variant[[f"{case.emotion}: {setting}" for case in cases]].dropna()
+        values = complete.mean(axis=1).to_numpy()
+        low, high = t_interval(values)
+        row = {"vectors": words, "n": len(values), **_moments(values, "auc")}
+        rows.append({**row, "seeds_low": low, "seeds_high": high, "verdict": verdict((low, high))})
+    return pd.DataFrame(rows)
+
+
+def _values(table: pd.DataFrame, case: Case, setting: str, metric: str) -> np.ndarray:
+    return by_seed(table, metric)[f"{case.emotion}: {setting}"].dropna().to_numpy()
+
+
+def _moments(values: np.ndarray, name: str) -> dict[str, float]:
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+    return {name: float(values.mean()) if len(values) else np.nan, f"{name}_std": std}
+
+
+def few_shot_table(jobs: Sequence[Job], table: pd.DataFrame, emotion: str) -> pd.DataFrame:
+    """AUC and weighted accuracy by the number of the emotion's training samples, ascending; 0 is zero-shot."""
+    own = sorted((job for job in jobs if job.case.emotion == emotion), key=lambda job: job.shots)
+    return _summary(table, {job.variant: {"setting": job.setting, "shots": job.shots} for job in own})
+
+
+def fine_tuning_table(emotion: str, table: pd.DataFrame, regimes: Sequence[str]) -> pd.DataFrame:
+    """The held-out emotion and the mean of the others, before fine-tuning and after it, and the paired gains."""
+    settings = [CLEAN, *(f"fine-tuned, {regime}" for regime in regimes)]
+    variants = {f"{emotion}: {setting}": {"setting": setting} for setting in settings}
+    found = _summary(table, variants, others=True)
+    own = table[table["variant"].isin(variants)]
+    for metric in ("auc", "auc_others"):
+        gain = gains.gain_table(own, metric, f"{emotion}: {CLEAN}").set_index("variant").reindex(variants)
+        found[f"{metric}_gain"] = gain["gain"].to_numpy()
+        for end in ("low", "high"):
+            found[f"{metric}_gain_{end}"] = gain[f"t_interval_{end}"].to_numpy()
+    return found
+
+
+def _summary(
+    table: pd.DataFrame, variants: Mapping[str, Mapping[str, object]], *, others: bool = False
+) -> pd.DataFrame:
+    own = table[table["variant"].isin(variants)]
+    rows = []
+    found = {m: gains.summary(own, m).set_index("variant") for m in (*METRICS, *(("auc_others",) if others else ()))}
+    for variant, about in variants.items():
+        row = {**about, "n": found["auc"].loc[variant, "n"]}
+        for metric, means in found.items():
+            row |= {metric: means.loc[variant, "score"], f"{metric}_std": means.loc[variant, "score_std"]}
+        low, high = (found["auc"].loc[variant, f"t_interval_{end}"] for end in ("low", "high"))
+        rows.append({**row, "auc_seeds_low": low, "auc_seeds_high": high})
+    return pd.DataFrame(rows)
+
+
+def score_table(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Mean and interval over the seeds of every variant."""
+    return gains.summary(table, metric).drop(columns="rate")
+
+
+def leak_table(cases: Sequence[Case]) -> pd.DataFrame:
+    """Samples per split, and how many of them carry the held-out emotion, in the clean and the leaking protocol."""
+    rows = []
+    for case in cases:
+        complete, clean = case.complete.corpus, case.clean().corpus
+        for protocol, corpus in (("clean", clean), ("leaking", complete)):
+            row = {"emotion": case.emotion, "protocol": protocol}
+            for split in ("train", "valid"):
+                carriers = {
+                    name
+                    for name, there in zip(
+                        complete.splits[split].ids, complete.splits[split].labels[:, case.column] == 1, strict=True
+                    )
+                    if there
+                }
+                row[split] = len(corpus.splits[split])
+                row[f"{split}_with_it"] = len(carriers & set(corpus.splits[split].ids))
+            rows.append(row)
+    return pd.DataFrame(rows)
