@@ -26,10 +26,11 @@ Progress = Callable[[float, int], None]
 
 
 def corpus_hash(corpus: Corpus) -> str:
-    """SHA-256 over everything that training reads: names, widths, features, labels."""
+    """SHA-256 over all that training reads: names, widths, features, labels; of conversations also who speaks."""
     digest = hashlib.sha256(repr((corpus.task, corpus.label_names, dict(corpus.modalities))).encode())
     for name, split in corpus.splits.items():
-        for label, array in [(name, split.labels), *split.features.items()]:
+        conversations = [] if split.speakers is None else [("lengths", split.lengths), ("speakers", split.speakers)]
+        for label, array in [(name, split.labels), *split.features.items(), *conversations]:
             digest.update(f"{label} {array.dtype} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()

@@ -15,7 +15,7 @@ from lib.training.fleet import train_fleet
 from lib.training.loop import Checkpoint, train
 from lib.training.recipe import Member, ModelSpec, Recipe, SelfPacedSpec
 from lib.training.streams import SeededStreams
-from lib.training.sweep import sweep
+from lib.training.sweep import corpus_hash, sweep
 from lib.training.validation import validation_score
 from tests.training.small import EFLSTM, WIDTHS, corpus, member
 
@@ -115,6 +115,13 @@ def test_a_grid_of_dialogues_says_what_selected(tmp_path):
     assert [record.status for record in found] == [records.FINISHED] * 2
     assert found[0].selected_on["epoch"] == "validation weighted F1"
     assert not any(job.stacked for job in jobs([talker(seed=s) for s in range(4)], "cuda"))
+
+
+def test_who_speaks_identifies_a_corpus_of_conversations():
+    data = conversations()
+    train = data.splits["train"]
+    changed = replace(data, splits=data.splits | {"train": replace(train, speakers=np.maximum(train.speakers, 0))})
+    assert corpus_hash(data) != corpus_hash(changed)
 
 
 def emotions(seed: int = 0, **recipe) -> Member:
