@@ -17,6 +17,7 @@ CHANCE = 0.5
 """Of the area under the ROC curve and of weighted accuracy, whatever the share of the emotion."""
 METRICS = ("auc", "weighted_acc")
 RANDOM = "random vector"
+DIFFERENCE = "of the words minus random"
 RESAMPLES = 1000
 ABOVE, BELOW, NEITHER = "above chance", "below chance", "not distinguishable from chance"
 
@@ -119,15 +120,22 @@ def zero_shot_table(
 def pooled_table(cases: Sequence[Case], table: pd.DataFrame) -> pd.DataFrame:
     """Zero-shot AUC averaged over the held-out emotions within each seed, from their word vectors and random ones.
 
-    Of the seeds that have a score for every emotion.
+    Of the seeds that have a score for every emotion. The last row is their difference, paired over the seeds, and its
+    verdict whether it excludes 0. The verdicts rest on the seeds alone: the emotions share their test samples.
     """
-    rows, by_variant = [], by_seed(table, "auc")
+    rows, pooled, by_variant = [], {}, by_seed(table, "auc")
     for setting, words in ((CLEAN, "of the words"), (RANDOM, "random")):
         complete = by_variant[[f"{case.emotion}: {setting}" for case in cases]].dropna()
-        values = complete.mean(axis=1).to_numpy()
+        pooled[words] = complete.mean(axis=1)
+    pooled[DIFFERENCE] = (pooled["of the words"] - pooled["random"]).dropna()
+    for words, by_run in pooled.items():
+        values = by_run.to_numpy()
         low, high = t_interval(values)
+        said = verdict((low, high))
+        if words == DIFFERENCE:
+            said = "words better" if low > 0 else "words worse" if high < 0 else "not told apart"
         row = {"vectors": words, "n": len(values), **_moments(values, "auc")}
-        rows.append({**row, "seeds_low": low, "seeds_high": high, "verdict": verdict((low, high))})
+        rows.append({**row, "seeds_low": low, "seeds_high": high, "verdict": said})
     return pd.DataFrame(rows)
 
 

@@ -62,12 +62,18 @@ def test_the_pooled_table_averages_over_the_emotions_within_a_seed():
     assert found.loc["of the words", "verdict"] == "above chance"
     assert found.loc["random", "auc"] == pytest.approx(0.5)
     assert found.loc["random", "verdict"] == "not distinguishable from chance"
-    assert list(found["n"]) == [3, 3]
+    assert list(found["n"]) == [3, 3, 3]
+    difference = found.loc["of the words minus random"]
+    assert difference["auc"] == pytest.approx(0.21)
+    assert difference["auc_std"] == pytest.approx(0.09)  # 0.30, 0.21, 0.12 by seed
+    assert difference["verdict"] == "not told apart"
+    clear = results_of.pooled_table(cases, random_runs(0.02)).set_index("vectors").loc["of the words minus random"]
+    assert clear["verdict"] == "words better"
 
 
 def test_all_emotions_in_one_sentence_and_each_kind_of_vector_in_another():
     pooled = results_of.pooled_table([Case("happy", MOSEI)], random_runs(0.1))
-    first, words, random = conclusions.all_together(ZERO_SHOT, pooled)
+    first, words, random, _ = conclusions.all_together(ZERO_SHOT, pooled)
     assert first.startswith("Of 3 emotions: 1 above chance (happy); 1 below chance (fear); 1 not distinguishable")
     assert "25% of the distance from chance" in first  # (0.5833 - 0.5) / (0.8333 - 0.5)
     assert words.startswith("Vectors of the words")
