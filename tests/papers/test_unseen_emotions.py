@@ -16,6 +16,7 @@ from lib.data.emotion_rules import IEMOCAP_ALL_EMOTIONS
 from lib.errors import InputError
 from lib.papers import unseen_emotions as unseen
 from lib.papers import unseen_emotions_conclusions as conclusions
+from lib.papers import unseen_emotions_random as among_random
 from lib.papers import unseen_emotions_tables as results_of
 from lib.papers import unseen_emotions_tuning as tuning
 from lib.papers.unseen_emotions import CLEAN, LEAKING, Case
@@ -404,3 +405,28 @@ def test_the_figures_show_every_emotion_and_chance(run):
         assert [list(getattr(line, chance)()) for line in ax.lines if line.get_label() == "chance"] == [[0.5, 0.5]]
     drawn = next(line for line in curves.lines if line.get_label() == "happy")
     np.testing.assert_allclose(sorted(drawn.get_ydata()), sorted(curve.drop_duplicates("shots")["auc"]))
+
+
+def test_the_word_is_ranked_among_random_vectors_of_its_length(run):
+    p, cases, jobs, records, found, _ = run
+    table = among_random.random_table(p, jobs, records)
+    assert list(table["emotion"]) == list(p.held_out)
+    true = MOSEI.corpus.splits["test"].labels == 1
+    for row, case in zip(table.to_dict("records"), cases, strict=True):
+        own = np.mean([auc(found[case.emotion, CLEAN, seed], true)[case.column] for seed in p.seeds])
+        assert row["auc"] == pytest.approx(own, abs=1e-3)
+        assert row["middle_of_random_low"] < row["random_mean"] < row["middle_of_random_high"]
+        assert row["random_p"] == (row["at_least_as_high"] + 1) / 201
+    vectors = among_random.candidates(jobs[0])
+    np.testing.assert_array_equal(vectors[0], cases[0].complete.vectors[cases[0].column])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), np.linalg.norm(vectors[0]), rtol=1e-5)
+    assert len(np.unique(vectors, axis=0)) == among_random.VECTORS + 1
+
+
+def test_a_word_matters_only_where_few_random_vectors_stand_as_high():
+    row = {"emotion": "joy", "auc": 0.7, "random_mean": 0.5, "middle_of_random_low": 0.3, "middle_of_random_high": 0.7}
+    rows = [{**row, "random_vectors": 200, "at_least_as_high": k, "random_p": (k + 1) / 201} for k in (0, 9, 10)]
+    best, last, too_many = among_random.sentences(pd.DataFrame(rows))
+    assert best.endswith("the word matters.")
+    assert last.endswith("the word matters.")
+    assert too_many.endswith("the word is not told apart from any other vector.")

@@ -74,3 +74,15 @@ def test_the_curve_starts_at_zero_shot_and_ends_with_all_samples():
         assert curve["shots"].iloc[-1] == corpus.splits["train"].labels[:, column].sum()
         assert curve["auc"].iloc[0] == pytest.approx(zero_shot.loc[emotion, "auc"])
         assert curve["auc"].iloc[-1] == pytest.approx(zero_shot.loc[emotion, "auc_in_training"])
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_place_among_random_vectors_is_that_of_the_zero_shot_score(run):
+    found, zero_shot = table(run, "zero_shot_places"), table(run, "zero_shot")
+    assert list(found["emotion"]) == list(zero_shot["emotion"])
+    np.testing.assert_allclose(found["auc"], zero_shot["auc"], atol=1e-6)
+    np.testing.assert_allclose(found["random_p"], (found["at_least_as_high"] + 1) / (found["random_vectors"] + 1))
+
+
+def test_on_the_stand_in_hardly_any_random_vector_stands_as_high_as_the_word():
+    assert (table("quick", "zero_shot_places")["random_p"] < 0.05).all()
