@@ -80,7 +80,8 @@ def test_the_curve_starts_at_zero_shot_and_ends_with_all_samples():
 def test_the_place_among_random_vectors_is_that_of_the_zero_shot_score(run):
     found, zero_shot = table(run, "zero_shot_places"), table(run, "zero_shot")
     assert list(found["emotion"]) == list(zero_shot["emotion"])
-    np.testing.assert_allclose(found["auc"], zero_shot["auc"], atol=1e-6)
+    # Scored among 200 other vectors, logits round differently: a few of some 100,000 pairs of samples change places.
+    np.testing.assert_allclose(found["auc"], zero_shot["auc"], atol=1e-4)
     np.testing.assert_allclose(found["random_p"], (found["at_least_as_high"] + 1) / (found["random_vectors"] + 1))
 
 
