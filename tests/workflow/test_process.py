@@ -55,7 +55,7 @@ def test_stop_ends_a_group_that_will_not_listen():
 @pytest.fixture
 def handlers():
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.getsignal(number) for number in numbers]
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]  # under nohup SIGHUP is ignored
     yield
     for number, handler in zip(numbers, before, strict=True):
         signal.signal(number, handler)
