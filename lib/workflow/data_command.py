@@ -1,7 +1,8 @@
-"""`run_all.sh data`: obtain the corpora (`get`) and see what is there (`check`)."""
+"""`run_all.sh data`: obtain the corpora (`get`), see what is there (`check`), decode raw ones (`preprocess`)."""
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
@@ -11,6 +12,9 @@ from tqdm import tqdm
 from lib.data import data_root
 from lib.data.catalogue import CATALOGUE, KnownCorpus, PublicCorpus, RestrictedCorpus, Survey
 from lib.data.fetch import Unreachable, find, get
+from lib.data.raw_decoding import Options
+from lib.data.raw_layout import EMOTIONS
+from lib.data.raw_preprocessing import Outcome, preprocess
 from lib.errors import InputError
 
 BAD_INPUT = 2
@@ -42,13 +46,22 @@ def main(argv: list[str], catalogue: Mapping[str, KnownCorpus] = CATALOGUE) -> i
 
 def _parser(catalogue: Mapping[str, KnownCorpus]) -> _Parser:
     parser = _Parser(prog="run_all.sh data", description=__doc__, allow_abbrev=False)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="get|check")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="get|check|preprocess")
     get_verb = verbs.add_parser("get", help="download corpora, continuing where an earlier call ended")
     get_verb.add_argument("names", nargs="+", metavar="NAME", help=f"all, {', '.join(catalogue)}")
     get_verb.set_defaults(run=_get)
     check_verb = verbs.add_parser("check", help="list every known corpus: present, partial, missing, damaged")
     check_verb.set_defaults(run=_check)
-    for verb in (get_verb, check_verb):
+    preprocess_verb = verbs.add_parser("preprocess", help="decode a raw corpus once: faces and spectrogram pieces")
+    preprocess_verb.add_argument("name", choices=tuple(EMOTIONS))
+    preprocess_verb.add_argument("--raw", required=True, metavar="DIR", help="folder of *_RAW_PROCESSED and *_SPLIT")
+    preprocess_verb.add_argument("--out", metavar="DIR", help="default: mme2e_prepared in the data folder")
+    preprocess_verb.add_argument("--detector", metavar="MODULE:FUNCTION", help="face detector (default: crop rule)")
+    preprocess_verb.add_argument("--interval", type=int, default=500, metavar="MS", help="time between images")
+    preprocess_verb.add_argument("--frame-count", choices=("reference", "images"), default="reference")
+    preprocess_verb.add_argument("--workers", type=int, choices=range(1, 129), default=1, metavar="N")
+    preprocess_verb.set_defaults(run=_preprocess)
+    for verb in (get_verb, check_verb, preprocess_verb):
         verb.add_argument("--root", metavar="DIR", help="data folder (default: REPRISE_DATA or data/)")
     return parser
 
@@ -83,6 +96,26 @@ def _explain(corpus: RestrictedCorpus, root: Path) -> bool:
     present = corpus.survey(root).state == "present"
     print(f"{corpus.name}: complete in {root}" if present else corpus.instructions(root))
     return present
+
+
+def _preprocess(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) -> int:
+    """Decode; print the problems by kind and outcome."""
+    out = Path(options.out) if options.out else data_root(options.root) / "mme2e_prepared"
+    chosen = Options(interval_ms=options.interval, frame_count=options.frame_count, detector=options.detector)
+    made: Counter[bool] = Counter()
+    with tqdm(unit="utterance", leave=False, disable=None) as bar:
+
+        def watch(outcome: Outcome) -> None:
+            made[outcome.made] += 1
+            bar.update()
+
+        prepared = preprocess(options.name, Path(options.raw), out, chosen, workers=options.workers, watch=watch)
+    counts = ", ".join(f"{split} {len(entries)}" for split, entries in prepared["splits"].items())
+    print(f"{options.name}: {counts} utterances in {out / options.name} ({made[True]} made, {made[False]} found)")
+    kinds = Counter((p["outcome"], p["what"].rpartition(": ")[2]) for p in prepared["problems"])
+    for (outcome, what), count in sorted(kinds.items()):
+        print(f"    {outcome}: {count} x {what}")
+    return 0
 
 
 def _check(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) -> int:
