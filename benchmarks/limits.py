@@ -61,9 +61,10 @@ def limit(quick: bool) -> Iterator[Row]:
 
 def where_time_goes(quick: bool) -> Iterator[Row]:
     """The share of each operation in an epoch: what stands between a step and the limit."""
-    plan = [(TINY_MFN, 2)] if quick else [(PAPER_MFN, 1), (SMALL_MFN, 1), (SMALL_MFN, 8), (fusion.CASES["TFN"], 1)]
+    paper = [(PAPER_MFN, 1), (SMALL_MFN, 1), (SMALL_MFN, 8), (fusion.CASES["LMF"], 1), (fusion.CASES["TFN"], 1)]
+    plan = [(TINY_MFN, 2)] if quick else paper
     for case, size in plan:
-        if case.model.name.startswith("tensor_fusion"):
+        if case in fusion.CASES.values():
             epoch = fusion.loop_epoch(fusion.member(case), fusion.corpus(case))
         else:
             splits, members = on_device(case, "cpu"), case.members(size)
