@@ -25,8 +25,8 @@ SECTIONS = {
     "fusion": (
         "An epoch of low-rank fusion and of tensor fusion",
         "1,284 samples, training alone, one thread. The loop keeps freed memory (`lib/training/allocator.py`); the two "
-        "columns after it separate that from the rest. What bounds both: torch's own LSTM in LMF, the products of a first "
-        "layer with 11.3 million weights in TFN; see the profile below.",
+        "columns after it separate that from the rest. What bounds both sides: torch's own LSTM in LMF, the products of a "
+        "first layer with 11.3 million weights in TFN; see the profile below.",
     ),
     "grid": (
         "A grid of 40 members",
@@ -36,7 +36,8 @@ SECTIONS = {
     ),
     "members": (
         "Cost against the number of members",
-        "An epoch of all members as one fleet, and one after another; one thread on the CPU.",
+        "An epoch of all members as one fleet, and one after another by the plain loop; one thread on the CPU, freed "
+        "memory kept, as in a sweep. The direct implementation's time for one member stands in the first table.",
     ),
     "sizes": (
         "Eight members against width, minibatch and sequence length",

@@ -18,6 +18,7 @@ from benchmarks.machine import cores, matmul_rate
 from benchmarks.operations import operations
 from benchmarks.timing import Timing, alternate, duration, threads
 from lib.training import engine
+from lib.training.allocator import keep_freed_memory
 from lib.training.examples import Examples, examples
 from lib.training.fleet import Fleet
 from lib.training.loop import evaluate, train_epoch
@@ -216,6 +217,7 @@ def sizes(quick: bool) -> Iterator[Row]:
 def _fleet_against_loop(case: Case, size: int, device: str, rounds: int) -> Row:
     """Seconds of an epoch of `size` members, stacked, and of one member alone, times `size`."""
     splits, grid = on_device(case, device), case.members(size)
+    keep_freed_memory()
     with threads(1):
         found: dict[str, Timing] = alternate(
             {"fleet": fleet_epoch(grid, splits), "loop": loop_epoch(grid[0], splits)}, rounds
