@@ -25,7 +25,7 @@ SECTIONS = {
     "fusion": (
         "An epoch of low-rank fusion and of tensor fusion",
         "1,284 samples, training alone, one thread. The loop keeps freed memory (`lib/training/allocator.py`); the two "
-        "columns after it separate that from the rest. What bounds both sides: torch's own LSTM in LMF, the products of "
+        "columns after it separate that from the rest. What bounds both: torch's own LSTM in LMF, the products of "
         "a first layer with 11.3 million weights in TFN; see the profile below.",
     ),
     "grid": (
