@@ -13,7 +13,7 @@ from lib.reporting.robustness import MISSING, NOISE
 
 _MARKS = "osv^DPX"
 _LINES = ("-", "--", "-.", ":")
-_LEVELS = {NOISE: "noise, in standard deviations in training", MISSING: "share of utterances without the modality"}
+_LEVELS = {NOISE: "noise, training deviations", MISSING: "share of utterances without"}
 
 
 def shares(table: pd.DataFrame, *, label: str, title: str = "What each modality brings") -> Figure:
@@ -52,7 +52,7 @@ def robustness(table: pd.DataFrame, kind: str, *, label: str) -> Figure:
     metric, seeds = rows["metric"].iloc[0], rows["seeds"].min()
     title = {NOISE: "Noise on one modality", MISSING: "One modality missing from some utterances"}[kind]
     with plt.rc_context(figures.STYLE):
-        figure, axes = new_figure(2.6 + 2.8 * len(modalities), 4.2, title, label, columns=len(modalities))
+        figure, axes = new_figure(2.6 + 2.8 * len(modalities), 4.6, title, label, columns=len(modalities))
         axes = np.atleast_1d(axes)
         for ax, modality in zip(axes, modalities, strict=True):
             for i, (model, colour) in enumerate(zip(models, _colours(), strict=False)):
@@ -61,9 +61,9 @@ def robustness(table: pd.DataFrame, kind: str, *, label: str) -> Figure:
                 style = {"color": colour, "marker": _MARKS[i % len(_MARKS)], "linestyle": _LINES[i % len(_LINES)]}
                 ax.plot(mine["level"], mine["mean"], markersize=4, label=model if ax is axes[0] else None, **style)
             ax.set_title(modality, fontsize=11)
+            ax.set_xlabel(_LEVELS[kind])
             ax.grid(axis="y", alpha=0.3)
             ax.sharey(axes[0])
-        figure.supxlabel(_LEVELS[kind], fontsize=10)
         better = direction(metric)
         axes[0].set_ylabel(f"test {figures.metric_name(metric)} ({better} is better)")
         band = "one seed: no interval" if seeds < 2 else f"mean and 95 % t-interval (n={seeds})"

@@ -62,7 +62,8 @@ def robustness_table(
 ) -> pd.DataFrame:
     """The table `robustness`: one row per model, modality, kind and level, with the 95 % t-interval over the seeds.
 
-    Seeds whose score is undefined do not count; `seeds` says how many did.
+    Modalities whose spread a run does not know get no noise. Seeds whose score is undefined do not count; `seeds` says
+    how many did.
     """
     scores: dict[tuple[str, str, str, float], list[float]] = {}
     for run in runs:
@@ -81,7 +82,7 @@ def robustness_table(
 def _scores(run: Trained, noise: Sequence[float], missing: Sequence[float]) -> Iterator[tuple[str, str, float, float]]:
     plain = run.plain()
     for modality in run.modalities:
-        for level in noise:
+        for level in noise if modality in run.spread else ():
             yield modality, NOISE, float(level), noisy_score(run, modality, level) if level else plain
         for rate in missing:
             yield modality, MISSING, float(rate), missing_score(run, modality, rate) if rate else plain

@@ -33,8 +33,8 @@ ZEROS, SLOT = "zeros at the input", "only the constant 1 of its slot"
 class Trained:
     """The tested epoch of one run, and the held-out split that it is asked about.
 
-    `modalities` are those it was trained on. `spread[modality]` `(d,)` is the standard deviation of each feature over
-    the training time steps that are not padding; empty where features are not in memory.
+    `modalities` are those it was trained on. `spread[modality]` `(d,)` is what `feature_spread` says of the
+    training split; a modality that it lacks, such as words by number, takes no noise.
     """
 
     name: str
@@ -94,16 +94,16 @@ def load(
     folder: Path,
     member: Member,
     record: Record,
-    splits: Mapping[str, Batches],
+    split: Batches,
     score: Score,
     *,
-    split: str = "test",
-    name: str = "",
+    spread: Mapping[str, Tensor] | None = None,
     encoders: Mapping[str, str] | None = None,
 ) -> Trained:
     """A finished run from its record in `folder`, where the weights lie as safetensors, which hold no code.
 
-    `splits` are those of its training on one device, all modalities. Raises InputError for a run without weights.
+    The model goes to the device of `split`, which holds all modalities. `spread` and `encoders` are those of
+    `Trained`. Raises InputError for a run without weights.
     """
     if record.status != records.FINISHED:
         raise InputError(f"has no weights: {record.reason}", where=f"{record.variant}, seed {record.seed}")
@@ -111,17 +111,17 @@ def load(
         state = records.load_weights(folder, record)
     except OSError as error:
         raise InputError(f"the weights cannot be read ({error})", where=record.weights, todo="run again") from None
-    model = member.model.build().to(splits[split].targets.device, member.recipe.dtype)
+    model = member.model.build().to(split.targets.device, member.recipe.dtype)
     model.load_state_dict(state)
     return Trained(
-        name=name or member.variant,
+        name=member.variant,
         seed=member.seed,
         modalities=member.train_on,
         model=model.eval(),
         recipe=member.recipe,
-        split=splits[split].only(member.train_on),
+        split=split.only(member.train_on),
         score=score,
-        spread=feature_spread(splits["train"]) if isinstance(splits["train"], Examples | Conversations) else {},
+        spread=spread or {},
         encoders=encoders or {},
     )
 

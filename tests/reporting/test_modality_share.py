@@ -129,13 +129,12 @@ def test_scores_of_subsets_trained_separately():
 def test_runs_without_weights_and_with_lost_weights_are_refused(tmp_path):
     given = kinds()["classes"]
     run, record = given.read(tmp_path)
-    splits = {"train": run.split, "test": run.split}
     diverged = replace(record, status="diverged", reason="no finite validation loss in 4 epochs")
     with pytest.raises(InputError, match="seed 0: has no weights: no finite validation loss"):
-        load(tmp_path, given.member, diverged, splits, given.score)
+        load(tmp_path, given.member, diverged, run.split, given.score)
     (tmp_path / record.weights).unlink()
     with pytest.raises(InputError, match="the weights cannot be read"):
-        load(tmp_path, given.member, record, splits, given.score)
+        load(tmp_path, given.member, record, run.split, given.score)
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,14 @@ def test_the_table_holds_every_level_with_its_interval(tmp_path):
     assert all(rows.loc[(m, kind, 0.0), "mean"] == plain for m in EVERYTHING for kind in (NOISE, MISSING))
 
 
+def test_a_modality_of_unknown_spread_gets_no_noise(tmp_path):
+    run, _ = kinds()["classes"].read(tmp_path)
+    by_number = replace(run, spread={m: s for m, s in run.spread.items() if m != "text"})
+    table = robustness_table([by_number], "acc", noise=(0, 1), missing=(1,))
+    assert set(table.loc[table["kind"] == NOISE, "modality"]) == {"audio", "video"}
+    assert set(table.loc[table["kind"] == MISSING, "modality"]) == set(EVERYTHING)
+
+
 def test_an_undefined_score_does_not_count(tmp_path):
     run, _ = kinds()["classes"].read(tmp_path)
     plain = run.plain()
@@ -132,10 +140,10 @@ def test_impossible_disturbances_are_refused(tmp_path):
 def test_the_figure_has_a_panel_per_modality_and_names_the_corpus(tmp_path):
     runs = [kinds()["regression"].read(tmp_path, seed)[0] for seed in (0, 1)]
     table = robustness_table(runs, "mae", noise=(0, 1), missing=(0, 1))
-    for kind, words in ((NOISE, "standard deviations"), (MISSING, "without the modality")):
+    for kind, words in ((NOISE, "training deviations"), (MISSING, "utterances without")):
         figure = modality_figures.robustness(table, kind, label=STAND_IN)
         assert [ax.get_title() for ax in figure.axes] == list(EVERYTHING)
-        assert words in figure.get_supxlabel()
+        assert all(words in ax.get_xlabel() for ax in figure.axes)
         assert STAND_IN in " ".join(text.get_text() for text in figure.texts)
         drawn = figure.axes[0].lines[0].get_ydata()
         expected = table[(table["modality"] == "text") & (table["kind"] == kind)]["mean"]

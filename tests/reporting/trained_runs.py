@@ -49,7 +49,9 @@ class Kind:
         with one_thread():
             records.write(folder, one, "key", train(one, splits, SeededStreams(seed)), 0.0)
         record = records.read(folder, one, "key")
-        return trained.load(folder, one, record, splits, self.score, encoders=self.encoders), record
+        spread = trained.feature_spread(splits["train"])
+        run = trained.load(folder, one, record, splits["test"], self.score, spread=spread, encoders=self.encoders)
+        return run, record
 
 
 def accuracy(labels: np.ndarray) -> Callable[[np.ndarray], float]:
