@@ -83,7 +83,7 @@ def test_co_learning_asks_the_rates_0_and_contrast(tmp_path):
     }
     texts = [item for item in shown if isinstance(item, str)]
     assert len(shown) - len(texts) == 3
-    most = shares[shares["model"] == "rate 0"].sort_values("share_mean").iloc[-1]
+    most = shares.loc[shares.loc[shares["model"] == "rate 0", "share_mean"].idxmax()]
     told = f"- rate 0: {most['modality']} brings most ({most['share_mean']:+.4f}); "
     assert sum(text.startswith(told) for text in texts) == 1
 
