@@ -9,18 +9,21 @@ from matplotlib.figure import Figure
 from lib.reporting import figures
 from lib.reporting.figures import new_figure
 from lib.reporting.metrics import direction
+from lib.reporting.modality_share import in_order
 from lib.reporting.robustness import MISSING, NOISE
+from lib.reporting.spcl_figures import metric_name
 
 _MARKS = "osv^DPX"
 _LINES = ("-", "--", "-.", ":")
+BANDED = 4
 _LEVELS = {NOISE: "noise, training deviations", MISSING: "share of utterances without"}
 
 
 def shares(table: pd.DataFrame, *, label: str, title: str = "What each modality brings") -> Figure:
     """Share of each modality with its 95 % t-interval, one row per model; `table` is that of `share_table`."""
-    models, modalities = (list(dict.fromkeys(table[column])) for column in ("model", "modality"))
+    models, modalities = list(dict.fromkeys(table["model"])), in_order(table["modality"])
     metric, seeds = table["metric"].iloc[0], table["seeds"].min()
-    name = figures.metric_name(metric)
+    name = metric_name(metric)
     offsets = np.linspace(-0.22, 0.22, len(modalities)) if len(modalities) > 1 else [0.0]
     with plt.rc_context(figures.STYLE):
         figure, axes = new_figure(7.2, 2.2 + 0.5 * len(models), title, label)
@@ -43,13 +46,15 @@ def shares(table: pd.DataFrame, *, label: str, title: str = "What each modality 
 
 
 def robustness(table: pd.DataFrame, kind: str, *, label: str) -> Figure:
-    """Score against noise or missing rate, one panel per modality, one line per model, bands 95 % t-intervals.
+    """Score against noise or missing rate, one panel per modality, one line per model.
 
-    `table` is that of `robustness_table`.
+    Bands are 95 % t-intervals, left out where more than `BANDED` models would hide each other. `table` is that of
+    `robustness_table`.
     """
     rows = table[table["kind"] == kind]
-    models, modalities = (list(dict.fromkeys(rows[column])) for column in ("model", "modality"))
+    models, modalities = list(dict.fromkeys(rows["model"])), in_order(rows["modality"])
     metric, seeds = rows["metric"].iloc[0], rows["seeds"].min()
+    banded = len(models) <= BANDED and seeds > 1
     title = {NOISE: "Noise on one modality", MISSING: "One modality missing from some utterances"}[kind]
     with plt.rc_context(figures.STYLE):
         figure, axes = new_figure(2.6 + 2.8 * len(modalities), 4.6, title, label, columns=len(modalities))
@@ -57,7 +62,8 @@ def robustness(table: pd.DataFrame, kind: str, *, label: str) -> Figure:
         for ax, modality in zip(axes, modalities, strict=True):
             for i, (model, colour) in enumerate(zip(models, _colours(), strict=False)):
                 mine = rows[(rows["model"] == model) & (rows["modality"] == modality)].sort_values("level")
-                ax.fill_between(mine["level"], mine["low"], mine["high"], color=colour, alpha=0.15, linewidth=0)
+                if banded:
+                    ax.fill_between(mine["level"], mine["low"], mine["high"], color=colour, alpha=0.15, linewidth=0)
                 style = {"color": colour, "marker": _MARKS[i % len(_MARKS)], "linestyle": _LINES[i % len(_LINES)]}
                 ax.plot(mine["level"], mine["mean"], markersize=4, label=model if ax is axes[0] else None, **style)
             ax.set_title(modality, fontsize=11)
@@ -65,8 +71,8 @@ def robustness(table: pd.DataFrame, kind: str, *, label: str) -> Figure:
             ax.grid(axis="y", alpha=0.3)
             ax.sharey(axes[0])
         better = direction(metric)
-        axes[0].set_ylabel(f"test {figures.metric_name(metric)} ({better} is better)")
-        band = "one seed: no interval" if seeds < 2 else f"mean and 95 % t-interval (n={seeds})"
+        axes[0].set_ylabel(f"test {metric_name(metric)} ({better} is better)")
+        band = f"mean and 95 % t-interval (n={seeds})" if banded else f"mean (n={seeds})"
         figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9, title=band)
     return figure
 

@@ -51,6 +51,11 @@ def shapley(value: Callable[[Subset], float], modalities: Sequence[str]) -> dict
     return {m: math.fsum(added(m, subset) for subset in values if m not in subset) for m in modalities}
 
 
+def in_order(modalities: Iterable[str]) -> list[str]:
+    """Each once: text, audio, video, then others by name."""
+    return sorted(set(modalities), key=lambda m: (ORDER.index(m) if m in ORDER else len(ORDER), m))
+
+
 def subset_scores(run: Trained) -> dict[Subset, float]:
     """The score of one trained model with only the modalities of each subset present."""
     return {
@@ -102,7 +107,7 @@ def share_rows(
     games = [game for game in games if np.isfinite(list(game.values())).all()]
     sign = {"higher": 1.0, "lower": -1.0}[better or direction(metric)]
     modalities = max(games[0], key=len) if games else ()
-    ordered = sorted(modalities, key=lambda m: (ORDER.index(m) if m in ORDER else len(ORDER), m))
+    ordered = in_order(modalities)
     shares = [shapley(lambda subset, game=game: sign * game[subset], ordered) for game in games]
     rows = []
     for modality in ordered:

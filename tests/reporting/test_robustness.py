@@ -148,3 +148,13 @@ def test_the_figure_has_a_panel_per_modality_and_names_the_corpus(tmp_path):
         drawn = figure.axes[0].lines[0].get_ydata()
         expected = table[(table["modality"] == "text") & (table["kind"] == kind)]["mean"]
         assert list(drawn) == list(expected)
+
+
+def test_many_models_are_drawn_without_bands(tmp_path):
+    run, _ = kinds()["classes"].read(tmp_path)
+    runs = [replace(run, name=f"model {i}", seed=seed) for i in range(5) for seed in (0, 1)]
+    table = robustness_table(runs, "acc", noise=(0, 1), missing=())
+    crowded = modality_figures.robustness(table, NOISE, label=STAND_IN)
+    assert not crowded.axes[0].collections
+    few = modality_figures.robustness(table[table["model"] != "model 4"], NOISE, label=STAND_IN)
+    assert len(few.axes[0].collections) == 4
