@@ -42,6 +42,12 @@ def _data(request: Request) -> int:
     return main(list(request.rest))
 
 
+def _compare(request: Request) -> int:
+    from lib.workflow.compare_command import compare
+
+    return compare(request.rest)
+
+
 def _bench(request: Request) -> int:
     return subprocess.run([sys.executable, "-P", str(ROOT / "benchmarks" / "run.py"), *request.rest]).returncode
 
@@ -60,6 +66,7 @@ VERBS: dict[str, Callable[[Request], int]] = {
     "test": _test,
     "lab": _lab,
     "data": _data,
+    "compare": _compare,
     "bench": _bench,
 }
 
