@@ -14,6 +14,15 @@ class Parameters(BaseModel):
     results: str = Field(description="folder that receives this run's tables, figures and records")
     cores: int = Field(1, ge=1, le=1024, description="worker processes")
 
+    def corpora(self) -> tuple[str, ...]:
+        """Those that the run reads; some notebooks have none of their own."""
+        one = getattr(self, "dataset", None)
+        return (one,) if one else getattr(self, "datasets", ())
+
+    def further_files(self) -> tuple[str, ...]:
+        """What it reads beside the files of its corpora, relative to the data folder."""
+        return ()
+
     @classmethod
     def from_notebook(cls, namespace: dict[str, object]) -> "Parameters":
         """The parameters cell of a running notebook, checked. `namespace` is the notebook's `globals()`."""

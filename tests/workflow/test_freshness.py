@@ -74,6 +74,16 @@ def test_a_change_repeats_what_it_enters_and_nothing_else(finished, name, old, n
             assert why in found[run]
 
 
+def test_a_file_that_a_parameter_names_is_part_of_it(finished):
+    edit(finished, "params/alpha/quick.yaml", "number: 3", "number: 3\nvectors: words.txt")
+    assert "words.txt: missing" in plan(finished)["alpha/quick"]
+    finished.write("data/words.txt", "one 1 2\n")
+    assert finished.run_all("--only", "alpha").code == 0
+    assert plan(finished)["alpha/quick"] == FRESH
+    finished.write("data/words.txt", "one 1 3\n")
+    assert plan(finished)["alpha/quick"] == repeats("changed: data/words.txt")
+
+
 def test_a_new_import_is_followed(finished):
     finished.write("lib/extra.py", "x = 1\n")
     finished.write("lib/halves.py", "from lib.extra import x\n\n\ndef half(y):\n    return y / 2 * x\n")

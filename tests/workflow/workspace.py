@@ -43,6 +43,10 @@ class Tiny(Parameters):
     dataset: str = "stand_in"
     number: int
     behaviour: str = "succeeds"
+    vectors: str = ""
+
+    def further_files(self):
+        return (self.vectors,) if self.vectors else ()
 """,
     "lib/data/__init__.py": """
 import os
