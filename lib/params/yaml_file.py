@@ -17,6 +17,7 @@ SCHEMAS = {
     "low_rank_fusion": "lib.params.low_rank_fusion:LowRankFusion",
     "mosi_positive_colearning": "lib.params.colearning:MosiColearning",
     "self_paced_balance": "lib.params.self_paced_balance:SelfPacedBalance",
+    "summary": "lib.params.summary:Summary",
     "unseen_emotions": "lib.params.unseen_emotions:UnseenEmotions",
 }
 
