@@ -149,7 +149,7 @@ class Panel:
         self._cancelled.clear()
         self.train.disabled, self.cancel.disabled = True, False
         self.said.value = "training"
-        self._thread = threading.Thread(target=self._guarded, args=(self._train,), daemon=True)
+        self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
     def join(self, timeout: float | None = None) -> None:
@@ -157,19 +157,19 @@ class Panel:
         if self._thread is not None:
             self._thread.join(timeout)
 
+    def _work(self) -> None:
+        self._guarded(self._train)
+        self.train.disabled, self.cancel.disabled = False, True
+
     def _guarded(self, action: Callable[[], None]) -> None:
         """What goes wrong is told in the panel, without paths of this machine."""
         try:
             action()
         except explore.Cancelled:
             self._say("Cancelled. Finished seeds are kept; Train goes on with the others.")
-        except (InputError, RuntimeError, MemoryError, OSError) as error:
-            self._say(
-                str(portable(f"{error}" if isinstance(error, InputError) else f"{type(error).__name__}: {error}"))
-            )
-        finally:
-            if threading.current_thread() is self._thread:
-                self.train.disabled, self.cancel.disabled = False, True
+        except Exception as error:  # whatever it is, nobody reads the output of a thread
+            what = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            self._say(str(portable(what)))
 
     def _say(self, text: str) -> None:
         self.said.value = html.escape(text)

@@ -120,12 +120,15 @@ def test_what_goes_wrong_is_told_without_a_path_of_this_machine(tmp_path, monkey
     assert one.said.value.startswith("seeds &#x27;one two&#x27; are no numbers")
     one.seeds.value = "0"
 
-    def lost(p: Explore):
-        raise OSError(f"cannot read {tmp_path}/secret/file.h5")
+    for fault in (OSError, ValueError, KeyError):
 
-    monkeypatch.setattr(explore, "load_corpus", lost)
-    train(one)
-    assert one.said.value == "OSError: cannot read file.h5"
+        def lost(p: Explore, fault=fault):
+            raise fault(f"cannot read {tmp_path}/secret/file.h5")
+
+        monkeypatch.setattr(explore, "load_corpus", lost)
+        train(one)
+        assert one.said.value.startswith(f"{fault.__name__}: ")
+        assert "cannot read file.h5" in one.said.value
     shown = " ".join(str(w.value) for w in vars(one).values() if hasattr(w, "value"))
     assert str(tmp_path) not in shown
 
