@@ -134,8 +134,8 @@ def test_run_all_of_a_notebook_as_it_is(lab, real, home):
     written = files(real.root) - before
     assert f"results/{FASTEST}/explore/manifest.json" in written
     assert {Path(name).parts[:3] for name in written} == {("results", FASTEST, "explore")}
-    own = (".cache/", ".config/", ".ipython/", ".local/share/jupyter/runtime/")
-    assert not [name for name in files(home) - kept if not name.startswith(own)]
+    settings = (".jupyter/", ".local/share/jupyter/kernels/")
+    assert not [name for name in files(home) - kept if name.startswith(settings)]
 
 
 def shape(outputs: list[dict]) -> list[tuple]:
