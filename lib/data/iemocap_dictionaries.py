@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lib.data.csv_files import csv_rows
 from lib.data.features import as_float32
 from lib.data.safe_pickle import load_npy
 from lib.errors import InputError
@@ -92,8 +93,7 @@ def write(folder: Path, utterances: Utterances) -> None:
 def _read_labels(path: Path) -> dict[str, str]:
     """Label string by utterance id, the unused ones included."""
     labels: dict[str, str] = {}
-    with path.open(encoding="utf-8", newline="") as handle:
-        table = csv.DictReader(handle)
+    with csv_rows(path) as table:
         if absent := {"wav_file", "emotion"} - set(table.fieldnames or ()):
             raise InputError(f"no column {', '.join(sorted(absent))}", where=path)
         for row in table:
