@@ -33,6 +33,8 @@ def read_numbers(path: Path, key: str) -> np.ndarray:
             if dataset.nbytes > max(_SMALL, _COMPRESSION * path.stat().st_size):
                 what = f"dataset {key!r} announces {dataset.nbytes} bytes in a file of {path.stat().st_size}"
                 raise InputError(what, where=path)
+            if not dataset.size:
+                raise InputError(f"dataset {key!r} is empty, {dataset.shape}", where=path)
             return dataset[()]
     except InputError:
         raise

@@ -61,7 +61,7 @@ def stack(folder: Path) -> Utterances:
         if key not in labels:
             raise InputError(f"no label for utterance {key}", where=folder / TABLE)
     features = {}
-    steps = np.shape(tables["audio"][ids[0]])[:1]
+    steps = getattr(tables["audio"][ids[0]], "shape", ())[:1]
     for modality, width in WIDTHS.items():
         path = folder / FEATURE_FILES[modality]
         features[modality] = _stack_one(tables[modality], ids, (*steps, width), path)

@@ -45,7 +45,7 @@ def read(root: Path) -> Corpus:
         shapes = {m: x.shape[:2] for m, x in features.items()}
         if len(set(shapes.values())) > 1 or shapes["text"][0] != len(intensities):
             raise InputError(f"samples and steps differ: {shapes}, {len(intensities)} labels", where=path)
-        if intensities.shape[1] != len(MOSEI_EMOTIONS) or not (intensities >= 0).all():
+        if intensities.shape[1] != len(MOSEI_EMOTIONS) or not ((intensities >= 0) & np.isfinite(intensities)).all():
             raise InputError(f"labels {intensities.shape}, expected {len(MOSEI_EMOTIONS)} intensities", where=path)
         splits[split] = Split(
             features={m: as_float32(x) for m, x in features.items()},

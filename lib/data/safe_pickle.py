@@ -25,6 +25,7 @@ from lib.errors import InputError
 Allowed = Mapping[tuple[str, str], object]
 
 _KEYS = (str, bytes, bool, int, float, complex, type(None), np.generic)
+_DEEPEST = 100
 _REPEATED, _FEW = 100, 100_000
 """Items written out: at most so many times those that are stored, and so many more."""
 
@@ -93,7 +94,7 @@ def refuse_bombs(value: object) -> None:
     A list may hold another twice, and that one a third twice: a few hundred bytes then stand for more items than any
     memory holds, and one may even hold itself. Data share arrays, never so.
     """
-    sizes: dict[int, int | None] = {}  # None: being counted
+    sizes: dict[int, tuple[int, int] | None] = {}  # items written out and levels; None while they are counted
     distinct = 0
     waiting = [(value, False)]
     while waiting:
@@ -102,10 +103,14 @@ def refuse_bombs(value: object) -> None:
         if children is None:
             continue
         if counted:
-            sizes[id(item)] = sum(sizes.get(id(child)) or 1 for child in children)
-            distinct += len(children)
-            if sizes[id(item)] > _REPEATED * distinct + _FEW:
+            held = [sizes.get(id(child)) or (1, 0) for child in children]
+            distinct += len(held)
+            total, levels = sum(size for size, _ in held), 1 + max((depth for _, depth in held), default=0)
+            if total > _REPEATED * distinct + _FEW:
                 raise InputError("the pickle holds few items that stand for too many")
+            if levels > _DEEPEST:
+                raise InputError("the pickle is nested too deeply")
+            sizes[id(item)] = total, levels
         elif id(item) not in sizes:
             sizes[id(item)] = None
             waiting.append((item, True))
