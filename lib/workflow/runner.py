@@ -17,6 +17,7 @@ from lib.errors import InputError
 from lib.files import write_text
 from lib.reporting.result_folders import write_contents
 from lib.workflow import status
+from lib.workflow.devices import one_device
 from lib.workflow.inputs import FileHashes, inputs, library, library_files, parameters
 from lib.workflow.process import Busy, Stopped, locked, stop_on_signals
 from lib.workflow.runs import ROOT, Run
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("notebook")
     parser.add_argument("run")
     parser.add_argument("--cores", type=int, default=1, help="worker processes the notebook may use")
+    parser.add_argument("--devices", default="", help="GPUs of this machine to choose a free one from: 0,1")
     parser.add_argument("--timeout", type=float, default=THREE_DAYS, help="seconds until the run is given up")
     given = parser.parse_args(arguments)
     run = Run(given.notebook, given.run)
@@ -36,8 +38,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with locked(ROOT / ".reprise" / "runs" / f"{run.notebook}.{run.name}.lock"):
             run.folder.mkdir(parents=True, exist_ok=True)
-            _log_to(run.folder / status.LOG)
-            return attempt(run, given.cores, given.timeout)
+            log_to(run.folder / status.LOG)
+            with one_device(given.devices):
+                return attempt(run, given.cores, given.timeout)
     except Busy as busy:
         print(f"{run}: {busy} is running it", file=sys.stderr)
         return 1
@@ -105,7 +108,7 @@ def _report(executed: Path) -> str:
     return page
 
 
-def _log_to(path: Path) -> None:
+def log_to(path: Path) -> None:
     """Send everything that this process and its children print to `path`."""
     with path.open("w", encoding="utf-8") as log:
         for stream in (sys.stdout, sys.stderr):
