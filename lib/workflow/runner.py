@@ -68,7 +68,7 @@ def attempt(run: Run, cores: int, timeout: float) -> int:
 
 
 def _reach_results(run: Run, cores: int, timeout: float) -> None:
-    started, clock = status.now(), time.monotonic()
+    started, clock, earlier = status.now(), time.monotonic(), _identities(run)
     hashes = FileHashes()
     # Taken before anything runs: what changes from here on makes the results stale.
     taken, code = inputs(run, hashes), library()
@@ -80,18 +80,26 @@ def _reach_results(run: Run, cores: int, timeout: float) -> None:
     executed = run.folder / "executed.ipynb"
     loaded = library_files(execute(run.source, executed, values, timeout))
     taken |= {name: code.get(name, "written while it ran") for name in library(loaded)}
-    _check_results(run)
+    _check_results(run, earlier)
     write_text(run.folder / "report.html", _report(executed))
     write_contents(run.folder)
     status.succeed(run, taken, started, time.monotonic() - clock)
 
 
-def _check_results(run: Run) -> None:
-    """Remove results of earlier attempts; what is left must hold a readable manifest and no empty file."""
-    begun = (run.folder / status.FAILURE).stat().st_ctime_ns
-    for path in [run.folder / name for name in status.outputs(run)]:
-        if path.stat().st_ctime_ns < begun:
-            path.unlink()
+def _identities(run: Run) -> dict[str, tuple[int, int, int]]:
+    """Of the files among the results; a file that is written, also with the same content, gets another identity."""
+    stats = {name: (run.folder / name).stat() for name in status.outputs(run)}
+    return {name: (stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats.items()}
+
+
+def _check_results(run: Run, earlier: dict[str, tuple[int, int, int]]) -> None:
+    """Remove results of earlier attempts; what is left must hold a readable manifest and no empty file.
+
+    Identities are compared, never times, because a clock may jump.
+    """
+    for name, identity in _identities(run).items():
+        if earlier.get(name) == identity:
+            (run.folder / name).unlink()
     try:
         json.loads((run.folder / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
