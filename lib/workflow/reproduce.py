@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from lib.errors import InputError
 from lib.workflow import status
 from lib.workflow.chunk_plan import chunk_counts
-from lib.workflow.chunks import Chunk, forget_stale
+from lib.workflow.chunks import Chunk, chunks, forget_stale
 from lib.workflow.display import Display, Outcome, plan, summary
 from lib.workflow.engine import command, last_words, snakemake
 from lib.workflow.followed import Followed
@@ -84,7 +84,10 @@ def _todo(run: Run, counts: Mapping[Run, int], display: Display) -> list[Chunk]:
     """The chunks that are not done with the inputs of now."""
     if run not in counts:
         return []
-    todo = forget_stale(run, counts[run], FileHashes())
+    try:
+        todo = forget_stale(run, counts[run], FileHashes())
+    except InputError:
+        todo = chunks(run, counts[run])  # Each of them will say what is wrong.
     display.line(f"chunks    {run}: {counts[run]}, of which {counts[run] - len(todo)} are done")
     return todo
 

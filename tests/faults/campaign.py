@@ -55,12 +55,13 @@ def undisturbed(workspace: Workspace, *options: str) -> tuple[dict[str, str], fl
 
 
 def strike(workspace: Workspace, options: tuple[str, ...], after: float, victim: str, rng: random.Random) -> str:
-    """Start, kill after so many seconds; returns the stage that was met. On return nothing runs any more."""
+    """Start, kill after so many seconds; returns the stage that was met, "" if the start had ended before. On return
+    nothing runs any more."""
     process = workspace.start(*_arguments(options))
     leader = psutil.Process(process.pid)
     with suppress(subprocess.TimeoutExpired):
         process.communicate(timeout=after)
-        return "the end"
+        return ""
     stage = reached(workspace)
     family = _family(leader)
     targets = {"the command": [leader], "all processes": family}.get(victim) or [rng.choice(family)]
@@ -99,9 +100,13 @@ def campaign(template: Workspace, folder: Path, kills: int, seed: int) -> Iterat
     rng = random.Random(seed)
     for number in range(1, kills + 1):
         options = CHUNKED if number % 5 == 0 else ALONE
-        victim, after = rng.choice(VICTIMS), rng.uniform(0.2, durations[options])
-        workspace = template.copy(folder / f"kill{number}")
-        stage = strike(workspace, options, after, victim, rng)
+        stage, victim = "", rng.choice(VICTIMS)
+        while not stage:  # A start that ended before its moment came was not killed: another one, and another moment.
+            after = rng.uniform(0.2, durations[options])
+            workspace = template.copy(folder / f"kill{number}")
+            if not (stage := strike(workspace, options, after, victim, rng)):
+                durations[options] = after
+                shutil.rmtree(workspace.root)
         damaged = half_written(workspace)
         ended, seconds = _next_start(workspace, options)
         same = ended.code == 0 and fingerprint(workspace) == expected[options]

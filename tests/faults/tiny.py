@@ -36,6 +36,7 @@ def make(root: Path) -> Workspace:
         shutil.copy(REAL / name, root / name)
     without = shutil.ignore_patterns("__pycache__")
     shutil.copytree(REAL / "lib", root / "lib", ignore=without)
+    shutil.copytree(REAL / "profiles", root / "profiles", ignore=without)
     (root / "notebooks").mkdir()
     shutil.copy(REAL / "notebooks" / f"{NOTEBOOK}.ipynb", root / "notebooks")
     workspace = Workspace(root)
