@@ -1,10 +1,12 @@
 """The verb `reproduce`: repeat the stale runs through Snakemake and say how each of them ended."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lib.errors import InputError
 from lib.workflow import status
+from lib.workflow.chunk_plan import chunk_counts
+from lib.workflow.chunks import Chunk, chunks, forget_stale
 from lib.workflow.display import Display, Outcome, plan, summary
 from lib.workflow.engine import command, last_words, snakemake
 from lib.workflow.followed import Followed
@@ -78,9 +80,11 @@ def _write_page() -> None:
 
 def _repeat(stale: Sequence[Run], request: Request, display: Display) -> tuple[dict[Run, Outcome], Stopped | None]:
     """How the runs ended, and the signal that ended them early, if one did."""
-    following, stopped = [Followed(run) for run in stale], None
+    counts = chunk_counts(stale, request.chunks)
+    following = [Followed(run, _todo(run, counts, display)) for run in stale]
+    stopped = None
     try:
-        with snakemake(command(stale, request.cores, request.profile)) as child:
+        with snakemake(command(stale, request.cores, request.profile, counts, request.devices)) as child:
             while child.poll() is None:
                 _show(following, display)
                 time.sleep(POLL_S)
@@ -91,9 +95,21 @@ def _repeat(stale: Sequence[Run], request: Request, display: Display) -> tuple[d
     return {followed.run: followed.outcome(words) for followed in following}, stopped
 
 
+def _todo(run: Run, counts: Mapping[Run, int], display: Display) -> list[Chunk]:
+    """The chunks that are not done with the inputs of now."""
+    if run not in counts:
+        return []
+    try:
+        todo = forget_stale(run, counts[run], FileHashes())
+    except InputError:
+        todo = chunks(run, counts[run])  # Each of them will say what is wrong.
+    display.line(f"chunks    {run}: {counts[run]}, of which {counts[run] - len(todo)} are done")
+    return todo
+
+
 def _show(following: Sequence[Followed], display: Display) -> None:
     for followed in following:
-        if text := followed.look():
+        for text in followed.look():
             display.line(text)
     display.running({followed.run: followed.seconds() for followed in following if followed.is_running})
 
