@@ -50,7 +50,10 @@ class Recipe:
     `parameter_groups` that give some parameters a learning rate of their own. `precision="bfloat16"` rounds
     the factors of the products in a training step's forward pass; weights, data and evaluation stay float32.
     Held-out splits are evaluated in one batch, or in batches of `evaluation_batch` for models whose result depends on
-    their batch (spec spcl, quirk 3). `curriculum` selects the utterances that count (spec spcl, section 3).
+    their batch (spec spcl, quirk 3), or that the memory does not hold at once. `curriculum` selects the utterances that
+    count (spec spcl, section 3). `annealed` lowers every learning rate along a cosine to zero, minibatch by minibatch
+    (spec mme2e, section 6). `microbatch` is how many samples are computed at once: gradients are summed until they are
+    those of the whole minibatch, up to what batch norm sees.
     """
 
     loss: Loss
@@ -72,6 +75,8 @@ class Recipe:
     drop_last: bool = True
     evaluation_batch: int | None = None
     curriculum: SelfPacedSpec | None = None
+    annealed: bool = False
+    microbatch: int | None = None
     precision: Precision = "float32"
 
     @property
@@ -91,6 +96,18 @@ class Recipe:
         return torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimiser, factor=self.plateau_factor, patience=self.plateau_patience
         )
+
+    def annealing(
+        self, optimiser: torch.optim.Optimizer, samples: int
+    ) -> torch.optim.lr_scheduler.CosineAnnealingLR | None:
+        """To be stepped after every minibatch of a run on `samples` training samples.
+
+        The reference's length leaves out partial minibatches, so the last steps lie beyond the zero.
+        """
+        if not self.annealed:
+            return None
+        steps = max(1, self.epochs * samples // self.batch_size)
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
 
     def selection(self) -> Selection:
         return Selection(self.patience, ties=self.ties, abandon_on_nan=self.abandon_on_nan)

@@ -1,0 +1,124 @@
+"""A corpus whose minibatches are made when they are asked for: prepared raw files, or features of many lengths.
+
+What is wrong with single utterances is found when the corpus is opened and listed in `problems`, so that training
+meets only what can be read.
+"""
+
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from lib.data import iemocap_handcrafted
+from lib.data.corpus import SPLITS, Source
+from lib.data.handcrafted_batches import HandcraftedBatches
+from lib.data.raw_batches import RawBatches, Tokenizer, open_batches
+from lib.data.raw_layout import Problem
+from lib.data.raw_preprocessing import LIST, utterance_file
+from lib.data.synthetic_raw import source as stand_in_source
+from lib.errors import InputError
+from lib.files import sha256_file, sha256_json
+
+Ragged = RawBatches | HandcraftedBatches
+
+
+@dataclass(frozen=True)
+class StreamedCorpus:
+    """`digest` identifies everything that the batches of the splits can hold. Labels are rows of zeros and ones."""
+
+    label_names: tuple[str, ...]
+    splits: Mapping[str, Ragged]
+    source: Source
+    problems: tuple[Problem, ...]
+    digest: str
+
+    def labels(self, split: str) -> np.ndarray:
+        """`(N, E)` float32."""
+        return self.splits[split].labels
+
+
+def problem_counts(problems: tuple[Problem, ...]) -> dict[tuple[str, str], int]:
+    """How often, by outcome and what is wrong, whatever the file's name."""
+    return dict(Counter((p.outcome, p.what.rpartition(": ")[2]) for p in problems))
+
+
+def open_raw(folder: Path, tokenizer: Tokenizer) -> StreamedCorpus:
+    """What `preprocess` left in `folder`, `<out>/<kind>`; every file is read once, damaged ones are left out.
+
+    Raises InputError for a missing list, and for a split of which nothing is left.
+    """
+    prepared = _prepared(folder)
+    problems = [Problem(**problem) for problem in prepared["problems"]]
+    splits = {}
+    for split in SPLITS:
+        batches = open_batches(folder, split, tokenizer)
+        sound = [_is_sound(utterance_file(folder, i), key) for i, key in zip(batches.ids, batches.keys, strict=True)]
+        damaged = [i for i, ok in zip(batches.ids, sound, strict=True) if not ok]
+        problems += [Problem(i, "prepared file missing or damaged", "skipped") for i in damaged]
+        if not any(sound):
+            raise InputError(f"no utterance of the {split} split can be read", where=folder)
+        splits[split] = batches.take(np.flatnonzero(sound))
+    digest = sha256_json([sha256_file(folder / LIST), repr(tokenizer), [b.ids for b in splits.values()]])
+    return StreamedCorpus(tuple(prepared["label_names"]), splits, _source(prepared), tuple(problems), digest)
+
+
+def open_handcrafted(folder: Path, features: Path, audio_type: int = 0) -> StreamedCorpus:
+    """IEMOCAP's hand-crafted features below `features`, of the utterances and labels that are prepared in `folder`.
+
+    Utterances without usable features are left out and listed. Raises InputError for missing files and for a split of
+    which nothing is left.
+    """
+    prepared, problems, splits, hashes = _prepared(folder), [], {}, {}
+    for split in SPLITS:
+        found, unusable = iemocap_handcrafted.read_phase(features, split, audio_type)
+        entries = prepared["splits"][split]
+        problems += [Problem(i, what, "skipped") for i, what in unusable.items()]
+        missing = [e["id"] for e in entries if e["id"] not in found and e["id"] not in unusable]
+        problems += [Problem(i, "no hand-crafted features", "skipped") for i in missing]
+        kept = [entry for entry in entries if entry["id"] in found]
+        if not kept:
+            raise InputError(f"no hand-crafted features for the {split} split", where=features)
+        ids = tuple(entry["id"] for entry in kept)
+        problems += [Problem(i, "empty text", "kept") for i in ids if not len(found[i]["text"])]
+        labels = np.array([entry["label"] for entry in kept], np.float32)
+        splits[split] = HandcraftedBatches(ids, tuple(found[i] for i in ids), labels)
+        for modality in iemocap_handcrafted.MODALITIES:
+            path = iemocap_handcrafted.feature_file(features, split, modality)
+            hashes[path.name] = sha256_file(path)
+    digest = sha256_json([sha256_file(folder / LIST), hashes, audio_type, [b.ids for b in splits.values()]])
+    source = replace(_source(prepared), files=hashes)
+    return StreamedCorpus(tuple(prepared["label_names"]), splits, source, tuple(problems), digest)
+
+
+def _prepared(folder: Path) -> dict:
+    path = Path(folder) / LIST
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError("missing or damaged", where=path, todo="run ./run_all.sh data preprocess") from error
+
+
+def _source(prepared: dict) -> Source:
+    kind: Literal["iemocap", "mosei"] = prepared["kind"]
+    if prepared["synthetic"]:
+        return stand_in_source(kind)
+    rule = {
+        "iemocap": "the authors' random utterance split: speakers and dialogues occur in all parts (quirk Q19)",
+        "mosei": "the authors' split by video",
+    }[kind]
+    names = {"iemocap": "IEMOCAP (raw, end-to-end layout)", "mosei": "CMU-MOSEI (raw, end-to-end layout)"}
+    return Source(names[kind], synthetic=False, files={}, licence="see the corpus", split_rule=rule)
+
+
+def _is_sound(path: Path, key: str) -> bool:
+    """Whether every byte of a prepared file is as it was written, and for the utterance as it was."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:  # reading an array checks its checksum
+            return str(arrays["key"]) == key and len(arrays["faces"]) > 0 and len(arrays["pieces"]) > 0
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return False
