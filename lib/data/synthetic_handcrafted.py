@@ -68,13 +68,9 @@ def word_vectors(text: str) -> np.ndarray:
 def band_energies(pieces: np.ndarray) -> np.ndarray:
     """`(763, time)`, standardised roughly to the range of -1 to 1."""
     frames = pieces[:, 0].transpose(0, 2, 1).reshape(-1, _STEP, BANDS).mean(axis=1)
-    bands = np.array_split(frames, MOSEI_STEPS = {"text": 50, "audio": 500, "video": 500}
-"""Of the released files."""
-_BARK_BANDS, axis=1)
+    bands = np.array_split(frames, _BARK_BANDS, axis=1)
     energies = np.log10(1e-3 + np.stack([band.mean(axis=1) for band in bands])) / 3
-    return np.concatenate([energies, np.zeros((AUDIO_WIDTH - MOSEI_STEPS = {"text": 50, "audio": 500, "video": 500}
-"""Of the released files."""
-_BARK_BANDS, energies.shape[1]))]).astype(np.float32)
+    return np.concatenate([energies, np.zeros((AUDIO_WIDTH - _BARK_BANDS, energies.shape[1]))]).astype(np.float32)
 
 
 def face_fields(face: np.ndarray) -> np.ndarray:
