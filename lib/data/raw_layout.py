@@ -105,7 +105,7 @@ def read(kind: Kind, root: Path, *, folders: bool = True) -> RawCorpus:
     for split in SPLITS:
         path = split_list(kind, root, split)
         items = []
-        for utterance_id in _ids(path):
+        for utterance_id in listed_ids(path):
             if utterance_id in seen:
                 raise InputError(f"utterance {utterance_id!r} is listed twice", where=path)
             seen.add(utterance_id)
@@ -129,7 +129,8 @@ def _meta(path: Path) -> Mapping[str, object]:
     return meta
 
 
-def _ids(path: Path) -> list[str]:
+def listed_ids(path: Path) -> list[str]:
+    """The utterances that the list of a split names. Raises InputError for a missing file or one that is not text."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
