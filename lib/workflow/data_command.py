@@ -19,6 +19,7 @@ from lib.errors import InputError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+_DETECTORS = {name: f"lib.data.face_detection:{name}" for name in ("haar", "yunet")}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -59,7 +60,10 @@ def _parser(catalogue: Mapping[str, KnownCorpus]) -> _Parser:
     )
     preprocess_verb.add_argument("--layout", metavar="DIR", help="where a release is cut to; default: mme2e there")
     preprocess_verb.add_argument("--out", metavar="DIR", help="default: mme2e_prepared in the data folder")
-    preprocess_verb.add_argument("--detector", metavar="MODULE:FUNCTION", help="face detector (default: crop rule)")
+    preprocess_verb.add_argument(
+        "--detector", metavar="NAME", help="haar, yunet or MODULE:FUNCTION (default: crop rule)"
+    )
+    preprocess_verb.add_argument("--crop", choices=("reference", "centre"), default="reference", help="without a face")
     preprocess_verb.add_argument("--interval", type=int, default=500, metavar="MS", help="time between images")
     preprocess_verb.add_argument("--frame-count", choices=("reference", "images"), default="reference")
     preprocess_verb.add_argument("--workers", type=int, choices=range(1, 129), default=1, metavar="N")
@@ -105,7 +109,12 @@ def _preprocess(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus
     """Decode; print the problems by kind and outcome."""
     out = Path(options.out) if options.out else data_root(options.root) / "mme2e_prepared"
     raw = _raw_layout(options)
-    chosen = Options(interval_ms=options.interval, frame_count=options.frame_count, detector=options.detector)
+    chosen = Options(
+        interval_ms=options.interval,
+        frame_count=options.frame_count,
+        crop_columns=options.crop,
+        detector=_DETECTORS.get(options.detector, options.detector),
+    )
     made: Counter[bool] = Counter()
     with tqdm(unit="utterance", leave=False, disable=None) as bar:
 
@@ -116,6 +125,8 @@ def _preprocess(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus
         prepared = preprocess(options.name, raw, out, chosen, workers=options.workers, watch=watch)
     counts = ", ".join(f"{split} {len(entries)}" for split, entries in prepared["splits"].items())
     print(f"{options.name}: {counts} utterances in {out / options.name} ({made[True]} made, {made[False]} found)")
+    faces = sum((Counter(of_split) for of_split in prepared["faces"].values()), Counter())
+    print(f"    faces: {faces['found']} detected, {faces['given']} ready, {faces['crop_rule']} by the crop rule")
     _print_problems(prepared["problems"])
     return 0
 
