@@ -1,5 +1,7 @@
 """What all parameter models share."""
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from lib.errors import InputError
@@ -9,6 +11,9 @@ class Parameters(BaseModel):
     """Fields every run has. `data_root` empty means: the `REPRISE_DATA` variable, else `data/` in the workspace."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    reads_results: ClassVar[bool] = False
+    """Whether the run reads the result folders of all other notebooks, and so comes after them."""
 
     data_root: str = ""
     results: str = Field(description="folder that receives this run's tables, figures and records")

@@ -19,6 +19,7 @@ import lib.data
 import lib.params
 from lib.errors import InputError
 from lib.files import sha256_file, sha256_json, write_json
+from lib.reporting.result_folders import CONTENTS
 from lib.source_closure import closure
 from lib.workflow.runs import ROOT, Run
 
@@ -71,6 +72,8 @@ def inputs(run: Run, hashes: FileHashes) -> dict[str, str]:
         ),
         _relative(run.source): sha256_json(_executed_part(notebook)),
     }
+    if given.reads_results:
+        found |= {_relative(path): hashes.sha256(path) for path in _contents_of_others(run)}
     root = lib.data.data_root(given.data_root)
     read = [
         (path, f"see ./run_all.sh data get {name}") for name in given.corpora() for path in lib.data.files(name, root)
@@ -85,6 +88,11 @@ def inputs(run: Run, hashes: FileHashes) -> dict[str, str]:
         return found | library(closure(modules))
     except (GrimpException, KeyError) as error:
         raise InputError(f"imports cannot be followed: {error}", where="lib") from None
+
+
+def _contents_of_others(run: Run) -> list[Path]:
+    """What the result folders of other notebooks say that they hold."""
+    return [path for path in sorted((ROOT / "results").glob(f"*/*/{CONTENTS}")) if path.parts[-3] != run.notebook]
 
 
 def library(names: Iterable[str] | None = None) -> dict[str, str]:
