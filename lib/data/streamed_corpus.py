@@ -10,15 +10,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from lib.data import iemocap_handcrafted
 from lib.data.corpus import SPLITS, Source
 from lib.data.handcrafted_batches import HandcraftedBatches
-from lib.data.raw_batches import RawBatches, Tokenizer, open_batches
-from lib.data.raw_layout import Problem
+from lib.data.raw_batches import HashTokenizer, RawBatches, Tokenizer, open_batches
+from lib.data.raw_layout import Kind, Problem
 from lib.data.raw_preprocessing import LIST, utterance_file
 from lib.data.synthetic_raw import source as stand_in_source
 from lib.errors import InputError
@@ -26,25 +25,31 @@ from lib.files import sha256_file, sha256_json
 
 Ragged = RawBatches | HandcraftedBatches
 
+RAW, PREPARED = "mme2e", "mme2e_prepared"
+"""Folders of the data folder: raw layout and features as released, and what was decoded from it."""
+
 
 @dataclass(frozen=True)
 class StreamedCorpus:
-    """`digest` identifies everything that the batches of the splits can hold. Labels are rows of zeros and ones."""
+    """`digest` identifies everything that the batches of the splits can hold. Labels are rows of zeros and ones.
+
+    `options` say how the raw files were decoded.
+    """
 
     label_names: tuple[str, ...]
     splits: Mapping[str, Ragged]
     source: Source
     problems: tuple[Problem, ...]
     digest: str
+    options: Mapping[str, object]
 
     def labels(self, split: str) -> np.ndarray:
         """`(N, E)` float32."""
         return self.splits[split].labels
 
-
-def problem_counts(problems: tuple[Problem, ...]) -> dict[tuple[str, str], int]:
-    """How often, by outcome and what is wrong, whatever the file's name."""
-    return dict(Counter((p.outcome, p.what.rpartition(": ")[2]) for p in problems))
+    def problem_counts(self) -> dict[tuple[str, str], int]:
+        """How often, by outcome and what is wrong, whatever the file's name."""
+        return dict(Counter((p.outcome, p.what.rpartition(": ")[2]) for p in self.problems))
 
 
 def open_raw(folder: Path, tokenizer: Tokenizer) -> StreamedCorpus:
@@ -64,7 +69,8 @@ def open_raw(folder: Path, tokenizer: Tokenizer) -> StreamedCorpus:
             raise InputError(f"no utterance of the {split} split can be read", where=folder)
         splits[split] = batches.take(np.flatnonzero(sound))
     digest = sha256_json([sha256_file(folder / LIST), repr(tokenizer), [b.ids for b in splits.values()]])
-    return StreamedCorpus(tuple(prepared["label_names"]), splits, _source(prepared), tuple(problems), digest)
+    names, source = tuple(prepared["label_names"]), _source(prepared)
+    return StreamedCorpus(names, splits, source, tuple(problems), digest, prepared["options"])
 
 
 def open_handcrafted(folder: Path, features: Path, audio_type: int = 0) -> StreamedCorpus:
@@ -92,7 +98,8 @@ def open_handcrafted(folder: Path, features: Path, audio_type: int = 0) -> Strea
             hashes[path.name] = sha256_file(path)
     digest = sha256_json([sha256_file(folder / LIST), hashes, audio_type, [b.ids for b in splits.values()]])
     source = replace(_source(prepared), files=hashes)
-    return StreamedCorpus(tuple(prepared["label_names"]), splits, source, tuple(problems), digest)
+    names = tuple(prepared["label_names"])
+    return StreamedCorpus(names, splits, source, tuple(problems), digest, prepared["options"])
 
 
 def _prepared(folder: Path) -> dict:
@@ -104,7 +111,7 @@ def _prepared(folder: Path) -> dict:
 
 
 def _source(prepared: dict) -> Source:
-    kind: Literal["iemocap", "mosei"] = prepared["kind"]
+    kind: Kind = prepared["kind"]
     if prepared["synthetic"]:
         return stand_in_source(kind)
     rule = {
@@ -122,3 +129,29 @@ def _is_sound(path: Path, key: str) -> bool:
             return str(arrays["key"]) == key and len(arrays["faces"]) > 0 and len(arrays["pieces"]) > 0
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return False
+
+
+@dataclass(frozen=True)
+class RawReader:
+    """Where a corpus that `./run_all.sh data preprocess` has decoded lies in the data folder."""
+
+    kind: Kind
+
+    def folder(self, root: Path) -> Path:
+        """Of the prepared utterances."""
+        return Path(root) / PREPARED / self.kind
+
+    def features(self, root: Path) -> Path:
+        """The folder that holds the folders of hand-crafted features."""
+        return Path(root) / RAW
+
+    def files(self, root: Path) -> list[Path]:
+        """The list of prepared utterances, which holds the hashes of all of them, and what is there of features."""
+        found = [] if self.kind == "mosei" else sorted((self.features(root) / "IEMOCAP_HCF_FEATURES").glob("*.pt"))
+        return [self.folder(root) / LIST, *found]
+
+    def read(self, root: Path, tokenizer: Tokenizer | None = None) -> StreamedCorpus:
+        return open_raw(self.folder(root), tokenizer or HashTokenizer())
+
+
+IEMOCAP, MOSEI = RawReader("iemocap"), RawReader("mosei")
