@@ -51,6 +51,10 @@ _CORPORA = {
     "meld_conversations_like": _Entry("lib.data.synthetic_conversations", "load_meld", None),
     "iemocap_handcrafted": _Entry("lib.data.handcrafted_corpus", "IEMOCAP.read", "IEMOCAP.files"),
     "mosei_handcrafted": _Entry("lib.data.handcrafted_corpus", "MOSEI.read", "MOSEI.files"),
+    "iemocap_raw": _Entry("lib.data.streamed_corpus", "IEMOCAP.read", "IEMOCAP.files"),
+    "mosei_raw": _Entry("lib.data.streamed_corpus", "MOSEI.read", "MOSEI.files"),
+    "iemocap_raw_like": _Entry("lib.data.synthetic_raw", "write", None),
+    "mosei_raw_like": _Entry("lib.data.synthetic_raw", "write", None),
     "iemocap_like": _Entry("lib.data.synthetic", "load_iemocap_like", None),
     "mosi_like": _Entry("lib.data.synthetic", "load_mosi_like", None),
 }

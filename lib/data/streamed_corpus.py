@@ -140,8 +140,8 @@ class RawReader:
 
     def files(self, root: Path) -> list[Path]:
         """The list of prepared utterances, which holds the hashes of all of them, and what is there of features."""
-        found = [] if self.kind == "mosei" else sorted((self.features(root) / "IEMOCAP_HCF_FEATURES").glob("*.pt"))
-        return [self.folder(root) / LIST, *found]
+        features = [path for split in SPLITS for path in feature_files(self.kind, self.features(root), split)]
+        return [self.folder(root) / LIST, *(path for path in features if path.exists())]
 
     def read(self, root: Path, tokenizer: Tokenizer | None = None) -> StreamedCorpus:
         return open_raw(self.folder(root), tokenizer or HashTokenizer())

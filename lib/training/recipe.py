@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Literal
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from lib.errors import InputError
 from lib.training.losses import Loss
 from lib.training.parameter_groups import parameter_groups
 from lib.training.selection import Selection, Ties
@@ -115,10 +118,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model by the name of its class under `lib.models` and its constructor arguments."""
+    """A model by the name of its class under `lib.models` and its constructor arguments.
+
+    `stored` names, by submodule, a safetensors file that its weights come from (`file`) and the file's `sha256`.
+    """
 
     name: str  # "mfn:MFN"
     arguments: Mapping[str, object]
+    stored: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def module(self) -> str:
@@ -129,7 +136,27 @@ class ModelSpec:
         return getattr(import_module(self.module), self.name.split(":")[1])
 
     def build(self) -> nn.Module:
-        return self.architecture(**self.arguments)
+        model = self.architecture(**self.arguments)
+        for part, source in self.stored.items():
+            load_stored(model.get_submodule(part), Path(source["file"]))
+        return model
+
+
+def load_stored(module: nn.Module, path: Path) -> None:
+    """Put a checkpoint's weights into a module. Names before the module's own (`albert.`) are cut off.
+
+    Raises InputError for a file that is not one, or that lacks a weight or has one of another shape.
+    """
+    wanted = module.state_dict()
+    try:
+        with safe_open(path, framework="pt") as archive:
+            names = {next((w for w in wanted if n == w or n.endswith(f".{w}")), None): n for n in archive.keys()}  # noqa: SIM118
+            found = {mine: archive.get_tensor(name) for mine, name in names.items() if mine}
+        module.load_state_dict(found)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise InputError(
+            f"not the weights of this model ({next(iter(str(error).splitlines()), '')})", where=path
+        ) from error
 
 
 @dataclass(frozen=True)
