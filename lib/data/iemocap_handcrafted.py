@@ -42,7 +42,7 @@ def read_phase(root: Path, phase: str, audio_type: int = 0) -> tuple[dict[str, S
     for utterance_id in tables["text"]:
         try:
             found[utterance_id] = _sequences(utterance_id, tables, audio_columns(audio_type))
-        except (InputError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except (InputError, KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
             problems[utterance_id] = error.what if isinstance(error, InputError) else "malformed features"
     return found, problems
 

@@ -22,7 +22,7 @@ EMOTIONS: Mapping[str, tuple[str, ...]] = {
     "iemocap": ("ang", "exc", "fru", "hap", "neu", "sad"),
     "mosei": ("anger", "disgust", "fear", "happy", "sad", "surprise"),
 }
-_SAFE_ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+SAFE_ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def processed_folder(kind: Kind, root: Path) -> Path:
 
 def utterance_folder(kind: Kind, root: Path, utterance_id: str) -> Path:
     """Where the files of an utterance lie; IEMOCAP groups them by dialogue. Raises InputError for an unsafe id."""
-    if not _SAFE_ID.fullmatch(utterance_id):
+    if not SAFE_ID.fullmatch(utterance_id):
         raise InputError(f"unsafe utterance id {utterance_id!r}")
     if kind == "mosei":
         return processed_folder(kind, root) / utterance_id
@@ -133,7 +133,7 @@ def _ids(path: Path) -> list[str]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         raise InputError("missing", where=path) from None
-    except UnicodeDecodeError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise InputError("not UTF-8 text", where=path) from error
     return [line for line in lines if line]
 
@@ -160,7 +160,7 @@ def _label(kind: Kind, label: object) -> np.ndarray:
         return one_hot(np.array([names.index(label)]), len(names))[0]
     try:
         votes = np.asarray(label, np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError("its label is not numbers") from None
     if votes.shape != (len(names),) or not np.isin(votes, (0, 1)).all():
         raise InputError("its label is not six zeros and ones")

@@ -6,7 +6,6 @@ last and lists splits, texts, labels and problems.
 """
 
 import json
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from lib.data.corpus import SPLITS
+from lib.data.npz_files import read_arrays
 from lib.data.raw_decoding import Options, content_key, decode, find_detector
-from lib.data.raw_layout import EMOTIONS, Kind, Problem, RawItem, read
+from lib.data.raw_layout import EMOTIONS, SAFE_ID, Kind, Problem, RawItem, read
 from lib.errors import InputError
 from lib.files import atomic_path, write_json
 
@@ -80,6 +80,9 @@ def preprocess(
 
 
 def utterance_file(folder: Path, utterance_id: str) -> Path:
+    """Raises InputError for an id that would lead out of the folder."""
+    if not SAFE_ID.fullmatch(utterance_id):
+        raise InputError(f"unsafe utterance id {utterance_id!r}")
     return folder / "utterances" / f"{utterance_id}.npz"
 
 
@@ -97,14 +100,13 @@ def prepare(item: RawItem, folder: Path, options: Options) -> Outcome:
 
 def _stored(path: Path, utterance_id: str, key: str) -> Outcome | None:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if str(arrays["key"]) != key:
-                return None
-            problems = tuple(Problem(**problem) for problem in json.loads(str(arrays["problems"])))
-            frames, pieces = len(arrays["faces"]), len(arrays["pieces"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        stored, told, faces, pieces = read_arrays(path, ("key", "problems", "faces", "pieces"))
+        if str(stored) != key:
+            return None
+        problems = tuple(Problem(**problem) for problem in json.loads(str(told)))
+        return Outcome(utterance_id, key, len(faces), len(pieces), problems, made=False)
+    except (InputError, ValueError, TypeError, RecursionError):
         return None
-    return Outcome(utterance_id, key, frames, pieces, problems, made=False)
 
 
 def _entry(item: RawItem, outcome: Outcome) -> dict[str, object]:

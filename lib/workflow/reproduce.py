@@ -18,12 +18,13 @@ from lib.workflow.usage import Request
 
 POLL_S = 0.2
 PAGE = "results/index.html"
+UP_TO_DATE = "up to date"
 
 
 def reproduce(request: Request) -> int:
     """The exit code: 0 all is well, 2 if only unusable input failed, else 1. Raises InputError if one is running."""
     if request.dry_run:
-        print(plan(_reasons(request.runs)))
+        print(plan(_planned(request.runs)))
         return 0
     try:
         with locked(ROOT / ".reprise" / "run.lock"):
@@ -33,19 +34,15 @@ def reproduce(request: Request) -> int:
 
 
 def _reproduce(request: Request) -> int:
-    reasons = _reasons(request.runs)
-    stale = [run for run, why in reasons.items() if why]
-    outcomes = {run: _up_to_date(run) for run in reasons if run not in stale}
-    display = Display()
-    for run in stale:
-        display.line(f"to run    {run} ({reasons[run]})")
+    outcomes: dict[Run, Outcome] = {}
+    display, stopped = Display(), None
     stop_on_signals()
-    stopped = None
-    if stale:
-        repeated, stopped = _repeat(stale, request, display)
-        outcomes |= repeated
-    display.line(summary([outcomes[run] for run in reasons]))
-    if stale or not (ROOT / PAGE).exists():
+    for runs in _in_order(request.runs):
+        if stopped is None:
+            found, stopped = _bring_up_to_date(runs, request, display)
+            outcomes |= found
+    display.line(summary(list(outcomes.values())))
+    if any(outcome.state != UP_TO_DATE for outcome in outcomes.values()) or not (ROOT / PAGE).exists():
         _write_page()
     display.line(f"all papers: {PAGE}")
     if stopped:
@@ -54,6 +51,24 @@ def _reproduce(request: Request) -> int:
     if not failures:
         return 0
     return 2 if all(failure.state == "input_error" for failure in failures) else 1
+
+
+def _in_order(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+    """Those that compute, and those that read the results of all others."""
+    return [run for run in runs if not run.comes_last], [run for run in runs if run.comes_last]
+
+
+def _bring_up_to_date(
+    runs: Sequence[Run], request: Request, display: Display
+) -> tuple[dict[Run, Outcome], Stopped | None]:
+    """How each run is or ended, and the signal that ended them early, if one did."""
+    reasons = _reasons(runs)
+    stale = [run for run, why in reasons.items() if why]
+    outcomes = {run: _up_to_date(run) for run in reasons if run not in stale}
+    for run in stale:
+        display.line(f"to run    {run} ({reasons[run]})")
+    repeated, stopped = _repeat(stale, request, display) if stale else ({}, None)
+    return {run: (outcomes | repeated)[run] for run in reasons}, stopped
 
 
 def _write_page() -> None:
@@ -99,6 +114,14 @@ def _show(following: Sequence[Followed], display: Display) -> None:
     display.running({followed.run: followed.seconds() for followed in following if followed.is_running})
 
 
+def _planned(runs: Sequence[Run]) -> dict[Run, str]:
+    """What would run, and why; what reads the results of others follows them."""
+    reasons = _reasons(runs)
+    if any(why and not run.comes_last for run, why in reasons.items()):
+        reasons |= {run: why or "results that it reads would change" for run, why in reasons.items() if run.comes_last}
+    return reasons
+
+
 def _reasons(runs: Sequence[Run]) -> dict[Run, str]:
     hashes = FileHashes()
     reasons = {run: why_stale(run, hashes) for run in runs}
@@ -107,4 +130,4 @@ def _reasons(runs: Sequence[Run]) -> dict[Run, str]:
 
 
 def _up_to_date(run: Run) -> Outcome:
-    return Outcome(run, "up to date", status.read_status(run)["seconds"])
+    return Outcome(run, UP_TO_DATE, status.read_status(run)["seconds"])

@@ -17,6 +17,7 @@ usage: ./run_all.sh [VERB] [OPTIONS]
   test        check the code style, run the tests and the stored notebooks; `test -- ARGS` runs pytest ARGS
   lab         open JupyterLab on this machine only; `lab -- ARGS` passes ARGS on
   data        list, download and check the corpora; see `data --help`
+  compare     A B: two result folders, or NOTEBOOK/RUN: which numbers and what else differs; `--all` lists every row
   bench       time what benchmarks/ measures; see `bench --help`
 
 options of reproduce:
@@ -32,7 +33,7 @@ options of reproduce:
 Results stand in results/NOTEBOOK/RUN. Corpora are read from the folder REPRISE_DATA, else from data/.
 Exit code: 0 all is well, 2 something given is unusable, 1 anything else failed.
 """
-VERBS = ("reproduce", "test", "lab", "data", "bench")
+VERBS = ("reproduce", "test", "lab", "data", "compare", "bench")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ def parse(arguments: Sequence[str]) -> Request:
         if not (ROOT / "benchmarks" / "run.py").exists():
             raise InputError("there is no benchmark yet", where="benchmarks/run.py")
         return Request(verb, rest=tuple(arguments))
+    if verb == "compare" and not {"-h", "--help"} & set(arguments):
+        return Request(verb, rest=_two_folders(arguments))
     ours, rest = _split(arguments)
     if {"-h", "--help"} & set(ours):
         return Request("help")
@@ -83,6 +86,15 @@ def parse(arguments: Sequence[str]) -> Request:
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     cut = arguments.index("--") if "--" in arguments else len(arguments)
     return arguments[:cut], arguments[cut + 1 :]
+
+
+def _two_folders(arguments: list[str]) -> tuple[str, ...]:
+    if strange := [a for a in arguments if a.startswith("-") and a != "--all"]:
+        raise InputError(f"unknown option {strange[0]!r} of compare", todo="see ./run_all.sh --help")
+    folders = [a for a in arguments if a != "--all"]
+    if len(folders) != 2:
+        raise InputError(f"compare takes two result folders, got {len(folders)}", todo="see ./run_all.sh --help")
+    return (*folders, *(["--all"] if "--all" in arguments else []))
 
 
 def _reproduce(arguments: list[str]) -> Request:
