@@ -1,9 +1,10 @@
 """kill -9 at random moments over the whole workflow: `python -m tests.faults.campaign --kills 50 --out FILE.csv`.
 
-Each time a workspace that has never run is started, every fifth time with chunks, and killed at a moment drawn
-uniformly from the time an undisturbed start takes: the command alone, one process of those it has started, or all of
-them at once. Then nothing half-written may stand under a name that is taken for a result, the next start must finish,
-and what it found must equal, bit for bit, what the undisturbed start found.
+A workspace that has never run is started and killed at a moment drawn uniformly from the time an undisturbed start
+takes: the command alone, one process of those it has started, or all of them at once. It is started again and killed
+again, five times in a row, every fifth workspace with chunks. After each kill nothing half-written may stand under a
+name that is taken for a result. Then a start is left in peace: it must finish, and what it found must equal, bit for
+bit, what an undisturbed start found.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from pathlib import Path
 import psutil
 
 from tests.faults.tiny import RUN, fingerprint, half_written, make, records
-from tests.workflow.workspace import Finished, Workspace, finish
+from tests.workflow.workspace import Workspace, finish
 
 VICTIMS = ("the command", "one process", "all processes")
 ALONE, CHUNKED = ("--cores", "1"), ("--cores", "1", "--chunks", "2")
@@ -32,17 +33,17 @@ ALONE, CHUNKED = ("--cores", "1"), ("--cores", "1", "--chunks", "2")
 
 @dataclass(frozen=True)
 class Kill:
-    """What was killed when, where the workflow stood, and how the next start ended."""
+    """What was killed when, and where the workflow stood. `identical`: how its row of kills ended."""
 
     number: int
     seed: int
+    row: int
     options: str
     victim: str
     after_s: float
     stage: str
     half_written: str
-    next_exit_code: int
-    next_s: float
+    last_exit_code: int
     identical: bool
 
 
@@ -90,46 +91,33 @@ def reached(workspace: Workspace) -> str:
     return next((name for name, path in steps.items() if path.exists()), "nothing yet")
 
 
-def campaign(template: Workspace, folder: Path, kills: int, seed: int) -> Iterator[Kill]:
-    """Strike `kills` times, each in a workspace of its own, and finish each."""
-    expected, durations = {}, {}
-    for options in (ALONE, CHUNKED):
-        workspace = template.copy(folder / f"undisturbed{len(expected)}")
-        expected[options], durations[options] = undisturbed(workspace, *options)
-    assert expected[ALONE] == expected[CHUNKED], "chunks change the results"
-    rng = random.Random(seed)
-    for number in range(1, kills + 1):
-        options = CHUNKED if number % 5 == 0 else ALONE
-        stage, victim = "", rng.choice(VICTIMS)
-        while not stage:  # A start that ended before its moment came was not killed: another one, and another moment.
-            after = rng.uniform(0.2, durations[options])
-            workspace = template.copy(folder / f"kill{number}")
+def campaign(template: Workspace, folder: Path, kills: int, in_a_row: int, seed: int) -> Iterator[list[Kill]]:
+    """Rows of kills, each in a workspace of its own that is finished in the end, until there are `kills`."""
+    first = template.copy(folder / "undisturbed")
+    expected, duration = undisturbed(first, *ALONE)
+    rng, struck, row = random.Random(seed), 0, 0
+    while struck < kills:
+        row += 1
+        options = CHUNKED if row % 5 == 0 else ALONE
+        workspace = template.copy(folder / f"row{row}")
+        met = []
+        while len(met) < min(in_a_row, kills - struck):
+            victim, after = rng.choice(VICTIMS), rng.uniform(0.2, duration)
+            # A start that ended before its moment came was not killed; the workspace is finished then.
             if not (stage := strike(workspace, options, after, victim, rng)):
-                durations[options] = after
-                shutil.rmtree(workspace.root)
-        damaged = half_written(workspace)
-        ended, seconds = _next_start(workspace, options)
-        same = ended.code == 0 and fingerprint(workspace) == expected[options]
+                duration = max(5.0, after)
+                break
+            met.append((victim, round(after, 2), stage, "; ".join(half_written(workspace))))
+        ended = workspace.run_all(*_arguments(options))
+        same = ended.code == 0 and fingerprint(workspace) == expected
         same = same and (workspace.root / "results/index.html").read_text().rstrip().endswith("</html>")
-        yield Kill(
-            number,
-            seed,
-            " ".join(options),
-            victim,
-            round(after, 2),
-            stage,
-            "; ".join(damaged),
-            ended.code,
-            round(seconds, 1),
-            same,
-        )
-        if same and not damaged:
+        yield [
+            Kill(struck + number, seed, row, " ".join(options), victim, after, stage, damaged, ended.code, same)
+            for number, (victim, after, stage, damaged) in enumerate(met, start=1)
+        ]
+        struck += len(met)
+        if same:
             shutil.rmtree(workspace.root)
-
-
-def _next_start(workspace: Workspace, options: tuple[str, ...]) -> tuple[Finished, float]:
-    started = time.monotonic()
-    return workspace.run_all(*_arguments(options)), time.monotonic() - started
 
 
 def _arguments(options: tuple[str, ...]) -> tuple[str, ...]:
@@ -150,18 +138,24 @@ def _family(leader: psutil.Process) -> list[psutil.Process]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.campaign", description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--in-a-row", type=int, default=5, help="kills before a start is left in peace")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     good = 0
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, given.out.open("w", newline="") as out:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, given.out.open("w", newline="") as out:
         writer = csv.DictWriter(out, list(Kill.__dataclass_fields__))
         writer.writeheader()
-        for kill in campaign(make(Path(folder) / "template"), Path(folder), given.kills, given.seed):
-            writer.writerow(asdict(kill))
+        folder = Path(name)
+        for row in campaign(make(folder / "template"), folder, given.kills, given.in_a_row, given.seed):
+            writer.writerows(map(asdict, row))
             out.flush()
-            good += kill.identical and not kill.half_written
-            print(f"{good} of {kill.number}: {kill.victim} after {kill.after_s} s ({kill.stage})", flush=True)
+            good += sum(kill.identical and not kill.half_written for kill in row)
+            for kill in row:
+                print(
+                    f"{kill.number}: {kill.victim} after {kill.after_s} s ({kill.stage}): {kill.identical}", flush=True
+                )
+    print(f"{good} of {given.kills} end in the same tables, with nothing half-written")
     return int(good < given.kills)
 
 
