@@ -50,26 +50,30 @@ def write(
     label: str,
     noise: Sequence[float] = NOISE_LEVELS,
     missing: Sequence[float] = MISSING_RATES,
+    suffix: str = "",
+    retrained: pd.DataFrame | None = None,
 ) -> list[str | Figure]:
     """Write the tables `modality_share` and `robustness` and their figures; returns what is to be shown, in order.
 
-    Texts are Markdown. Empty, and nothing is written, where no run has finished.
+    Texts are Markdown. `suffix` stands behind every file name. `retrained` are further rows of shares, from models
+    trained on each subset. Empty, and nothing is written, where no run has finished.
     """
     if not runs:
         return []
-    shares = share_table(runs, metric)
+    shares = pd.concat([share_table(runs, metric), retrained], ignore_index=True)
     curves = robustness_table(runs, metric, noise=noise, missing=missing)
     caption = f"Exact Shapley value of each modality in test {metric}, mean and 95 % t-interval over the seeds"
     shown = ["model", "modality", "seeds", "share_mean", "share", "score_all", "score_none"]
-    tables.save(shares, folder / "tables" / SHARES, caption=caption, label=label, shown=shown)
+    tables.save(shares, folder / "tables" / f"{SHARES}{suffix}", caption=caption, label=label, shown=shown)
     disturbed = f"Test {metric} under noise on one modality, and with it missing from some utterances"
-    tables.save(curves, folder / "tables" / ROBUSTNESS, caption=disturbed, label=label)
+    tables.save(curves, folder / "tables" / f"{ROBUSTNESS}{suffix}", caption=disturbed, label=label)
     drawn = {SHARES: modality_figures.shares(shares, label=label)}
     kinds = [kind for kind in (NOISE, MISSING) if (curves["kind"] == kind).any()]
     drawn |= {f"{ROBUSTNESS}_{kind}": modality_figures.robustness(curves, kind, label=label) for kind in kinds}
     for name, figure in drawn.items():
-        figures.save(figure, folder / "figures" / name)
-    absent = f"A modality is absent as: {shares['absent'].iloc[0]}."
+        figures.save(figure, folder / "figures" / f"{name}{suffix}")
+    ways = shares.groupby("absent", sort=False)["model"].unique()
+    absent = " ".join(f"Absent from {', '.join(models)}: {way}." for way, models in ways.items())
     table = tables.markdown(shares, caption=caption, label=label, shown=shown)
     return [table, absent, *drawn.values(), *(f"- {sentence}" for sentence in sentences(shares))]
 

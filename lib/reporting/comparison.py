@@ -37,7 +37,7 @@ _MEANS = (
 """Columns that hold a mean, the stem of its interval, and the number of seeds; the first that a table has counts."""
 Row = dict[str, object]
 _TIMES = ("second", "duration", "_per_s")
-_NAMES = ("level", "rank", "epoch", "seed", "spcl", "rate")
+_NAMES = ("level", "rank", "epoch", "seed", "spcl", "rate", "true class")
 _SAID = ("verdict", "paper_rule", "note", "absent")
 """Columns of numbers that name a row, and of words that are found."""
 

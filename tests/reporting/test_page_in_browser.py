@@ -1,4 +1,4 @@
-"""The page over all committed results, opened in headless Chromium: what it asks for, how it sorts, looks and prints.
+"""The page over the committed results, opened in headless Chromium: what it asks for, how it sorts, looks and prints.
 
 Only behaviour is looked at, not markup. The browser is the machine's own; playwright brings the driver alone.
 """
@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-from lib.reporting.result_folders import read_folder
-from lib.reporting.summary_page import page
-from lib.workflow.runs import ROOT, known_runs
+from lib.reporting.result_folders import CONTENTS, KEPT
+from lib.reporting.summary_page import write_page
+from lib.workflow.runs import known_runs
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+DAMAGED = "low_rank_fusion/quick"
 DESK, PHONE, PAPER = ({"width": w, "height": h} for w, h in ((1200, 900), (390, 844), (718, 1047)))
 """In CSS pixels; PAPER is A4 upright within margins of 10 mm."""
 READABLE = 4.5
@@ -27,7 +28,7 @@ READABLE = 4.5
 def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
-        pytest.skip(f"no browser here: none of {', '.join(BROWSERS)}")
+        pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=found)
         yield chromium
@@ -36,11 +37,16 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
-    target = tmp_path_factory.mktemp("results") / "index.html"
-    folders = [read_folder(ROOT / "results", run.notebook, run.name) for run in known_runs()]
-    assert sum(folder.has_results for folder in folders) > 5
-    target.write_text(page(folders), encoding="utf-8")
-    return target
+    """The page over all runs, beside a copy of the committed results in which one folder is damaged."""
+    results = tmp_path_factory.mktemp("a folder") / "results"
+    for run in known_runs():
+        if (run.folder / CONTENTS).exists():
+            for name in (CONTENTS, *KEPT):
+                copy = shutil.copytree if (run.folder / name).is_dir() else shutil.copy2
+                (results / run.notebook / run.name).mkdir(parents=True, exist_ok=True)
+                copy(run.folder / name, results / run.notebook / run.name / name)
+    next((results / DAMAGED / "tables").glob("gain_*.csv")).unlink()
+    return write_page(results, [(run.notebook, run.name) for run in known_runs()])
 
 
 class Visit:
@@ -97,6 +103,13 @@ def test_a_page_that_asks_and_complains_is_noticed(browser, tmp_path):
         assert visit.asked == ["http://example.invalid/a.png"]
         assert "oh" in visit.said
         assert any("absent is not defined" in line for line in visit.said)
+
+
+def test_a_damaged_folder_is_listed_as_such_and_has_no_section(browser, written):
+    with Visit(browser, written, viewport=DESK) as visit:
+        assert "damaged: missing: tables/gain_" in visit.page.locator(f'tr[data-run="{DAMAGED}"]').inner_text()
+        assert visit.page.locator("#low_rank_fusion-quick").count() == 0
+        assert visit.page.locator("#low_rank_fusion-mosi_words").count() == 1
 
 
 def test_every_link_within_the_page_has_its_target_and_opens_it(browser, written):
