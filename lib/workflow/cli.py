@@ -1,6 +1,5 @@
 """The verbs, in an environment that has the packages. `run_all.sh` gets here through `lib.workflow.start`."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -53,11 +52,9 @@ def _bench(request: Request) -> int:
 
 
 def _lab(request: Request) -> int:
-    """JupyterLab for this machine only, with its token; its kernels see the workspace's `lib` and this Python."""
-    options = ["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={ROOT}"]
-    # Else a `python3` kernel that the user has registered elsewhere would win over the one of this environment.
-    variables = os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"}
-    os.execve(sys.executable, [sys.executable, "-P", "-m", "jupyterlab", *options, *request.rest], variables)
+    from lib.workflow.lab import open_lab
+
+    return open_lab(request.rest)
 
 
 VERBS: dict[str, Callable[[Request], int]] = {

@@ -1,15 +1,17 @@
 """The verb `reproduce`: repeat the stale runs through Snakemake and say how each of them ended."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lib.errors import InputError
 from lib.workflow import status
+from lib.workflow.chunk_plan import chunk_counts
+from lib.workflow.chunks import Chunk, chunks, forget_stale
 from lib.workflow.display import Display, Outcome, plan, summary
 from lib.workflow.engine import command, last_words, snakemake
 from lib.workflow.followed import Followed
 from lib.workflow.freshness import why_stale
-from lib.workflow.inputs import FileHashes
+from lib.workflow.inputs import FileHashes, comes_last
 from lib.workflow.process import Busy, Stopped, locked, stop_on_signals
 from lib.workflow.runs import ROOT, Run, known_runs
 from lib.workflow.usage import Request
@@ -53,7 +55,7 @@ def _reproduce(request: Request) -> int:
 
 def _in_order(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
     """Those that compute, and those that read the results of all others."""
-    return [run for run in runs if not run.comes_last], [run for run in runs if run.comes_last]
+    return [run for run in runs if not comes_last(run)], [run for run in runs if comes_last(run)]
 
 
 def _bring_up_to_date(
@@ -78,9 +80,11 @@ def _write_page() -> None:
 
 def _repeat(stale: Sequence[Run], request: Request, display: Display) -> tuple[dict[Run, Outcome], Stopped | None]:
     """How the runs ended, and the signal that ended them early, if one did."""
-    following, stopped = [Followed(run) for run in stale], None
+    counts = chunk_counts(stale, request.chunks)
+    following = [Followed(run, _todo(run, counts, display)) for run in stale]
+    stopped = None
     try:
-        with snakemake(command(stale, request.cores, request.profile)) as child:
+        with snakemake(command(stale, request.cores, request.profile, counts, request.devices)) as child:
             while child.poll() is None:
                 _show(following, display)
                 time.sleep(POLL_S)
@@ -91,9 +95,21 @@ def _repeat(stale: Sequence[Run], request: Request, display: Display) -> tuple[d
     return {followed.run: followed.outcome(words) for followed in following}, stopped
 
 
+def _todo(run: Run, counts: Mapping[Run, int], display: Display) -> list[Chunk]:
+    """The chunks that are not done with the inputs of now."""
+    if run not in counts:
+        return []
+    try:
+        todo = forget_stale(run, counts[run], FileHashes())
+    except InputError:
+        todo = chunks(run, counts[run])  # Each of them will say what is wrong.
+    display.line(f"chunks    {run}: {counts[run]}, of which {counts[run] - len(todo)} are done")
+    return todo
+
+
 def _show(following: Sequence[Followed], display: Display) -> None:
     for followed in following:
-        if text := followed.look():
+        for text in followed.look():
             display.line(text)
     display.running({followed.run: followed.seconds() for followed in following if followed.is_running})
 
@@ -101,8 +117,8 @@ def _show(following: Sequence[Followed], display: Display) -> None:
 def _planned(runs: Sequence[Run]) -> dict[Run, str]:
     """What would run, and why; what reads the results of others follows them."""
     reasons = _reasons(runs)
-    if any(why and not run.comes_last for run, why in reasons.items()):
-        reasons |= {run: why or "results that it reads would change" for run, why in reasons.items() if run.comes_last}
+    if any(why and not comes_last(run) for run, why in reasons.items()):
+        reasons |= {run: why or "results that it reads would change" for run, why in reasons.items() if comes_last(run)}
     return reasons
 
 
