@@ -61,6 +61,8 @@ class MME2E(nn.Module):
     batches are ragged, so this model cannot be stacked into a fleet.
     """
 
+    stackable = False
+
     def __init__(
         self,
         albert: Mapping[str, int | float | str],

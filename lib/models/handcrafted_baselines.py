@@ -24,7 +24,10 @@ class _LateFusion(nn.Module):
     """One classifier per modality in `sizes`; the logits of those in `modalities` (default all) are added.
 
     Each has one free scalar. Branches of other modalities are built all the same and get no gradient.
+    Training batches are padded to their longest, so these models cannot be stacked into a fleet.
     """
+
+    stackable = False
 
     def __init__(self, sizes: Mapping[str, int], modalities: Sequence[str] | None, padding: Padding):
         super().__init__()

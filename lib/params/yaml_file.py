@@ -12,6 +12,7 @@ from lib.params.base import Parameters
 
 SCHEMAS = {
     "emotion_embeddings": "lib.params.emotion_embeddings:EmotionEmbeddings",
+    "end_to_end_sparse": "lib.params.end_to_end:EndToEnd",
     "explore": "lib.params.explore:Explore",
     "iemocap_negative_colearning": "lib.params.colearning:IemocapColearning",
     "low_rank_fusion": "lib.params.low_rank_fusion:LowRankFusion",

@@ -57,8 +57,10 @@ def even_parts(members: int, cores: int) -> int:
 
 
 def can_be_stacked(member: Member) -> bool:
-    """Whether members like this have minibatches of one shape, and an optimiser that a recorded step can hold."""
-    return getattr(member.model.architecture, "stackable", True) and member.recipe.algorithm in ("adam", "adamw")
+    """Whether members like this have minibatches of one shape, and a plain step that can be recorded."""
+    recipe = member.recipe
+    plain = recipe.algorithm in ("adam", "adamw") and not recipe.annealed and recipe.microbatch is None
+    return plain and getattr(member.model.architecture, "stackable", True)
 
 
 def pays_on_cpu(member: Member) -> bool:

@@ -1,7 +1,7 @@
 """A split as tensors on the training device."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lib.data.conversation_batches import Conversations
 from lib.data.corpus import Corpus
+from lib.data.streamed_corpus import Ragged, StreamedCorpus
 from lib.models.absence import absent_like, is_absent
 
 
@@ -60,9 +61,20 @@ class Examples:
 
 
 def examples(
-    corpus: Corpus, split: str, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
-) -> Examples | Conversations:
-    """Copy a split of a corpus to tensors. Class targets are int64, all others `dtype`."""
+    corpus: Corpus | StreamedCorpus,
+    split: str,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> Examples | Conversations | Ragged:
+    """Copy a split of a corpus to tensors; a streamed one is copied batch by batch, as float32.
+
+    Class targets are int64, all others `dtype`. Raises ValueError for another `dtype` of a streamed corpus.
+    """
+    if isinstance(corpus, StreamedCorpus):
+        if dtype != torch.float32:
+            raise ValueError(f"a streamed corpus is float32, not {dtype}")
+        return replace(corpus.splits[split], device=device)
     part = corpus.splits[split]
     if part.speakers is not None:
         return Conversations.of(part, dtype=dtype, device=device)

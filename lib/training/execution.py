@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from lib.data.corpus import Corpus
+from lib.data.streamed_corpus import StreamedCorpus
 from lib.training import records
 from lib.training.allocator import keep_freed_memory
 from lib.training.engine import Job
@@ -30,7 +31,7 @@ class Grid:
     """Where the records of a grid lie, what it is trained on and where, and the key of each run."""
 
     folder: Path
-    corpus: Corpus
+    corpus: Corpus | StreamedCorpus
     keys: Mapping[tuple[str, int], str]
     device: str
 

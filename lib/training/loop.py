@@ -22,19 +22,30 @@ def minibatches(n: int, recipe: Recipe) -> list[slice]:
 def train_epoch(run: Run, train: Batches, strategy: ModalityDropout) -> float:
     """One pass over `train` in its present order; returns the mean loss over its samples."""
     run.model.train()
-    losses, sizes = [], []
-    with run.streams.element_dropout(train.targets.device):
-        for rows in minibatches(len(train), run.recipe):
-            batch = train.take(rows)
-            inputs = strategy.on_batch(batch.inputs, run.streams)
+    device = train.targets.device
+    with run.streams.element_dropout(device):
+        for rows in minibatches(len(train), run.recipe)[run.batches_done :]:
             run.optimiser.zero_grad(set_to_none=True)
-            with autocast(run.recipe, train.targets.device):
-                loss = run.objective.loss(run.model(**inputs), batch)
-            loss.backward()
+            loss, size = gradients(run, train.take(rows), strategy, device)
             update(run.model, run.optimiser, run.recipe)
-            losses.append(loss.detach())
-            sizes.append(len(batch.targets))
-    return run.objective.epoch_loss(torch.stack(losses).cpu(), torch.tensor(sizes), train)
+            run.end_batch(loss, size)
+    return run.epoch_loss(train)
+
+
+def gradients(run: Run, batch: Batches, strategy: ModalityDropout, device: torch.device) -> tuple[Tensor, int]:
+    """Add the gradients of a minibatch, part by part if it has parts; its loss and its number of targets."""
+    total, size = torch.zeros((), device=device), len(batch.targets)
+    at_once = run.recipe.microbatch or len(batch)
+    for start in range(0, len(batch), at_once):
+        part = batch if at_once >= len(batch) else batch.take(slice(start, start + at_once))
+        inputs = strategy.on_batch(part.inputs, run.streams)
+        with autocast(run.recipe, device):
+            loss = run.objective.loss(run.model(**inputs), part)
+        if part is not batch:
+            loss = loss * run.objective.share(len(part.targets), size)
+        loss.backward()
+        total = loss.detach() if part is batch else total + loss.detach()
+    return total, size
 
 
 def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:

@@ -47,6 +47,10 @@ class Objective:
             return self.curriculum.loss(total, by_modality, batch.targets, batch.inputs["lengths"])
         return self._loss(joint(outputs), batch.targets, **self._weights)
 
+    def share(self, part: int, whole: int) -> float:
+        """What the loss of `part` targets counts in that of the minibatch of `whole` targets that they belong to."""
+        return 1.0 if self._summed else part / whole
+
     def split_loss(self, outputs: Tensor, targets: Tensor) -> float:
         """Of a whole held-out split, nothing left out; a summed loss per target value."""
         loss = self._loss(outputs, targets, **self._weights).item()

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Literal
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from lib.errors import InputError
 from lib.training.losses import Loss
 from lib.training.parameter_groups import parameter_groups
 from lib.training.selection import Selection, Ties
@@ -50,7 +53,10 @@ class Recipe:
     `parameter_groups` that give some parameters a learning rate of their own. `precision="bfloat16"` rounds
     the factors of the products in a training step's forward pass; weights, data and evaluation stay float32.
     Held-out splits are evaluated in one batch, or in batches of `evaluation_batch` for models whose result depends on
-    their batch (spec spcl, quirk 3). `curriculum` selects the utterances that count (spec spcl, section 3).
+    their batch (spec spcl, quirk 3), or that the memory does not hold at once. `curriculum` selects the utterances that
+    count (spec spcl, section 3). `annealed` lowers every learning rate along a cosine to zero, minibatch by minibatch
+    (spec mme2e, section 6). `microbatch` is how many samples are computed at once: gradients are summed until they are
+    those of the whole minibatch, up to what batch norm sees.
     """
 
     loss: Loss
@@ -72,6 +78,8 @@ class Recipe:
     drop_last: bool = True
     evaluation_batch: int | None = None
     curriculum: SelfPacedSpec | None = None
+    annealed: bool = False
+    microbatch: int | None = None
     precision: Precision = "float32"
 
     @property
@@ -92,16 +100,32 @@ class Recipe:
             optimiser, factor=self.plateau_factor, patience=self.plateau_patience
         )
 
+    def annealing(
+        self, optimiser: torch.optim.Optimizer, samples: int
+    ) -> torch.optim.lr_scheduler.CosineAnnealingLR | None:
+        """To be stepped after every minibatch of a run on `samples` training samples.
+
+        The reference's length leaves out partial minibatches, so the last steps lie beyond the zero.
+        """
+        if not self.annealed:
+            return None
+        steps = max(1, self.epochs * samples // self.batch_size)
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
+
     def selection(self) -> Selection:
         return Selection(self.patience, ties=self.ties, abandon_on_nan=self.abandon_on_nan)
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model by the name of its class under `lib.models` and its constructor arguments."""
+    """A model by the name of its class under `lib.models` and its constructor arguments.
+
+    `stored` names, by submodule, a safetensors file that its weights come from (`file`) and the file's `sha256`.
+    """
 
     name: str  # "mfn:MFN"
     arguments: Mapping[str, object]
+    stored: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def module(self) -> str:
@@ -112,7 +136,27 @@ class ModelSpec:
         return getattr(import_module(self.module), self.name.split(":")[1])
 
     def build(self) -> nn.Module:
-        return self.architecture(**self.arguments)
+        model = self.architecture(**self.arguments)
+        for part, source in self.stored.items():
+            load_stored(model.get_submodule(part), Path(source["file"]))
+        return model
+
+
+def load_stored(module: nn.Module, path: Path) -> None:
+    """Put a checkpoint's weights into a module. Names before the module's own (`albert.`) are cut off.
+
+    Raises InputError for a file that is not one, or that lacks a weight or has one of another shape.
+    """
+    wanted = module.state_dict()
+    try:
+        with safe_open(path, framework="pt") as archive:
+            names = {next((w for w in wanted if n == w or n.endswith(f".{w}")), None): n for n in archive.keys()}  # noqa: SIM118
+            found = {mine: archive.get_tensor(name) for mine, name in names.items() if mine}
+        module.load_state_dict(found)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise InputError(
+            f"not the weights of this model ({next(iter(str(error).splitlines()), '')})", where=path
+        ) from error
 
 
 @dataclass(frozen=True)

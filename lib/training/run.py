@@ -51,22 +51,29 @@ class Outcome:
 
 
 class Checkpoint:
-    """The state of a run between two epochs, in one file that is whole or absent.
+    """The state of a run between two minibatches, in one file that is whole or absent.
 
-    Written when at least `every_s` seconds of training would otherwise be lost. A file that cannot be read, or that
-    belongs to another run (`key`), is ignored: the run starts over.
+    Written when at least `every_s` seconds of training would otherwise be lost, and so seldom that a large model spends
+    at most a twentieth of the time on it. A file that cannot be read, or that belongs to another run (`key`), is
+    ignored: the run starts over.
     """
 
     def __init__(self, path: Path, key: str, every_s: float = 5.0):
         self.path, self.key, self.every_s = path, key, every_s
-        self._written = time.monotonic()
+        self._written, self._cost = time.monotonic(), 0.0
+
+    @property
+    def due(self) -> bool:
+        """Always for an `every_s` of 0."""
+        seldom = max(self.every_s, 20 * self._cost) if self.every_s else 0.0
+        return time.monotonic() - self._written >= seldom
 
     def save(self, state: dict) -> None:
-        if time.monotonic() - self._written < self.every_s:
-            return
+        started = time.monotonic()
         with atomic_path(self.path) as path:
             torch.save({"key": self.key, **state}, path)
         self._written = time.monotonic()
+        self._cost = self._written - started
 
     def load(self) -> dict | None:
         try:
@@ -97,9 +104,13 @@ class Run:
         self.model = model.to(train.targets.device, recipe.dtype)
         self.optimiser = recipe.optimiser(self.model)
         self.schedule = recipe.schedule(self.optimiser)
+        self.annealing = recipe.annealing(self.optimiser, len(train))
         self.objective = Objective(recipe, train)
         self.selection = recipe.selection()
         self.outcome = Outcome(engine=f"loop on {train.targets.device.type}")
+        self._losses: list[Tensor] = []
+        self._sizes: list[int] = []
+        self._interrupted: dict | None = None
         self.checkpoint = checkpoint if streams.resumable else None
         if self.checkpoint and (saved := self.checkpoint.load()):
             self._restore(saved)
@@ -109,12 +120,38 @@ class Run:
         return self.selection.epochs >= self.recipe.epochs or self.selection.stop
 
     def start_epoch(self) -> np.ndarray:
-        """The order of the training samples in the coming epoch."""
+        """The order of the training samples in the coming epoch, of which `batches_done` may be done already."""
         epoch = self.selection.epochs
         self.streams.start_epoch(epoch)
         if self.recipe.reshuffle and epoch > 0:
             self.order = self.streams.permutation(len(self.order), epoch)
+        if self._interrupted:
+            self.streams.continue_from(self._interrupted)
+            self._interrupted = None
         return self.order
+
+    @property
+    def batches_done(self) -> int:
+        """Minibatches of the present epoch."""
+        return len(self._sizes)
+
+    def end_batch(self, loss: Tensor, size: int) -> None:
+        """Note a minibatch of `size` targets; with a checkpoint, save when it is time.
+
+        A curriculum's statistics of half an epoch are not kept, so with one only whole epochs are saved.
+        """
+        self._losses.append(loss)
+        self._sizes.append(size)
+        if self.annealing:
+            self.annealing.step()
+        if self.checkpoint and self.objective.curriculum is None and self.checkpoint.due:
+            self.checkpoint.save(self._state() | {"batches": self._batches()})
+
+    def epoch_loss(self, train: Batches) -> float:
+        """Mean loss over the samples of the epoch that has just ended."""
+        losses, sizes = torch.stack(self._losses).cpu(), torch.tensor(self._sizes)
+        self._losses, self._sizes = [], []
+        return self.objective.epoch_loss(losses, sizes, train)
 
     def end_epoch(self, train_loss: float, outputs: Tensor, targets: Tensor) -> None:
         """Log and select by the outputs for the validation split; with a checkpoint, save."""
@@ -132,7 +169,7 @@ class Run:
         improved = self.selection.update(math.nan if math.isnan(train_loss) else value)
         if improved or self.recipe.tested_epoch == "last":
             self.outcome.best_state = {key: value.clone() for key, value in self.model.state_dict().items()}
-        if self.checkpoint:
+        if self.checkpoint and self.checkpoint.due:
             self.checkpoint.save(self._state())
 
     def end(self) -> bool:
@@ -148,18 +185,28 @@ class Run:
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict() if self.schedule else None,
+            "annealing": self.annealing.state_dict() if self.annealing else None,
             "objective": self.objective.state_dict(),
             "selection": self.selection.state(),
             "best_state": self.outcome.best_state,
             "history": self.outcome.history,
         }
 
+    def _batches(self) -> dict:
+        """What the present epoch has done so far."""
+        return {"losses": torch.stack(self._losses).cpu(), "sizes": list(self._sizes), **self.streams.position()}
+
     def _restore(self, saved: dict) -> None:
-        """Go on from `_state()`."""
+        """Go on from `_state()`, in the middle of an epoch if `_batches()` came with it."""
         self.model.load_state_dict(saved["model"])
         self.optimiser.load_state_dict(saved["optimiser"])
         if self.schedule:
             self.schedule.load_state_dict(saved["schedule"])
+        if self.annealing:
+            self.annealing.load_state_dict(saved["annealing"])
         self.objective.load_state_dict(saved["objective"])
         self.selection.restore(saved["selection"])
         self.outcome.best_state, self.outcome.history = saved["best_state"], saved["history"]
+        if batches := saved.get("batches"):
+            self._losses, self._sizes = list(batches["losses"].unbind()), list(batches["sizes"])
+            self._interrupted = {name: batches[name] for name in ("modality", "noise")}

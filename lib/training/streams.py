@@ -6,6 +6,7 @@ torch) in the order of the published code, run after run (spec colearning, secti
 """
 
 import hashlib
+import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,17 +53,28 @@ class SeededStreams:
     def start_epoch(self, epoch: int) -> None:
         """Choices of an epoch do not depend on how the epochs before it were run."""
         self._modality = np.random.default_rng(derived_seed(self.seed, "modality dropout", epoch))
-        self._noise_seed = derived_seed(self.seed, "element dropout", epoch)
+        self._noise_seed, self._noise_state = derived_seed(self.seed, "element dropout", epoch), None
 
     @contextmanager
     def element_dropout(self, device: torch.device) -> Iterator[None]:
         """Within the block, element dropout draws this epoch's noise."""
-        with dropout_noise(generator_noise(self.noise_generator(device))):
+        self._noise = self.noise_generator(device)
+        with dropout_noise(generator_noise(self._noise)):
             yield
 
+    def position(self) -> dict[str, str | torch.Tensor]:
+        """Where the choices of the epoch stand, within `element_dropout`."""
+        return {"modality": json.dumps(self._modality.bit_generator.state), "noise": self._noise.get_state()}
+
+    def continue_from(self, position: dict[str, str | torch.Tensor]) -> None:
+        """Go on from `position()`, after `start_epoch` with the same epoch."""
+        self._modality.bit_generator.state = json.loads(position["modality"])
+        self._noise_state = position["noise"]
+
     def noise_generator(self, device: torch.device) -> torch.Generator:
-        """The source of this epoch's element dropout, at its beginning."""
-        return torch.Generator(device).manual_seed(self._noise_seed)
+        """The source of this epoch's element dropout, at its beginning or where it was interrupted."""
+        generator = torch.Generator(device).manual_seed(self._noise_seed)
+        return generator if self._noise_state is None else generator.set_state(self._noise_state)
 
     def uniform(self, size: int | None = None) -> float | np.ndarray:
         """Uniform draws in [0, 1) for modality dropout."""

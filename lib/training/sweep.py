@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from lib.data.corpus import Corpus
+from lib.data.streamed_corpus import StreamedCorpus
 from lib.files import sha256_json
 from lib.source_closure import closure
 from lib.training import records
@@ -25,8 +26,10 @@ Progress = Callable[[float, int], None]
 """Called with (finished runs, all runs); runs that advance together count by the share of their epochs."""
 
 
-def corpus_hash(corpus: Corpus) -> str:
+def corpus_hash(corpus: Corpus | StreamedCorpus) -> str:
     """SHA-256 over all that training reads: names, widths, features, labels; of conversations also who speaks."""
+    if isinstance(corpus, StreamedCorpus):
+        return corpus.digest
     digest = hashlib.sha256(repr((corpus.task, corpus.label_names, dict(corpus.modalities))).encode())
     for name, split in corpus.splits.items():
         conversations = [] if split.speakers is None else [("lengths", split.lengths), ("speakers", split.speakers)]
@@ -45,7 +48,7 @@ def member_key(member: Member, data: str, device: str = "cpu") -> str:
 
 def sweep(
     members: Sequence[Member],
-    corpus: Corpus,
+    corpus: Corpus | StreamedCorpus,
     folder: Path,
     *,
     cores: int = 1,

@@ -6,15 +6,16 @@ from typing import Literal
 import numpy as np
 from sklearn.metrics import f1_score
 
-from lib.reporting import emotion_metrics
+from lib.reporting import emotion_metrics, mme2e_metrics
 
-Criterion = Literal["loss", "acc", "weighted_acc", "weighted_f1"]
+Criterion = Literal["loss", "acc", "weighted_acc", "weighted_f1", "tuned_f1"]
 
 IN_WORDS: dict[Criterion, str] = {
     "loss": "validation loss",
     "acc": "validation accuracy",
     "weighted_acc": "validation weighted accuracy",
     "weighted_f1": "validation weighted F1",
+    "tuned_f1": "validation F1 at thresholds found on validation",
 }
 
 
@@ -22,11 +23,15 @@ def validation_score(criterion: Criterion, outputs: np.ndarray, targets: np.ndar
     """The score of a whole split from its logits; NaN, which selects nothing, if one of them is not finite.
 
     `outputs` and `targets` `(N, C)` of zeros and ones: the mean over emotions of the metric of that name in
-    `lib.reporting.emotion_metrics` (spec emotion_embeddings, section 7), over those that it is defined for. Integer
-    `targets` `(N,)`: accuracy, or F1 weighted by the true classes (spec spcl, section 4).
+    `lib.reporting.emotion_metrics` (spec emotion_embeddings, section 7), over those that it is defined for;
+    `tuned_f1` is the F1 of presence at the thresholds that are best for it on this very split (spec mme2e, quirk Q11).
+    Integer `targets` `(N,)`: accuracy, or F1 weighted by the true classes (spec spcl, section 4).
     """
     if not np.isfinite(outputs).all():
         return math.nan
+    if criterion == "tuned_f1":
+        thresholds = mme2e_metrics.best_thresholds(outputs, targets)
+        return float(mme2e_metrics.detection_scores(outputs, targets, thresholds)["f1_positive"].mean())
     if targets.ndim == 2:
         score = getattr(emotion_metrics, criterion)(emotion_metrics.decisions(outputs), targets == 1)
         return float(np.nanmean(score)) if np.isfinite(score).any() else math.nan

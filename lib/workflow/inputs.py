@@ -95,6 +95,11 @@ def _contents_of_others(run: Run) -> list[Path]:
     return [path for path in sorted((ROOT / "results").glob(f"*/*/{CONTENTS}")) if path.parts[-3] != run.notebook]
 
 
+def comes_last(run: Run) -> bool:
+    """Whether a run reads the results of others. Raises InputError for a notebook without parameters."""
+    return lib.params.schema_for(run.notebook).reads_results
+
+
 def library(names: Iterable[str] | None = None) -> dict[str, str]:
     """SHA-256 of library files (default: all) and of the tables that belong to them, by path in the workspace.
 

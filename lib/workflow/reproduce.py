@@ -11,7 +11,7 @@ from lib.workflow.display import Display, Outcome, plan, summary
 from lib.workflow.engine import command, last_words, snakemake
 from lib.workflow.followed import Followed
 from lib.workflow.freshness import why_stale
-from lib.workflow.inputs import FileHashes
+from lib.workflow.inputs import FileHashes, comes_last
 from lib.workflow.process import Busy, Stopped, locked, stop_on_signals
 from lib.workflow.runs import ROOT, Run, known_runs
 from lib.workflow.usage import Request
@@ -55,7 +55,7 @@ def _reproduce(request: Request) -> int:
 
 def _in_order(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
     """Those that compute, and those that read the results of all others."""
-    return [run for run in runs if not run.comes_last], [run for run in runs if run.comes_last]
+    return [run for run in runs if not comes_last(run)], [run for run in runs if comes_last(run)]
 
 
 def _bring_up_to_date(
@@ -117,8 +117,8 @@ def _show(following: Sequence[Followed], display: Display) -> None:
 def _planned(runs: Sequence[Run]) -> dict[Run, str]:
     """What would run, and why; what reads the results of others follows them."""
     reasons = _reasons(runs)
-    if any(why and not run.comes_last for run, why in reasons.items()):
-        reasons |= {run: why or "results that it reads would change" for run, why in reasons.items() if run.comes_last}
+    if any(why and not comes_last(run) for run, why in reasons.items()):
+        reasons |= {run: why or "results that it reads would change" for run, why in reasons.items() if comes_last(run)}
     return reasons
 
 

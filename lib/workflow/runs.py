@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lib.errors import InputError
-from lib.params import schema_for
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN_NAME = re.compile(r"\w[\w.-]*")
@@ -34,11 +33,6 @@ class Run:
     def results(self) -> str:
         """The result folder relative to the workspace, as notebooks get it: no path of this machine in any record."""
         return f"results/{self.notebook}/{self.name}"
-
-    @property
-    def comes_last(self) -> bool:
-        """Whether it reads the results of other runs. Raises InputError for a notebook without parameters."""
-        return schema_for(self.notebook).reads_results
 
     @property
     def folder(self) -> Path:

@@ -1,0 +1,222 @@
+"""The end-to-end emotion models, dense and sparse, and their baselines: what is trained, and on what (spec mme2e)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lib.data import albert_folder, data_root, synthetic_handcrafted, synthetic_raw
+from lib.data.raw_batches import HashTokenizer, Tokenizer
+from lib.data.raw_decoding import Options
+from lib.data.raw_preprocessing import preprocess
+from lib.data.streamed_corpus import RawReader, StreamedCorpus, open_handcrafted, open_raw
+from lib.errors import InputError
+from lib.params.end_to_end import Change, EndToEnd, RandomAlbert, Training
+from lib.training.progress import GridProgress
+from lib.training.recipe import Member, ModelSpec, Recipe
+from lib.training.records import Record
+from lib.training.sweep import sweep
+
+WORKSPACE = Path(__file__).resolve().parents[2]
+TITLES = {"mme2e": "FE2E", "mme2e_sparse": "MESM", "lf_rnn": "LF-LSTM", "lf_transformer": "LF-TRANS"}
+"""The paper's names by those of its code."""
+_MODELS = {
+    "mme2e": "end_to_end:MME2E",
+    "mme2e_sparse": "end_to_end_sparse:MME2ESparse",
+    "lf_rnn": "handcrafted_baselines:LFRNN",
+    "lf_transformer": "handcrafted_baselines:LFTransformer",
+}
+BASELINES = ("lf_rnn", "lf_transformer")
+_OPTIONS: Mapping[Change, Mapping[str, str]] = {
+    "corrected": {"site_order": "corrected"},
+    "learned": {"site_order": "corrected", "attention": "learned"},
+}
+
+
+@dataclass(frozen=True)
+class Corpora:
+    """The same utterances raw and as hand-crafted features; what is not needed is None.
+
+    `shown` holds, for a stand-in, which emotion each modality of each utterance shows.
+    """
+
+    raw: StreamedCorpus | None
+    handcrafted: StreamedCorpus | None
+    shown: Mapping[str, Mapping[str, int]]
+
+    @property
+    def any(self) -> StreamedCorpus:
+        return self.raw or self.handcrafted
+
+    def of(self, model: str) -> StreamedCorpus:
+        return self.handcrafted if model in BASELINES else self.raw
+
+
+def result_folder(p: EndToEnd) -> Path:
+    """The run's result folder, relative to the workspace unless absolute, whatever the working directory."""
+    return WORKSPACE / p.results
+
+
+def load_corpora(p: EndToEnd) -> Corpora:
+    """Open what the models need; a stand-in is written and decoded first, below the result folder.
+
+    Raises InputError for data that are not there, or that were decoded in another way than the parameters say.
+    """
+    chosen = set(p.models.chosen())
+    reader, root, shown = RawReader(p.kind), data_root(p.data_root or None), {}
+    if p.samples:
+        root = result_folder(p) / "stand_in"
+        shown = _write_stand_in(p, reader, root, handcrafted=bool(chosen & set(BASELINES)))
+    raw = open_raw(reader.folder(root), tokenizer(p)) if chosen - set(BASELINES) else None
+    if raw and raw.options != asdict(options(p)):
+        raise InputError(
+            f"decoded with {raw.options}, expected {asdict(options(p))}",
+            where=reader.folder(root),
+            todo="correct the parameters, or run ./run_all.sh data preprocess again",
+        )
+    features = None
+    if chosen & set(BASELINES):
+        features = open_handcrafted(reader.folder(root), reader.features(root), p.audio_type)
+    return Corpora(raw, features, shown)
+
+
+def _write_stand_in(p: EndToEnd, reader: RawReader, root: Path, *, handcrafted: bool) -> dict[str, dict[str, int]]:
+    sizes = p.samples.model_dump(exclude={"frames"})
+    shown = synthetic_raw.write(p.kind, reader.features(root), sizes, frames=p.samples.frames)
+    preprocess(p.kind, reader.features(root), reader.folder(root).parent, options(p), workers=p.cores)
+    if handcrafted:
+        synthetic_handcrafted.write(reader.folder(root), reader.features(root))
+    return shown
+
+
+def options(p: EndToEnd) -> Options:
+    """How images are chosen and cut."""
+    return Options(p.interval_ms, p.frame_count, p.crop_columns, p.detector)
+
+
+def tokenizer(p: EndToEnd) -> Tokenizer:
+    if isinstance(p.text_encoder, RandomAlbert):
+        return HashTokenizer(p.text_encoder.vocabulary, p.text_max_len)
+    return albert_folder.tokenizer(_albert_path(p), p.text_max_len)
+
+
+def _albert_path(p: EndToEnd) -> Path:
+    return data_root(p.data_root or None) / p.text_encoder.folder
+
+
+def albert_arguments(p: EndToEnd) -> dict[str, int | float | str]:
+    """Arguments of `lib.models.albert.Albert`."""
+    given = p.text_encoder
+    if not isinstance(given, RandomAlbert):
+        return albert_folder.arguments(_albert_path(p))
+    return {
+        "hidden_size": given.hidden_size,
+        "num_hidden_layers": given.layers,
+        "num_attention_heads": given.heads,
+        "intermediate_size": given.intermediate_size,
+        "vocab_size": given.vocabulary,
+        "embedding_size": given.embedding_size,
+        "max_position_embeddings": p.text_max_len,
+        "initializer_range": given.initial_spread,
+    }
+
+
+def variant(model: str, threshold: float | None = None, change: str = "") -> str:
+    """Name of a variant in the run table: `MESM 0.7, corrected`."""
+    return f"{TITLES[model]}{'' if threshold is None else f' {threshold:g}'}{f', {change}' if change else ''}"
+
+
+def model_spec(
+    p: EndToEnd, corpora: Corpora, model: str, threshold: float | None = None, change: Change | None = None
+) -> ModelSpec:
+    shared = {"emotions": len(corpora.any.label_names), "modalities": list(p.modalities)}
+    if model in BASELINES:
+        arguments = {"sizes": corpora.handcrafted.splits["train"].sizes, **shared, "padding": p.padding}
+        if model == "lf_transformer":
+            arguments |= {"layers": p.baseline_layers}
+        return ModelSpec(_MODELS[model], arguments)
+    arguments = {"albert": albert_arguments(p), **shared, **p.encoder.model_dump(mode="json")}
+    if model == "mme2e_sparse":
+        arguments |= {"threshold": threshold, "form": p.form, **(_OPTIONS[change] if change else {})}
+    stored = {} if isinstance(p.text_encoder, RandomAlbert) else {"T.albert": albert_folder.weights(_albert_path(p))}
+    return ModelSpec(_MODELS[model], arguments, stored)
+
+
+def recipe(p: EndToEnd, model: str, setting: Training) -> Recipe:
+    """Spec mme2e, section 6: Adam, the epoch with the best validation F1 at thresholds found there."""
+    end_to_end = model not in BASELINES
+    return Recipe(
+        loss="bce",
+        epochs=setting.epochs,
+        batch_size=setting.batch_size,
+        learning_rate=setting.learning_rate,
+        weight_decay=p.weight_decay,
+        groups={"text_lr_factor": p.text_lr_factor} if end_to_end and p.text_lr_factor != 1 else None,
+        plateau_patience=None,
+        clip_norm=setting.clip_norm,
+        patience=setting.early_stop,
+        ties="earlier",
+        select_by="tuned_f1",
+        reshuffle=True,
+        drop_last=False,
+        evaluation_batch=p.evaluation_batch,
+        annealed=p.annealed and end_to_end,
+        microbatch=p.microbatch,
+        precision=p.precision,
+    )
+
+
+def member(
+    p: EndToEnd,
+    corpora: Corpora,
+    seed: int,
+    model: str,
+    threshold: float | None = None,
+    change: Change | None = None,
+) -> Member:
+    """One training run. Its tags carry what the tables need; a dense model keeps all sites, a threshold of 1."""
+    return Member(
+        variant=variant(model, threshold, change or ""),
+        seed=seed,
+        model=model_spec(p, corpora, model, threshold, change),
+        recipe=recipe(p, model, p.models.chosen()[model]),
+        train_on=p.modalities,
+        evaluate_on=p.modalities,
+        tags={"model": model, "threshold": 1.0 if threshold is None else threshold, "change": change or ""},
+    )
+
+
+def grid(p: EndToEnd, corpora: Corpora, seed: int) -> Iterator[Member]:
+    """Every variant with one seed: the models, then the sparse one at the other thresholds, then changed."""
+    for model in p.models.chosen():
+        yield member(p, corpora, seed, model, p.threshold if model == "mme2e_sparse" else None)
+    for threshold in p.thresholds:
+        if threshold != p.threshold:
+            yield member(p, corpora, seed, "mme2e_sparse", threshold)
+    for change in p.changes:
+        yield member(p, corpora, seed, "mme2e_sparse", p.threshold, change)
+
+
+def train_all(p: EndToEnd, corpora: Corpora) -> list[Record]:
+    """Train what is missing; the records lie in the result folder under `members/`, resumable within an epoch."""
+    folder = result_folder(p)
+    members = [m for seed in p.seeds for m in grid(p, corpora, seed)]
+    report, found = GridProgress(folder), []
+    for chosen in (False, True):
+        part = [m for m in members if (m.tags["model"] in BASELINES) == chosen]
+        if not part:
+            continue
+        before = len(found)
+        found += sweep(
+            _dearest_first(part),
+            corpora.handcrafted if chosen else corpora.raw,
+            folder / "members",
+            cores=p.cores,
+            progress=lambda done, _, before=before: report(before + done, len(members)),
+        )
+    return found
+
+
+def _dearest_first(members: Sequence[Member]) -> list[Member]:
+    """So that no core is left with a long run at the end."""
+    cost = {"mme2e_sparse": 0, "mme2e": 1, "lf_transformer": 2, "lf_rnn": 3}
+    return sorted(members, key=lambda m: (cost[m.tags["model"]], -m.tags["threshold"]))

@@ -1,0 +1,145 @@
+"""What the dense and the sparse model cost: operations counted in two ways, and time (spec mme2e, section 10).
+
+Nominal: multiply-adds as the paper's sparse library counts them, a pair of active neighbours times input times output
+channels, plus half the counted operations of everything else. What the paper's 8.65e9 counts is not stated, so only
+ratios compare. Counted: what torch's counter sees, two operations per multiply-add. Time: forward and backward of
+one minibatch on one thread, the median of several.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from lib.models.end_to_end_sparse import MME2ESparse
+from lib.papers.end_to_end import Corpora, member, model_spec, result_folder, variant
+from lib.papers.end_to_end_tables import sweep_thresholds
+from lib.params.end_to_end import EndToEnd
+from lib.training.execution import one_thread
+from lib.training.records import Record, load_weights
+
+REPEATS = 7
+
+
+def trained_model(p: EndToEnd, corpora: Corpora, record: Record, **changed: object) -> nn.Module:
+    """The model of a finished run in evaluation mode; `changed` are other constructor arguments."""
+    tags = record.tags
+    threshold = tags["threshold"] if tags["model"] == "mme2e_sparse" else None
+    spec = model_spec(p, corpora, tags["model"], threshold, tags["change"] or None)
+    model = spec.architecture(**{**spec.arguments, **changed})
+    model.load_state_dict(load_weights(result_folder(p) / "members", record))
+    return model.eval()
+
+
+def find(records: Sequence[Record], name: str, seed: int) -> Record | None:
+    """The run of a variant with a seed, if it has weights."""
+    return next((r for r in records if (r.variant, r.seed) == (name, seed) and r.weights), None)
+
+
+def counted_flops(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, int]:
+    """Operations of one forward pass: of everything (`all`), and of the sparse blocks (`sparse`)."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(**inputs)
+    by_module = {name: sum(found.values()) for name, found in counter.get_flop_counts().items()}
+    sparse = sum(flops for name, flops in by_module.items() if name.endswith(("V.sparse_layers", "A.sparse_layers")))
+    blocks = [n for n in by_module if ".sparse_layers." in n and n.rpartition(".")[0].endswith("sparse_layers")]
+    return {"all": counter.get_total_flops(), "sparse": sparse or sum(by_module[name] for name in blocks)}
+
+
+@torch.no_grad()
+def nominal_multiply_adds(model: nn.Module, inputs: Mapping[str, Tensor]) -> float:
+    """Of one forward pass, the sparse convolutions counted as the sparse library does."""
+    counted = counted_flops(model, inputs)
+    if not isinstance(model, MME2ESparse):
+        return counted["all"] / 2
+    stages = model.with_stages(**inputs)[1]
+    cnns = {"video": model.V, "audio": model.A}
+    return (counted["all"] - counted["sparse"]) / 2 + sum(
+        int(cnns[modality].multiply_adds(found)) for modality, found in stages.items()
+    )
+
+
+def step_seconds(model: nn.Module, inputs: Mapping[str, Tensor], targets: Tensor, repeats: int = REPEATS) -> float:
+    """Median seconds of a forward and backward pass in training mode on one thread, after one that warms up."""
+    model.train()
+    times = []
+    with one_thread():
+        for _ in range(repeats + 1):
+            started = time.perf_counter()
+            model.zero_grad(set_to_none=True)
+            nn.functional.binary_cross_entropy_with_logits(model(**inputs), targets).backward()
+            times.append(time.perf_counter() - started)
+    return statistics.median(times[1:])
+
+
+def cost_table(p: EndToEnd, corpora: Corpora, records: Sequence[Record]) -> pd.DataFrame:
+    """Costs of the trained dense model and of the sparse one at every threshold, first seed, in both its forms.
+
+    Per utterance of a test minibatch; `..._ratio` is the share of the dense model's.
+    """
+    batch = corpora.raw.splits["test"].take(slice(0, p.models.chosen()["mme2e"].batch_size))
+    inputs, targets = dict(batch.inputs), batch.targets
+    rows = []
+    dense = find(records, variant("mme2e"), p.seeds[0])
+    if dense:
+        rows.append(_costs(lambda: trained_model(p, corpora, dense), variant("mme2e"), 1.0, "dense", inputs, targets))
+    for threshold in sweep_thresholds(p) if p.models.mme2e_sparse else ():
+        name = variant("mme2e_sparse", threshold)
+        record = find(records, name, p.seeds[0])
+        for form in ("gathered", "masked") if record else ():
+            make = _maker(p, corpora, record, form)
+            rows.append(_costs(make, name, threshold, form, inputs, targets))
+    table = pd.DataFrame(rows)
+    if dense and len(table):
+        for column in ("nominal", "counted", "seconds"):
+            table[f"{column}_ratio"] = table[column] / table[column].iloc[0]
+    return table
+
+
+def _maker(p: EndToEnd, corpora: Corpora, record: Record, form: str) -> Callable[[], nn.Module]:
+    return lambda: trained_model(p, corpora, record, form=form)
+
+
+def _costs(make: Callable[[], nn.Module], name: str, threshold: float, form: str, inputs, targets) -> dict:
+    model = make()
+    n = len(targets)
+    return {
+        "variant": name,
+        "threshold": threshold,
+        "form": form,
+        "nominal": nominal_multiply_adds(model, inputs) / n / 1e6,
+        "counted": counted_flops(model, inputs)["all"] / n / 1e6,
+        "seconds": step_seconds(model, inputs, targets),
+    }
+
+
+def parameter_count(p: EndToEnd, corpora: Corpora) -> dict[str, int]:
+    """Weights of each model."""
+    found = {}
+    for m in (member(p, corpora, 0, name, p.threshold if "sparse" in name else None) for name in p.models.chosen()):
+        with torch.device("meta"):
+            model = m.model.architecture(**m.model.arguments)
+        found[m.variant] = sum(w.numel() for w in model.parameters())
+    return found
+
+
+@torch.no_grad()
+def batch_dependence(p: EndToEnd, corpora: Corpora, records: Sequence[Record], utterances: int = 8) -> pd.DataFrame:
+    """How far the logits of test utterances move when each is computed alone instead of in one minibatch.
+
+    A model that treats utterances independently moves by rounding only (quirk Q1: the published order does not).
+    """
+    names = [variant("mme2e"), *(variant("mme2e_sparse", p.threshold, change) for change in ("", *p.changes))]
+    batch, rows = corpora.raw.splits["test"].take(slice(0, utterances)), []
+    for name in names:
+        if record := find(records, name, p.seeds[0]):
+            model = trained_model(p, corpora, record)
+            together = model(**batch.inputs)
+            alone = torch.cat([model(**batch.take(slice(i, i + 1)).inputs) for i in range(len(batch))])
+            change = (together - alone).abs().max().item()
+            rows.append({"variant": name, "utterances": len(batch), "largest_change": change})
+    return pd.DataFrame(rows)
