@@ -52,9 +52,7 @@ def savings(costs: pd.DataFrame) -> list[str]:
     sentences = [f"Shares of the dense model's cost by threshold: {listed}."]
     if len(slower):
         where = ", ".join(f"{t:g}" for t in slower)
-        sentences.append(
-            f"At {where} the saving exists on paper only: a step takes no less time than the dense model's."
-        )
+        sentences.append(f"At {where} the saving exists on paper only: a step is no faster than the dense model's.")
     else:
         sentences.append("At every threshold a step takes less time than the dense model's.")
     return sentences

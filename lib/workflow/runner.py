@@ -76,12 +76,13 @@ def _reach_results(run: Run, cores: int, timeout: float) -> None:
     values = parameters(run, cores).model_dump(mode="json")
     # It takes papermill a second to load: not for input that cannot be used.
     from lib.workflow.execution import execute
+    from lib.workflow.report_page import report
 
     executed = run.folder / "executed.ipynb"
     loaded = library_files(execute(run.source, executed, values, timeout))
     taken |= {name: code.get(name, "written while it ran") for name in library(loaded)}
     _check_results(run, earlier)
-    write_text(run.folder / "report.html", _report(executed))
+    write_text(run.folder / "report.html", report(executed))
     write_contents(run.folder)
     status.succeed(run, taken, started, time.monotonic() - clock)
 
@@ -106,14 +107,6 @@ def _check_results(run: Run, earlier: dict[str, tuple[int, int, int]]) -> None:
         raise status.RunFailed(status.Failure("bad_output", "the notebook wrote no readable manifest.json")) from None
     if empty := [name for name in status.outputs(run) if not (run.folder / name).stat().st_size]:
         raise status.RunFailed(status.Failure("bad_output", f"empty: {', '.join(empty)}"))
-
-
-def _report(executed: Path) -> str:
-    """The executed notebook as one HTML page, code included, without the `In [n]` margins."""
-    from nbconvert import HTMLExporter
-
-    page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_filename(executed)
-    return page
 
 
 def log_to(path: Path) -> None:

@@ -1,5 +1,7 @@
 """The end-to-end models and their baselines against the reference."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,6 +11,12 @@ from lib.models.end_to_end_sparse import MME2ESparse, SiteOrder, Stage
 from lib.models.handcrafted_baselines import LFRNN, LFTransformer
 from lib.models.sequence_encoder import pad_ragged
 from lib.models.sparse_sites import FORMS
+from lib.training import objective
+from lib.training.loop import evaluate, train_epoch
+from lib.training.recipe import Member, ModelSpec, Recipe
+from lib.training.run import Run
+from lib.training.strategies import ModalityDropout
+from lib.training.streams import SeededStreams
 from tests.parity.mme2e_vectors import (
     BUFFERS,
     MODALITIES,
@@ -22,7 +30,6 @@ from tests.parity.mme2e_vectors import (
     model_inputs,
     packed_norms,
     run_mode,
-    weighted_loss,
 )
 from tests.parity.reference import Vectors, golden
 
@@ -88,37 +95,57 @@ def locations(stage: Stage) -> Tensor:
     return stage.kept.nonzero()[:, [1, 2, 0]]
 
 
+@dataclass(frozen=True)
+class OneBatch:
+    """The file's two utterances, whatever is taken of them: its steps all see the same minibatch."""
+
+    vectors: Vectors
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def inputs(self) -> dict:
+        return model_inputs(self.vectors)
+
+    @property
+    def targets(self) -> torch.Tensor:
+        return self.vectors.tensor("in/labels", torch.float32)
+
+    def take(self, index) -> "OneBatch":
+        return self
+
+
 @golden("mme2e", "train_steps")
-def test_optimiser_steps(vectors: Vectors):
+def test_optimiser_steps_through_the_training_loop(vectors: Vectors, monkeypatch):
+    """Text rate, clipping, cosine per minibatch and positive weights are those of the loop; an epoch is one step."""
     config = vectors.config
-    model = MME2E(**model_arguments(vectors))
-    load(model, vectors)
-    text = model.text_parameters()
-    chosen = {name for name, _ in text}
-    slow = config["lr"] / config["text_lr_factor"]
-    optimiser = torch.optim.Adam(
-        [
-            {"params": [pair for pair in text if pair[0].startswith("T.")], "lr": slow},
-            {"params": [pair for pair in text if pair[0].startswith("t_out.")], "lr": slow},
-            {
-                "params": [pair for pair in model.named_parameters() if pair[0] not in chosen],
-                "lr": config["lr"],
-            },
-        ]
+    assert config["scheduler"] == {"T_max": 8}
+    recipe = Recipe(
+        loss="bce",
+        epochs=config["scheduler"]["T_max"],
+        batch_size=len(vectors["in/labels"]),
+        learning_rate=config["lr"],
+        groups={"text_lr_factor": config["text_lr_factor"]},
+        plateau_patience=None,
+        clip_norm=config["clip"],
+        drop_last=False,
+        annealed=True,
     )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, **config["scheduler"])
-    losses, norms, rates = [], [], []
+    norms, clip = [], nn.utils.clip_grad_norm_
+    monkeypatch.setattr(nn.utils, "clip_grad_norm_", lambda *given: norms.append(clip(*given).item()))
+    weights = vectors.tensor("in/pos_weight", torch.float32)  # of the file, not of these two utterances
+    monkeypatch.setattr(objective, "positive_weights", lambda labels: weights)
+    batch = OneBatch(vectors)
+    spec = ModelSpec("end_to_end:MME2E", model_arguments(vectors))
+    run = Run(Member("x", 0, spec, recipe, (), ()), batch, SeededStreams(0))
+    load(run.model, vectors)
+    losses, rates = [], []
     for _ in range(config["steps"]):
-        optimiser.zero_grad()
-        loss = weighted_loss(model.train()(**model_inputs(vectors)), vectors)
-        loss.backward()
-        losses.append(loss.item())
-        norms.append(nn.utils.clip_grad_norm_(model.parameters(), config["clip"]).item())
-        rates.append([group["lr"] for group in optimiser.param_groups])
-        optimiser.step()
-        schedule.step()
-    with torch.no_grad():
-        after = model.eval()(**model_inputs(vectors))
+        run.start_epoch()
+        rates.append([group["lr"] for group in run.optimiser.param_groups])
+        losses.append(train_epoch(run, batch, ModalityDropout(None)))
+    after = evaluate(run.model, batch, recipe)
     tolerances = {"losses": 5e-4, "grad_norms_before_clip": 5e-3, "lrs_used": 1e-9, "eval_after": 5e-3}
     computed = {"losses": losses, "grad_norms_before_clip": norms, "lrs_used": rates, "eval_after": after}
     assert set(vectors.under("out")) == set(tolerances)
