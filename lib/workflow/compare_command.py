@@ -1,7 +1,9 @@
 """`run_all.sh compare A B`: which numbers of two result folders differ, beyond noise or not, and what else does."""
 
 import json
+import os
 import subprocess
+import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -55,7 +57,10 @@ def compare(arguments: Sequence[str]) -> int:
     differences = origins(a, b, inputs) + ([] if all(inputs) else _commits(a, b))
     rows = pd.DataFrame(differences, columns=["what", "A", "B"])
     sections.append(_listed("ORIGIN: WHAT DIFFERS", rows, limit, nothing="nothing, but times"))
-    print("\n\n".join(sections))
+    try:
+        print("\n\n".join(sections), flush=True)
+    except BrokenPipeError:  # the reader, `head` for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
