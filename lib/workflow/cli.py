@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     except BrokenPipeError:  # whoever read what is printed has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return 0
 
 
 def _help(request: Request) -> int:

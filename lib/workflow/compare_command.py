@@ -1,9 +1,7 @@
 """`run_all.sh compare A B`: which numbers of two result folders differ, beyond noise or not, and what else does."""
 
 import json
-import os
 import subprocess
-import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -57,10 +55,7 @@ def compare(arguments: Sequence[str]) -> int:
     differences = origins(a, b, inputs) + ([] if all(inputs) else _commits(a, b))
     rows = pd.DataFrame(differences, columns=["what", "A", "B"])
     sections.append(_listed("ORIGIN: WHAT DIFFERS", rows, limit, nothing="nothing, but times"))
-    try:
-        print("\n\n".join(sections), flush=True)
-    except BrokenPipeError:  # the reader, `head` for example, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print("\n\n".join(sections))
     return 0
 
 

@@ -69,13 +69,6 @@ def test_scores_verdicts_rule_and_origin_are_printed(pair, capsys):
     assert "about one in" in text
 
 
-def test_a_reader_who_stops_early_gets_no_traceback(pair):
-    command = [sys.executable, "-m", "lib.workflow.cli", "compare", *map(str, pair)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        process.stdout.close()
-        assert (process.stderr.read(), process.wait()) == ("", 1)
-
-
 def test_a_folder_and_itself_have_no_difference(pair, capsys):
     text = said(capsys, pair[0], pair[0])
     assert "SCORES BY SEED: 2 equal\nno score differs" in text
