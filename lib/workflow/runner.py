@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lib.errors import InputError
-from lib.files import write_text
+from lib.files import remove_unfinished, write_text
 from lib.reporting.result_folders import write_contents
 from lib.workflow import status
 from lib.workflow.devices import one_device
@@ -49,6 +49,8 @@ def main(arguments: Sequence[str]) -> int:
 def attempt(run: Run, cores: int, timeout: float) -> int:
     """Run once and record how it ended."""
     status.begin(run)
+    # The records are left alone: an orphan of a killed start, on a cluster for instance, may still be writing one.
+    remove_unfinished(run.folder, but="members")
     try:
         _reach_results(run, cores, timeout)
         return 0

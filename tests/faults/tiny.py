@@ -47,8 +47,8 @@ def make(root: Path) -> Workspace:
 
 
 def fingerprint(workspace: Workspace, run: str = RUN) -> dict[str, str]:
-    """SHA-256 of all that a run found, by name: tables and figures byte for byte, scores and records without the
-    seconds they took."""
+    """SHA-256 of all that a run found, by name: every file of tables and figures byte for byte, scores and records
+    without the seconds they took."""
     folder = workspace.path(run)
     names = sorted(
         path.relative_to(folder).as_posix() for part in ("tables", "figures") for path in (folder / part).iterdir()
