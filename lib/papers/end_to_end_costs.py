@@ -123,8 +123,8 @@ def parameter_count(p: EndToEnd, corpora: Corpora) -> dict[str, int]:
 def batch_dependence(p: EndToEnd, corpora: Corpora, records: Sequence[Record], utterances: int = 8) -> pd.DataFrame:
     """How far the logits of test utterances move when each is computed alone instead of in one minibatch.
 
-    A model that treats utterances independently moves by rounding, and a little more where a place at the threshold falls
-    on the other side of it; the published order of the places moves it by far more (quirk Q1).
+    A model that treats utterances independently moves by rounding, and a little more where a place at the threshold
+    falls on the other side of it; the published order of the places moves it by far more (quirk Q1).
     """
     names = [variant("mme2e"), *(variant("mme2e_sparse", p.threshold, change) for change in ("", *p.changes))]
     batch, rows = corpora.raw.splits["test"].take(slice(0, utterances)), []
