@@ -6,7 +6,8 @@ from lib.papers.end_to_end import Corpora, variant
 from lib.papers.end_to_end_tables import NEVER
 from lib.params.end_to_end import EndToEnd
 
-_TOLD = {"positive": "better", "negative": "worse"}
+_TOLD = {"positive": "better than", "negative": "worse than"}
+_NEITHER = "not told apart from"
 
 
 def floor(overview: pd.DataFrame) -> list[str]:
@@ -31,9 +32,9 @@ def thresholds(dense: pd.DataFrame, costs: pd.DataFrame) -> list[str]:
     sentences = []
     for row in dense[dense["metric"] == "f1_positive"].to_dict("records"):
         sentences.append(
-            f"{row['variant']} against {row['baseline']}, F1: {100 * row['gain']:+.1f} points (95 % interval "
+            f"{row['variant']}, F1: {100 * row['gain']:+.1f} points (95 % interval "
             f"{100 * row['t_interval_low']:+.1f} to {100 * row['t_interval_high']:+.1f}), "
-            f"{_TOLD.get(row['verdict'], 'not told apart')}."
+            f"{_TOLD.get(row['verdict'], _NEITHER)} {row['baseline']}."
         )
     return sentences + savings(costs)
 
@@ -63,7 +64,7 @@ def attention(masses: pd.DataFrame) -> list[str]:
     sentences = []
     for row in masses[masses["stage"] == 0].to_dict("records") if len(masses) else ():
         sentences.append(
-            f"Attention {row['attention']}, {row['modality']}, first stage: {100 * row['mass']:.1f} % of it lies in "
+            f"Attention ({row['attention']}), {row['modality']}, first stage: {100 * row['mass']:.1f} % of it lies in "
             f"the informative region, {row['times_chance']:.2f} times chance ({100 * row['chance']:.1f} %): "
             f"{row['verdict']}."
         )
@@ -75,7 +76,7 @@ def changes(table: pd.DataFrame) -> list[str]:
     return [
         f"{row['variant']}, {'F1' if row['metric'] == 'f1_positive' else 'accuracy'}: {100 * row['gain']:+.1f} points "
         f"({100 * row['t_interval_low']:+.1f} to {100 * row['t_interval_high']:+.1f}), "
-        f"{_TOLD.get(row['verdict'], 'not told apart')} from {row['baseline']}."
+        f"{_TOLD.get(row['verdict'], _NEITHER)} {row['baseline']}."
         for row in table.to_dict("records")
     ]
 
