@@ -17,6 +17,7 @@ from lib.papers.end_to_end import Corpora, variant
 from lib.papers.end_to_end_costs import find, trained_model
 from lib.params.end_to_end import EndToEnd
 from lib.reporting.statistics import t_interval
+from lib.training.execution import one_thread
 from lib.training.records import Record
 
 
@@ -37,6 +38,7 @@ def variants(p: EndToEnd) -> list[tuple[str, str]]:
     return [(variant("mme2e_sparse", p.threshold, c), words[c]) for c in ("", *p.changes)]
 
 
+@one_thread()
 def mass_table(p: EndToEnd, corpora: Corpora, records: Sequence[Record]) -> pd.DataFrame:
     """Share of the attention, and of the kept sites, inside the informative region of the test utterances.
 
@@ -103,6 +105,7 @@ def _on_grid(region: np.ndarray, grid: Sequence[int]) -> np.ndarray:
     return region.reshape(frames, grid[0], height // grid[0], grid[1], width // grid[1]).mean(axis=(2, 4))
 
 
+@one_thread()
 def maps(p: EndToEnd, corpora: Corpora, record: Record, utterances: int = 3) -> dict[str, list[Map]]:
     """Of the first test utterances, the first face and the first piece with the first stage's attention."""
     model, batch = trained_model(p, corpora, record), corpora.raw.splits["test"].take(slice(0, utterances))

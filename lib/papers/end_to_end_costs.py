@@ -3,12 +3,11 @@
 Nominal: multiply-adds as the paper's sparse library counts them, a pair of active neighbours times input times output
 channels, plus half the counted operations of everything else. What the paper's 8.65e9 counts is not stated, so only
 ratios compare. Counted: what torch's counter sees, two operations per multiply-add. Time: forward and backward of
-one minibatch on one thread, the median of several.
+one minibatch on one thread, the fastest of several rounds.
 """
 
-import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import torch
@@ -63,19 +62,26 @@ def nominal_multiply_adds(model: nn.Module, inputs: Mapping[str, Tensor]) -> flo
     )
 
 
-def step_seconds(model: nn.Module, inputs: Mapping[str, Tensor], targets: Tensor, repeats: int = REPEATS) -> float:
-    """Median seconds of a forward and backward pass in training mode on one thread, after one that warms up."""
-    model.train()
-    times = []
+def step_seconds(
+    models: Sequence[nn.Module], inputs: Mapping[str, Tensor], targets: Tensor, repeats: int
+) -> list[float]:
+    """Seconds of a forward and backward pass in training mode of each model, on one thread.
+
+    The fastest of the rounds, in which the models take turns, after one that warms up: what else runs on the machine
+    can only add to it.
+    """
+    times: list[list[float]] = [[] for _ in models]
     with one_thread():
         for _ in range(repeats + 1):
-            started = time.perf_counter()
-            model.zero_grad(set_to_none=True)
-            nn.functional.binary_cross_entropy_with_logits(model(**inputs), targets).backward()
-            times.append(time.perf_counter() - started)
-    return statistics.median(times[1:])
+            for model, found in zip(models, times, strict=True):
+                model.train().zero_grad(set_to_none=True)
+                started = time.perf_counter()
+                nn.functional.binary_cross_entropy_with_logits(model(**inputs), targets).backward()
+                found.append(time.perf_counter() - started)
+    return [min(found[1:]) for found in times]
 
 
+@one_thread()
 def cost_table(p: EndToEnd, corpora: Corpora, records: Sequence[Record]) -> pd.DataFrame:
     """Costs of the trained dense model and of the sparse one at every threshold, first seed, in both its forms.
 
@@ -83,38 +89,24 @@ def cost_table(p: EndToEnd, corpora: Corpora, records: Sequence[Record]) -> pd.D
     """
     batch = corpora.raw.splits["test"].take(slice(0, p.models.chosen()["mme2e"].batch_size))
     inputs, targets = dict(batch.inputs), batch.targets
-    rows = []
     dense = find(records, variant("mme2e"), p.seeds[0])
-    if dense:
-        rows.append(_costs(lambda: trained_model(p, corpora, dense), variant("mme2e"), 1.0, "dense", inputs, targets))
-    for threshold in sweep_thresholds(p) if p.models.mme2e_sparse else ():
+    models = [(variant("mme2e"), 1.0, "dense", trained_model(p, corpora, dense))] if dense else []
+    for threshold in sweep_thresholds(p):
         name = variant("mme2e_sparse", threshold)
         record = find(records, name, p.seeds[0])
         for form in ("gathered", "masked") if record else ():
-            make = _maker(p, corpora, record, form)
-            rows.append(_costs(make, name, threshold, form, inputs, targets))
-    table = pd.DataFrame(rows)
-    if dense and len(table):
+            models.append((name, threshold, form, trained_model(p, corpora, record, form=form)))
+    rows = []
+    for name, threshold, form, model in models:
+        costs = {"nominal": nominal_multiply_adds(model, inputs), "counted": counted_flops(model, inputs)["all"]}
+        about = {"variant": name, "threshold": threshold, "form": form}
+        rows.append(about | {word: count / len(targets) / 1e6 for word, count in costs.items()})
+    seconds = step_seconds([model for *_, model in models], inputs, targets, REPEATS)
+    table = pd.DataFrame(rows).assign(seconds=seconds)
+    if dense:
         for column in ("nominal", "counted", "seconds"):
             table[f"{column}_ratio"] = table[column] / table[column].iloc[0]
     return table
-
-
-def _maker(p: EndToEnd, corpora: Corpora, record: Record, form: str) -> Callable[[], nn.Module]:
-    return lambda: trained_model(p, corpora, record, form=form)
-
-
-def _costs(make: Callable[[], nn.Module], name: str, threshold: float, form: str, inputs, targets) -> dict:
-    model = make()
-    n = len(targets)
-    return {
-        "variant": name,
-        "threshold": threshold,
-        "form": form,
-        "nominal": nominal_multiply_adds(model, inputs) / n / 1e6,
-        "counted": counted_flops(model, inputs)["all"] / n / 1e6,
-        "seconds": step_seconds(model, inputs, targets),
-    }
 
 
 def parameter_count(p: EndToEnd, corpora: Corpora) -> dict[str, int]:
@@ -127,6 +119,7 @@ def parameter_count(p: EndToEnd, corpora: Corpora) -> dict[str, int]:
     return found
 
 
+@one_thread()
 @torch.no_grad()
 def batch_dependence(p: EndToEnd, corpora: Corpora, records: Sequence[Record], utterances: int = 8) -> pd.DataFrame:
     """How far the logits of test utterances move when each is computed alone instead of in one minibatch.

@@ -166,7 +166,7 @@ def train_all(
 ) -> list[Record]:
     """One record per seed; what is finished in the result folder is not trained again.
 
-    Raises Cancelled between two epochs once `cancelled` is set, InputError if there is less than one minibatch.
+    Raises Cancelled between two minibatches once `cancelled` is set, InputError if there is less than one minibatch.
     """
     folder, hashed = result_folder(p) / "members", corpus_hash(corpus)
     splits = {name: examples(corpus, name) for name in corpus.splits}
@@ -194,18 +194,26 @@ def train_all(
 
 
 class _Between(Checkpoint):
-    """Stands where a checkpoint would be written: shows the history instead of saving, and lets the user stop."""
+    """Stands where checkpoints would be written: shows the history after every epoch, and lets the user stop.
+
+    It is asked between minibatches too (of a curriculum only between epochs), so a long epoch can be stopped.
+    """
 
     def __init__(self, seed: int, watch: Watch, cancelled: threading.Event):
         self._seed, self._watch, self._cancelled = seed, watch, cancelled
+
+    @property
+    def due(self) -> bool:
+        if self._cancelled.is_set():
+            raise Cancelled
+        return True
 
     def load(self) -> None:
         return None
 
     def save(self, state: dict) -> None:
-        if self._cancelled.is_set():
-            raise Cancelled
-        self._watch(self._seed, state["history"])
+        if "batches" not in state:
+            self._watch(self._seed, state["history"])
 
     def remove(self) -> None:
         return None

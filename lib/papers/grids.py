@@ -1,7 +1,8 @@
 """What of each notebook can be cut into chunks: its grid, as its `train_all` trains it.
 
 Left to the notebook itself, because it depends on results: the seeds of a random search's winner (low-rank fusion),
-fine-tuning and the random emotion vectors (unseen emotions). A notebook that is not named here has no grid to cut.
+fine-tuning and the random emotion vectors (unseen emotions). A notebook that is not named here runs whole: the
+end-to-end one, whose stand-in is written by the run itself, and those that only read results.
 """
 
 from collections.abc import Callable

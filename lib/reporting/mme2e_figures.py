@@ -43,7 +43,7 @@ def cost_curves(costs: pd.DataFrame, scores: pd.DataFrame, *, label: str, metric
     dense model at 1.
     """
     with plt.rc_context(figures.STYLE):
-        figure, axes = new_figure(9.6, 4.6, "Dense and sparse: score, operations, time", label, columns=2)
+        figure, axes = new_figure(9.6, 5.0, "Dense and sparse: score, operations, time", label, columns=2)
         sparse, dense = scores[scores["threshold"] < 1], scores[scores["threshold"] == 1]
         _interval(axes[0], sparse, BLUE, "o", "MESM, mean and 95 % t-interval")
         _interval(axes[0], dense, ORANGE, "s", "FE2E (all sites)")
@@ -66,7 +66,7 @@ def cost_curves(costs: pd.DataFrame, scores: pd.DataFrame, *, label: str, metric
         for ax in axes:
             ax.set_xlabel("threshold: attention mass that is kept")
             ax.grid(axis="y", alpha=0.3)
-            ax.legend(frameon=False, fontsize=8)
+            ax.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     return figure
 
 

@@ -1,5 +1,6 @@
 """The verbs, in an environment that has the packages. `run_all.sh` gets here through `lib.workflow.start`."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -12,10 +13,15 @@ from lib.workflow.usage import HELP, Request, parse
 def main(arguments: Sequence[str]) -> int:
     try:
         request = parse(arguments)
-        return VERBS[request.verb](request)
+        code = VERBS[request.verb](request)
+        sys.stdout.flush()
+        return code
     except InputError as error:
         print(f"run_all.sh: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read what is printed has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _help(request: Request) -> int:

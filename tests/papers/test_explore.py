@@ -168,6 +168,22 @@ def batch_run(target: Path, values: dict) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_long_epoch_is_stopped_between_two_minibatches(tmp_path, monkeypatch):
+    stop, steps = threading.Event(), []
+
+    def due(self):
+        steps.append(None)
+        if len(steps) == 2:
+            stop.set()
+        return asked(self)
+
+    asked = explore._Between.due.fget
+    monkeypatch.setattr(explore._Between, "due", property(due))
+    with pytest.raises(explore.Cancelled):
+        trained(given(tmp_path, CLASSES), cancelled=stop)
+    assert len(steps) == 2  # of at least five minibatches of the first epoch
+
+
 @pytest.mark.parametrize("kind", ["classes", "conversation"])
 def test_the_saved_setting_repeats_the_explorers_numbers_bit_for_bit_through_papermill(tmp_path, kind):
     p = given(tmp_path / "by hand", KINDS[kind])

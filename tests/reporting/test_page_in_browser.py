@@ -1,126 +1,262 @@
-"""The page over the committed results in a real browser: headless Chromium, driven by Playwright."""
+"""The page over the committed results, opened in headless Chromium: what it asks for, how it sorts, looks and prints.
 
+Only behaviour is looked at, not markup. The browser is the machine's own; playwright brings the driver alone.
+"""
+
+import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
+from lib.reporting.result_folders import CONTENTS, KEPT
 from lib.reporting.summary_page import write_page
+from lib.workflow.runs import known_runs
 
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt install chromium)")
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory) -> str:
-    """The page in a folder with the committed results and a damaged one."""
-    results = tmp_path_factory.mktemp("a folder") / "results"
-    runs = sorted(path.parent for path in (ROOT / "results").glob("*/*/contents.json"))
-    for run in runs:
-        shutil.copytree(run, results / run.parent.name / run.name, ignore=shutil.ignore_patterns("members", "*.ipynb"))
-    damaged = results / "low_rank_fusion" / "quick" / "tables"
-    next(damaged.glob("gain_*.csv")).unlink()
-    return write_page(results, [(run.parent.name, run.name) for run in runs]).as_uri()
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+DAMAGED = "low_rank_fusion/quick"
+DESK, PHONE, PAPER = ({"width": w, "height": h} for w, h in ((1200, 900), (390, 844), (718, 1047)))
+"""In CSS pixels; PAPER is A4 upright within margins of 10 mm."""
+READABLE = 4.5
+"""Contrast of text to its background that WCAG 2 asks for at level AA."""
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        chromium = playwright.chromium.launch(executable_path=found)
+        yield chromium
+        chromium.close()
 
 
-@pytest.fixture
-def opened(browser, address) -> Iterator[Page]:
-    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-        page = context.new_page()
-        page.complaints, page.asked = [], []
-        page.on("console", lambda message: page.complaints.append(message.text))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.goto(address)
-        yield page
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> Path:
+    """The page over all runs, beside a copy of the committed results in which one folder is damaged."""
+    results = tmp_path_factory.mktemp("a folder") / "results"
+    for run in known_runs():
+        if (run.folder / CONTENTS).exists():
+            for name in (CONTENTS, *KEPT):
+                copy = shutil.copytree if (run.folder / name).is_dir() else shutil.copy2
+                (results / run.notebook / run.name).mkdir(parents=True, exist_ok=True)
+                copy(run.folder / name, results / run.notebook / run.name / name)
+    next((results / DAMAGED / "tables").glob("gain_*.csv")).unlink()
+    return write_page(results, [(run.notebook, run.name) for run in known_runs()])
 
 
-def test_it_opens_without_a_complaint_and_asks_for_nothing_but_itself(opened, address):
-    opened.locator("details").evaluate_all("found => found.forEach(details => details.open = true)")
-    opened.locator("img").last.scroll_into_view_if_needed()
-    assert opened.complaints == []
-    assert [url for url in opened.asked if not url.startswith("data:")] == [address]
-    assert opened.locator("img").count() > 0
-    assert opened.locator("img").evaluate_all("found => found.every(image => image.naturalWidth > 0)")
+class Visit:
+    """A page opened in a context of its own, with all that it said and all that it asked for beyond itself."""
 
+    def __init__(self, browser: Browser, file: Path, **how):
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self._itself = file.as_uri()
+        self.context = browser.new_context(**how)
+        self.context.route("**/*", self._let_nothing_out)
+        self.page: Page = self.context.new_page()
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.goto(self._itself)
 
-def test_the_damaged_folder_is_listed_and_has_no_section(opened):
-    row = opened.locator("tr[data-run='low_rank_fusion/quick']")
-    assert "damaged" in row.inner_text()
-    assert opened.locator("#low_rank_fusion-quick").count() == 0
-    assert opened.locator("#low_rank_fusion-mosi_words").count() == 1
-
-
-@pytest.mark.parametrize("by", ["mouse", "keyboard"])
-def test_a_heading_sorts_its_table_up_and_then_down(opened, by):
-    head = opened.locator("#matrix th", has_text="minutes of training")
-    column = head.evaluate("head => head.cellIndex")
-
-    def act() -> list[float]:
-        if by == "mouse":
-            head.click()
+    def _let_nothing_out(self, route: Route) -> None:
+        if route.request.url == self._itself:
+            route.continue_()
         else:
-            head.focus()
-            opened.keyboard.press("Enter")
-        cells = opened.locator(f"#matrix tbody tr td:nth-child({column + 1})").all_inner_texts()
-        return [float(cell) for cell in cells if cell]
+            self.asked.append(route.request.url)
+            route.abort()
 
-    rising, falling = act(), act()
-    assert len(set(rising)) > 3
-    assert (rising, falling) == (sorted(rising), sorted(rising, reverse=True))
-    assert head.get_attribute("aria-sort") == "descending"
+    def __enter__(self) -> "Visit":
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
 
-def test_a_link_to_a_folded_run_opens_it(opened):
-    section = opened.locator("#mosi_positive_colearning-quick")
-    assert section.get_attribute("open") is None
-    opened.locator("#states a[href='#mosi_positive_colearning-quick']").click()
-    section.locator("summary").first.wait_for()
-    assert section.get_attribute("open") is not None
+    def unfold(self) -> None:
+        self.page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
 
 
-def test_it_follows_the_dark_scheme_and_text_stays_readable(opened):
-    def contrast() -> float:
-        """Of the page's text with its background (WCAG 2)."""
-        return opened.evaluate(
-            """() => {
-                const light = colour => {
-                    const parts = colour.match(/[0-9.]+/g).slice(0, 3).map(c => c / 255);
-                    const linear = parts.map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-                    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
-                };
-                const style = getComputedStyle(document.body);
-                const [a, b] = [light(style.color), light(style.backgroundColor)];
-                return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-            }"""
+def use_everything(visit: Visit) -> None:
+    visit.unfold()
+    visit.page.evaluate("for (const head of document.querySelectorAll('th')) head.click()")
+    visit.page.evaluate("for (const link of document.querySelectorAll('a[href^=\"#\"]')) link.click()")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_says_nothing_asks_for_nothing_and_shows_every_picture(browser, written, scheme):
+    with Visit(browser, written, viewport=DESK, color_scheme=scheme) as visit:
+        use_everything(visit)
+        pictures = visit.page.evaluate("[...document.images].map(image => [image.complete, image.naturalWidth])")
+        assert len(pictures) > 5
+        assert all(complete and width > 100 for complete, width in pictures)
+        assert (visit.said, visit.asked) == ([], [])
+
+
+def test_a_page_that_asks_and_complains_is_noticed(browser, tmp_path):
+    spoilt = tmp_path / "index.html"
+    spoilt.write_text('<img src="http://example.invalid/a.png"><script>console.error("oh"); absent()</script>')
+    with Visit(browser, spoilt) as visit:
+        assert visit.asked == ["http://example.invalid/a.png"]
+        assert "oh" in visit.said
+        assert any("absent is not defined" in line for line in visit.said)
+
+
+def test_a_damaged_folder_is_listed_as_such_and_has_no_section(browser, written):
+    with Visit(browser, written, viewport=DESK) as visit:
+        assert "damaged: missing: tables/gain_" in visit.page.locator(f'tr[data-run="{DAMAGED}"]').inner_text()
+        assert visit.page.locator("#low_rank_fusion-quick").count() == 0
+        assert visit.page.locator("#low_rank_fusion-mosi_words").count() == 1
+
+
+def test_every_link_within_the_page_has_its_target_and_opens_it(browser, written):
+    with Visit(browser, written, viewport=DESK) as visit:
+        targets = visit.page.evaluate("[...document.querySelectorAll('a[href^=\"#\"]')].map(a => a.hash.slice(1))")
+        assert len(targets) > 10
+        assert [name for name in targets if visit.page.locator(f'[id="{name}"]').count() != 1] == []
+        folded = visit.page.evaluate("[...document.querySelectorAll('details[id]:not([open])')].map(d => d.id)")
+        name = next(name for name in folded if name in targets)
+        visit.page.locator(f'a[href="#{name}"]').first.click()
+        visit.page.wait_for_selector(f'details[id="{name}"][open]')
+
+
+COLUMN = """([table, column]) => [...document.querySelectorAll("table")[table].tBodies[0].rows]
+    .map(row => row.cells[column].textContent.trim())"""
+HEADS = """() => [...document.querySelectorAll("table")].flatMap((table, at) => table.tBodies[0].rows.length < 3 ? []
+    : [...table.tHead.rows[0].cells].map((_, column) => [at, column]))"""
+
+
+def place(cell: str, upwards: bool) -> tuple[int, float]:
+    """Where a cell belongs: numbers by their first number, then words, then what is missing."""
+    first = re.match(r"[-+]?\d*\.?\d+(?:e[-+]?\d+)?", cell)
+    if first:
+        return 0, float(first[0]) * (1 if upwards else -1)
+    return (1, 0.0) if cell not in ("", "–") else (2, 0.0)
+
+
+SORTED = """() => [...document.querySelectorAll("table")].flatMap((table, at) => [...table.tHead.rows[0].cells].map(
+    (head, column) => {
+      const cells = () => [...table.tBodies[0].rows].map(row => row.cells[column].textContent.trim());
+      const before = cells();
+      head.click();
+      const up = cells();
+      head.click();
+      return [before, up, cells()];
+    }))"""
+
+
+def test_every_column_sorts_both_ways_and_loses_no_row(browser, written):
+    with Visit(browser, written, viewport=DESK) as visit:
+        columns = visit.page.evaluate(SORTED)
+    assert len(columns) > 100
+    mixed = 0
+    for before, *after in columns:
+        for cells, upwards in zip(after, (True, False), strict=True):
+            assert sorted(cells) == sorted(before)
+            places = [place(cell, upwards) for cell in cells]
+            assert places == sorted(places), cells
+        mixed += len({kind for kind, _ in places}) > 1
+    assert mixed > 0  # a column that has numbers and "–" was among them
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+def test_sorting_by_keyboard_alone(browser, written, key):
+    with Visit(browser, written, viewport=DESK) as visit:
+        where = next(
+            [table, column]
+            for table, column in visit.page.evaluate(HEADS)
+            if len({place(cell, True) for cell in visit.page.evaluate(COLUMN, [table, column])}) > 2
         )
+        head = visit.page.locator("table").nth(where[0]).locator("th").nth(where[1])
+        head.locator("xpath=preceding-sibling::th[1]").focus()
+        visit.page.keyboard.press("Tab")
+        assert head.evaluate("head => head === document.activeElement")
+        scrolled = visit.page.evaluate("scrollY")
+        for upwards in (True, False):
+            visit.page.keyboard.press(key)
+            assert head.get_attribute("aria-sort") == ("ascending" if upwards else "descending")
+            places = [place(cell, upwards) for cell in visit.page.evaluate(COLUMN, where)]
+            assert places == sorted(places)
+            assert len(set(places)) > 2
+        assert visit.page.evaluate("scrollY") == scrolled
 
-    backgrounds = []
-    for scheme in ("light", "dark"):
-        opened.emulate_media(color_scheme=scheme)
-        backgrounds.append(opened.evaluate("getComputedStyle(document.body).backgroundColor"))
-        assert contrast() > 7
-    assert backgrounds[0] != backgrounds[1]
+
+COLOURS = """() => {
+  const rgb = text => text.match(/[\\d.]+/g).map(Number);
+  const behind = node => {
+    const colour = rgb(getComputedStyle(node).backgroundColor);
+    return colour.length === 4 && colour[3] === 0 && node.parentElement ? behind(node.parentElement) : colour;
+  };
+  const seen = {};
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const node = walk.currentNode.parentElement;
+    if (!walk.currentNode.data.trim() || ["SCRIPT", "STYLE"].includes(node.tagName)) continue;
+    const pair = [rgb(getComputedStyle(node).color), behind(node)];
+    seen[JSON.stringify(pair)] = walk.currentNode.data.trim().slice(0, 60);
+  }
+  return seen;
+}"""
 
 
-def test_on_a_phone_only_tables_scroll_sideways(opened):
-    opened.set_viewport_size({"width": 390, "height": 844})
-    opened.locator("details").evaluate_all("found => found.forEach(details => details.open = true)")
-    assert opened.evaluate("document.documentElement.scrollWidth") <= 390
+def luminance(colour: list[float]) -> float:
+    """Relative luminance of WCAG 2; the colour in 0 to 255."""
+    parts = [value / 255 for value in colour[:3]]
+    red, green, blue = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_it_prints(opened):
-    printed = opened.pdf(format="A4")
-    assert printed.startswith(b"%PDF")
-    assert len(printed) > 50_000
+def test_luminance_of_known_colours():
+    assert luminance([255, 255, 255]) == pytest.approx(1.0)
+    assert luminance([0, 0, 0]) == 0.0
+    assert 1.05 / (luminance([119, 119, 119]) + 0.05) == pytest.approx(4.48, abs=0.01)
+
+
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+def test_both_schemes_apply_and_every_text_is_readable(browser, written, scheme, dark):
+    with Visit(browser, written, viewport=DESK, color_scheme=scheme) as visit:
+        visit.unfold()
+        pairs = {tuple(map(tuple, json.loads(pair))): text for pair, text in visit.page.evaluate(COLOURS).items()}
+        assert len(pairs) > 4  # ink, links, real data, stand-ins
+        faint = {}
+        for (ink, ground), text in pairs.items():
+            lights = sorted((luminance(ink), luminance(ground)))
+            assert (luminance(ink) > luminance(ground)) == dark, text
+            if (lights[1] + 0.05) / (lights[0] + 0.05) < READABLE:
+                faint[ink, ground] = text
+        assert faint == {}
+
+
+TOO_WIDE = """width => [...document.querySelectorAll("body *")].filter(node => node.getClientRects().length
+    && node.getBoundingClientRect().right > width + 1 && !node.closest(".wide > *"))
+    .map(node => node.tagName + " " + node.textContent.slice(0, 40))"""
+
+
+def test_a_phone_scrolls_within_tables_and_nowhere_else(browser, written):
+    with Visit(browser, written, viewport=PHONE, is_mobile=True, has_touch=True) as visit:
+        visit.unfold()
+        width = PHONE["width"]  # not innerWidth, which grows on a phone with what is too wide
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert visit.page.evaluate(TOO_WIDE, width) == []
+        visit.page.evaluate(
+            "document.body.append(Object.assign(document.createElement('hr'), {style: 'width: 500px'}))"
+        )
+        assert visit.page.evaluate(TOO_WIDE, width) == ["HR "]
+
+
+CUT = """() => [...document.querySelectorAll("body *")].filter(node => node.getClientRects().length
+    && node.getBoundingClientRect().right > innerWidth + 1).map(node => node.textContent.slice(0, 60))"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_print_cuts_nothing_off_and_is_dark_on_light(browser, written, scheme):
+    with Visit(browser, written, viewport=PAPER, color_scheme=scheme) as visit:
+        visit.unfold()
+        assert visit.page.evaluate(CUT) != []  # on a screen as narrow as paper the tables scroll
+        visit.page.emulate_media(media="print", color_scheme=scheme)
+        assert visit.page.evaluate(CUT) == []
+        pairs = [json.loads(pair) for pair in visit.page.evaluate(COLOURS)]
+        assert all(luminance(ink) < luminance(ground) for ink, ground in pairs)

@@ -1,7 +1,10 @@
 """`run_all.sh compare`: what it prints, and what it refuses."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from lib.reporting import runs
 from lib.reporting.result_folders import write_contents
 from lib.workflow import cli
 from lib.workflow.compare_command import compare
+from lib.workflow.runs import ROOT
 from lib.workflow.usage import parse
 from tests.reporting.tables_of_runs import runs_of
 
@@ -98,6 +102,14 @@ def test_long_lists_are_cut_unless_all_is_asked_for(tmp_path, capsys):
     text = said(capsys, a, b, "--all")
     assert "more (--all)" not in text
     assert sum(line.startswith("m") and line.endswith("beyond noise") for line in text.splitlines()) == 60
+
+
+def test_a_reader_may_stop_reading(pair):
+    command = f'"{sys.executable}" -P -m lib.workflow.cli compare "$1" "$2" | true'
+    variables = os.environ | {"PYTHONPATH": str(ROOT)}
+    shell = ["bash", "-o", "pipefail", "-c", command, "-", *map(str, pair)]
+    done = subprocess.run(shell, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def tampered(folder: Path) -> None:
