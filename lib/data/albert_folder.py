@@ -28,7 +28,7 @@ def arguments(folder: Path) -> dict[str, int | float | str]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         return {name: config[name] for name in _ARGUMENTS if name in config}
-    except (ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InputError("not a configuration of ALBERT", where=path) from error
 
 

@@ -9,9 +9,9 @@ from lib.errors import InputError
 
 
 @contextmanager
-def csv_rows(path: Path) -> Iterator[csv.DictReader]:
+def csv_rows(path: Path, *, errors: str = "strict") -> Iterator[csv.DictReader]:
     """The rows of a UTF-8 table as dictionaries, and `line_num`. Raises InputError where it stops being readable."""
-    with path.open(encoding="utf-8", newline="") as handle:
+    with path.open(encoding="utf-8", errors=errors, newline="") as handle:
         table = csv.DictReader(handle)
         try:
             yield table

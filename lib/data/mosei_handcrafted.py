@@ -68,14 +68,21 @@ def write_phase(root: Path, phase: str, sequences: Mapping[str, Mapping[str, np.
 
 
 def _ids(stored: object, path: Path) -> list[str]:
-    ids = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in np.ravel(stored)]
+    try:
+        given = np.ravel(stored)
+    except ValueError:
+        raise InputError("its ids are not names", where=path) from None
+    ids = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in given]
     if not ids or not all(isinstance(value, str) for value in ids):
         raise InputError("its ids are not names", where=path)
     return [str(value) for value in ids]
 
 
 def _array(stored: object, utterances: int, modality: str, path: Path) -> np.ndarray:
-    array = np.asarray(stored) if isinstance(stored, np.ndarray | list) else np.array(None)
+    try:
+        array = np.asarray(stored) if isinstance(stored, np.ndarray | list) else np.array(None)
+    except ValueError:
+        raise InputError(f"{modality}: rows of different lengths", where=path) from None
     width = WIDTHS[modality]
     if array.dtype.kind not in "fiu" or array.ndim != 3 or array.shape[0] != utterances or array.shape[2] != width:
         raise InputError(

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from lib.data.csv_files import csv_rows
 from lib.data.raw_layout import Problem, utterance_folder
 from lib.data.recordings import Cut, Recording
 from lib.data.video_frames import Video
@@ -87,8 +88,13 @@ def read(folder: Path, out: Path) -> tuple[list[Monologue], dict[str, dict], lis
 def _tables(folder: Path) -> Iterator[Path]:
     """Files with the columns of a label table; the release's folders hold other tables as well."""
     for path in sorted(Path(folder).rglob("*.csv")):
-        with path.open(encoding="utf-8", errors="replace", newline="") as handle:
-            header = next(csv.reader(handle), [])
+        if not path.is_file():
+            continue
+        try:
+            with path.open(encoding="utf-8", errors="replace", newline="") as handle:
+                header = next(csv.reader(handle), [])
+        except csv.Error:
+            continue
         if {*_ID, *(f"Answer.{name}" for name in _ANSWERS)} <= set(header):
             yield path
 
@@ -97,9 +103,9 @@ def _labels(folder: Path) -> dict[str, list[int]]:
     """An emotion is present if any annotator of any table gave it a positive intensity."""
     sums: dict[str, np.ndarray] = {}
     for path in _tables(folder):
-        with path.open(encoding="utf-8", errors="replace", newline="") as handle:
-            for row in csv.DictReader(handle):
-                utterance_id = f"{Path(row[_ID[0]]).name}_{row[_ID[1]]}"
+        with csv_rows(path, errors="replace") as table:
+            for row in table:
+                utterance_id = f"{Path(row[_ID[0]] or '').name}_{row[_ID[1]]}"
                 try:
                     given = np.array([float(row[f"Answer.{name}"] or 0) for name in _ANSWERS])
                 except (TypeError, ValueError) as error:

@@ -112,6 +112,8 @@ def open_batches(
         labels = np.array([entry["label"] for entry in entries], np.float32)
         if not all(isinstance(text, str) for text in (*ids, *keys, *texts)):
             raise TypeError("an id, key or text that is no string")
+        if not ids or labels.ndim != 2 or not np.isin(labels, (0, 1)).all():
+            raise ValueError("no utterances, or labels that are not rows of zeros and ones")
     except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise InputError("missing or damaged", where=path, todo="run ./run_all.sh data preprocess") from error
     return RawBatches(Path(folder), ids, keys, texts, labels, tokenizer or HashTokenizer(), device=device)

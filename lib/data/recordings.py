@@ -21,6 +21,8 @@ from lib.data.raw_layout import Problem
 from lib.data.video_frames import Video
 from lib.errors import InputError
 
+_FASTEST = 1_000_000  # samples per second
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -110,11 +112,13 @@ def _open_wave(recording: Recording) -> wave.Wave_read:
         sound = wave.open(str(recording.wave), "rb")  # noqa: SIM115 - the caller closes it
     except FileNotFoundError:
         raise InputError("its waveform is missing", where=recording.wave) from None
-    except (OSError, EOFError, wave.Error) as error:
+    except Exception as error:  # the bytes are hostile: whatever they provoke means the same to the user
         raise InputError("its waveform is not a readable WAV file", where=recording.wave) from error
     fault = None
     if sound.getsampwidth() != 2:
         fault = f"its waveform has {8 * sound.getsampwidth()} bits, expected 16"
+    elif not 0 < sound.getframerate() <= _FASTEST:
+        fault = f"its waveform has {sound.getframerate()} samples per second"
     elif max(max(channels) for channels in recording.waves.values()) >= sound.getnchannels():
         fault = f"its waveform has {sound.getnchannels()} channel"
     if fault:

@@ -5,7 +5,6 @@ meets only what can be read.
 """
 
 import json
-import zipfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,8 +14,9 @@ import numpy as np
 
 from lib.data.corpus import SPLITS, Source
 from lib.data.handcrafted_batches import HandcraftedBatches, feature_files, open_split
+from lib.data.npz_files import read_arrays
 from lib.data.raw_batches import HashTokenizer, RawBatches, Tokenizer, open_batches
-from lib.data.raw_layout import Kind, Problem
+from lib.data.raw_layout import EMOTIONS, Kind, Problem
 from lib.data.raw_preprocessing import LIST, utterance_file
 from lib.data.synthetic_raw import source as stand_in_source
 from lib.errors import InputError
@@ -94,8 +94,15 @@ def open_handcrafted(folder: Path, features: Path, audio_type: int = 0) -> Strea
 def _prepared(folder: Path) -> dict:
     path = Path(folder) / LIST
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        prepared = json.loads(path.read_text(encoding="utf-8"))
+        [Problem(**problem) for problem in prepared["problems"]]
+        kind, names, options = prepared["kind"], prepared["label_names"], prepared["options"]
+        if tuple(names) != EMOTIONS.get(kind) or not isinstance(options, dict):
+            raise ValueError("it is not of one of the two corpora")
+        if not isinstance(prepared["synthetic"], bool):
+            raise ValueError("it does not say whether it is synthetic")
+        return prepared
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError("missing or damaged", where=path, todo="run ./run_all.sh data preprocess") from error
 
 
@@ -118,9 +125,9 @@ def raw_source(kind: Kind, synthetic: bool) -> Source:
 def _is_sound(path: Path, key: str) -> bool:
     """Whether every byte of a prepared file is as it was written, and for the utterance as it was."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:  # reading an array checks its checksum
-            return str(arrays["key"]) == key and len(arrays["faces"]) > 0 and len(arrays["pieces"]) > 0
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        stored, faces, pieces = read_arrays(path, ("key", "faces", "pieces"))  # this checks their checksums
+        return str(stored) == key and len(faces) > 0 and len(pieces) > 0
+    except (InputError, TypeError):
         return False
 
 

@@ -1,30 +1,37 @@
 """Every reader of `lib/data`: how small sound files are made for it, how it reads them, and which of them to attack."""
 
 import pickle
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from lib import data
 from lib.data import (
+    albert_folder,
     cache,
     iemocap_emotions,
     iemocap_handcrafted,
     iemocap_nine,
+    iemocap_release,
     iemocap_stacked,
     lmf_pickles,
     mfn_checkpoints,
     mfn_h5,
     mmgcn_pickles,
     mosei_emotions,
+    mosei_release,
     mosi_utterances,
     raw_batches,
     raw_decoding,
     raw_layout,
     raw_preprocessing,
+    recordings,
     spcl_pickles,
+    synthetic_handcrafted,
     synthetic_raw,
     vector_files,
 )
@@ -32,6 +39,7 @@ from lib.data.corpus import Corpus
 from lib.data.mel import mel_spectrogram
 from lib.data.source_files import note_stand_in
 from lib.errors import InputError
+from tests.data import releases
 from tests.data import test_mfn_checkpoints as checkpoints
 from tests.data.samples import REAL, STAND_IN, mfn_corpus
 from tests.data.test_conversation_pickles import stored
@@ -47,8 +55,8 @@ from tests.papers.emotion_tasks import write_meld
 class Reader:
     """`make` writes sound files into an empty folder, `read` reads them, `files` are those to damage, one of each kind.
 
-    `modules` are the modules of `lib.data` whose reading code this exercises. `heals`: damage is not an error, because
-    what was lost is made anew.
+    `modules` are the modules of `lib.data` whose reading code this exercises. `heals`: damage is not always an error,
+    because what was lost is made anew, or because what single utterances lack is told beside the others.
     """
 
     make: Callable[[Path], object]
@@ -166,6 +174,37 @@ def write_stacked(root: Path) -> Corpus:
 def write_dictionaries(root: Path) -> None:
     iemocap_stacked.write_dictionaries(root, utterances(), REAL)
 
+
+def write_end_to_end(kind: str) -> Callable[[Path], None]:
+    """Raw files, what is prepared of them, and hand-crafted features; one utterance per split."""
+
+    def make(root: Path) -> None:
+        raw, out = root / "mme2e", root / "mme2e_prepared"
+        synthetic_raw.write(kind, raw, {"train": 1, "valid": 1, "test": 1})
+        raw_preprocessing.preprocess(kind, raw, out)
+        if kind == "iemocap":
+            synthetic_handcrafted.write(out / kind, raw)
+        else:
+            synthetic_handcrafted.write_mosei(out / kind, raw)
+
+    return make
+
+
+def cut_releases(root: Path) -> object:
+    """What single utterances lack is told."""
+    shutil.rmtree(root / "out", ignore_errors=True)
+    dialogues, _, _ = iemocap_release.read(root, root / "out")
+    return [recordings.cut(dialogue) for dialogue in dialogues]
+
+
+def write_config(root: Path) -> None:
+    (root / albert_folder.CONFIG).write_text('{"hidden_size": 8, "vocab_size": 30}')
+
+
+RELEASE = {
+    "mosei": ("Labels/one.csv", "Transcript/Segmented/Combined/second.txt"),
+    "iemocap": ("Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", "Session1/dialog/wav/Ses01F_impro01.wav"),
+}
 
 READERS: dict[str, Reader] = {
     "mosi": corpus(
@@ -317,6 +356,42 @@ READERS: dict[str, Reader] = {
     "prepared again": Reader(
         write_prepared, prepare_again, ("out/mosei/utterances/stand-in0_0.npz",), ("raw_preprocessing",), heals=True
     ),
+    "mosei_handcrafted": corpus(
+        "mosei_handcrafted",
+        write_end_to_end("mosei"),
+        ("mme2e/MOSEI_HCF_FEATURES/mosei_senti_hcf_train.pkl",),
+        "mosei_handcrafted",
+        "handcrafted_corpus",
+    ),
+    "iemocap_handcrafted": corpus(
+        "iemocap_handcrafted",
+        write_end_to_end("iemocap"),
+        ("mme2e/IEMOCAP_HCF_FEATURES/valid_text_features.pt",),
+        "iemocap_handcrafted",
+    ),
+    "mosei_raw": corpus(
+        "mosei_raw", write_end_to_end("mosei"), ("mme2e_prepared/mosei/prepared.json",), "streamed_corpus"
+    ),
+    "iemocap_raw": corpus(
+        "iemocap_raw", write_end_to_end("iemocap"), ("mme2e_prepared/iemocap/prepared.json",), "streamed_corpus"
+    ),
+    "configuration of ALBERT": Reader(
+        write_config, albert_folder.arguments, (albert_folder.CONFIG,), ("albert_folder",), heals=True
+    ),
+    "MOSEI's release": Reader(
+        releases.mosei,
+        lambda root: mosei_release.read(root, root / "out"),
+        RELEASE["mosei"],
+        ("mosei_release",),
+        heals=True,
+    ),
+    "IEMOCAP's release": Reader(
+        releases.iemocap,
+        cut_releases,
+        RELEASE["iemocap"],
+        ("iemocap_release", "recordings"),
+        heals=True,
+    ),
     "cache": Reader(fill_cache, use_cache, ("entry/a.npy", "entry/arrays.json"), ("cache",), heals=True),
 }
 
@@ -324,7 +399,23 @@ NO_READERS = {
     "catalogue": "reads its own table, which belongs to the library; the files of corpora are only hashed",
     "fetch": "what arrives is compared with a hash, never parsed",
     "synthetic": "writes files in a format of another module and has them read there",
+    "synthetic_handcrafted": "only writes",
     "synthetic_raw": "only writes",
     "word_vectors": "chooses one of the readers above",
 }
 """Modules of `lib.data` that touch files but parse nothing from outside, and why."""
+
+
+def check_sound(found: object) -> None:
+    """Data that came out of a damaged file are whole: a corpus has checked itself, of the rest the numbers count."""
+    if isinstance(found, Corpus):
+        for split in found.splits.values():
+            assert all(np.isfinite(x).all() and x.dtype == np.float32 for x in split.features.values())
+            assert np.isfinite(split.labels).all()
+            assert ((split.lengths >= 0) & (split.lengths <= max(x.shape[1] for x in split.features.values()))).all()
+    elif isinstance(found, np.ndarray):
+        assert np.isfinite(found).all()
+    elif isinstance(found, dict):
+        for value in found.values():
+            if isinstance(value, np.ndarray | torch.Tensor):
+                assert np.isfinite(np.asarray(value)).all()

@@ -11,16 +11,13 @@ import sys
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
 from lib import data
-from lib.data.corpus import Corpus
 from lib.errors import InputError
 from tests.data import hostile_files
 from tests.data.hostile_files import cases
-from tests.data.readers import NO_READERS, READERS
+from tests.data.readers import NO_READERS, READERS, check_sound
 
 LIBRARY = Path(data.__file__).parent
 OPENS = {
@@ -88,21 +85,6 @@ def attempt(name: str, root: Path) -> object:
             return READERS[name].read(root)
     except InputError as error:
         return error
-
-
-def check_sound(found: object) -> None:
-    """Data that came out of a damaged file are whole: a corpus has checked itself, of the rest the numbers count."""
-    if isinstance(found, Corpus):
-        for split in found.splits.values():
-            assert all(np.isfinite(x).all() and x.dtype == np.float32 for x in split.features.values())
-            assert np.isfinite(split.labels).all()
-            assert ((split.lengths >= 0) & (split.lengths <= max(x.shape[1] for x in split.features.values()))).all()
-    elif isinstance(found, np.ndarray):
-        assert np.isfinite(found).all()
-    elif isinstance(found, dict):
-        for value in found.values():
-            if isinstance(value, np.ndarray | torch.Tensor):
-                assert np.isfinite(np.asarray(value)).all()
 
 
 def outside(root: Path) -> set[Path]:
