@@ -1,7 +1,6 @@
 """Conversation backbones with SPCL at the scale of IEMOCAP, against a direct implementation; their peak memory."""
 
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import conversation_direct as direct
 from benchmarks.machine import matmul_rate
+from benchmarks.resources import resident_peak
 from benchmarks.speed import DEVICES, NOT_MEASURED, Row, new_run, there
 from benchmarks.timing import alternate, threads
 from lib.data.conversation_batches import Conversations, Dialogue, conversation_split
@@ -195,7 +195,7 @@ def peak(backbone: str, quick: bool) -> float:
     whole = corpus([11] * 4 if quick else [LONGEST] * 64, p.widths)
     member = spcl.member(p, whole, 12, backbone, "atv", spcl=True)
     our_epoch(member, examples(whole, "train"))()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return resident_peak() / 2**20
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """The one exception that a user is meant to read."""
 
+_LONGEST = 400
+"""Characters of a part of the message: what a file holds may be quoted in it, and a file may hold anything."""
+
 
 class InputError(Exception):
     """Something given from outside is unusable: a file, a parameter, a corpus folder.
@@ -13,10 +16,16 @@ class InputError(Exception):
         parts = [f"{where}: {what}" if where is not None else what]
         if todo:
             parts.append(todo)
-        super().__init__("; ".join(" ".join(part.split()) for part in parts))
+        super().__init__("; ".join(map(_readable, parts)))
 
     def __reduce__(self):
         return _rebuild, (type(self), self.what, self.where, self.todo)
+
+
+def _readable(text: str) -> str:
+    """One line without control characters, which a terminal would obey, and short enough to read."""
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST * 3 // 4]} ... {line[-_LONGEST // 4 :]}"
 
 
 def _rebuild(cls, what, where, todo):

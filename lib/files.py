@@ -28,6 +28,16 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_unfinished(folder: Path, *, but: str) -> None:
+    """Remove what killed writers of `atomic_path` left below `folder`, except below its subfolder `but`.
+
+    Only for a folder that nobody else is writing to.
+    """
+    for path in Path(folder).rglob(".*.part"):
+        if path.relative_to(folder).parts[0] != but:
+            path.unlink(missing_ok=True)
+
+
 def write_text(target: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     with atomic_path(target) as path:

@@ -49,6 +49,8 @@ _CORPORA = {
     "mosi_conversations": _Entry("lib.data.mosi_conversations"),
     "iemocap_conversations_like": _Entry("lib.data.synthetic_conversations", "load_iemocap", None),
     "meld_conversations_like": _Entry("lib.data.synthetic_conversations", "load_meld", None),
+    "iemocap_handcrafted": _Entry("lib.data.handcrafted_corpus", "IEMOCAP.read", "IEMOCAP.files"),
+    "mosei_handcrafted": _Entry("lib.data.handcrafted_corpus", "MOSEI.read", "MOSEI.files"),
     "iemocap_raw": _Entry("lib.data.streamed_corpus", "IEMOCAP.read", "IEMOCAP.files"),
     "mosei_raw": _Entry("lib.data.streamed_corpus", "MOSEI.read", "MOSEI.files"),
     "iemocap_raw_like": _Entry("lib.data.synthetic_raw", "write", None),

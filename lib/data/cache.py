@@ -65,7 +65,7 @@ def _open(entry: Path) -> Arrays | None:
                 return None
             arrays[facts["name"]] = np.load(path, mmap_mode="r", allow_pickle=False)
         return arrays
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -311,5 +311,54 @@ _EMOTION_RELEASES = (
     ),
 )
 
-_RESTRICTED = (_IEMOCAP, *_LMF_PICKLES, *_IEMOCAP_CONVERSATIONS, *_EMOTION_RELEASES)
+
+def _end_to_end(kind: str, title: str, features: tuple[str, ...], terms: str) -> tuple[RestrictedCorpus, ...]:
+    """The raw layout and the hand-crafted features of the end-to-end paper, distributed by its authors."""
+    folder = f"mme2e/{kind.upper()}"
+    labels = f"{folder}_RAW_PROCESSED/meta.pkl"
+    lists = tuple(f"{folder}_SPLIT/{split}_split.txt" for split in ("train", "valid", "test"))
+    raw = RestrictedCorpus(
+        name=f"{kind}_raw",
+        title=f"{title}, images, waveforms and text by utterance, as the end-to-end paper reads it",
+        layouts=((labels, *lists),),
+        steps=f"""\
+{terms}
+1. Either ask for the processed release that github.com/wenliangdai/Multimodal-End2end-Sparse links to, and unpack
+     {{root}}/{labels} and the folders beside it,
+   or obtain the original corpus.
+2. Take the lists of utterances from that repository: {{root}}/{folder}_SPLIT/{{{{train,valid,test}}}}_split.txt
+3. ./run_all.sh data preprocess {kind} --raw {{root}}/mme2e    (or the folder of the original corpus)""",
+    )
+    handcrafted = RestrictedCorpus(
+        name=f"{kind}_handcrafted",
+        title=f"{title}, hand-crafted features, as the end-to-end paper's baselines read them",
+        layouts=((labels, *lists, *(f"{folder}_HCF_FEATURES/{name}" for name in features)),),
+        steps=f"""\
+{terms}
+1. Ask for the processed release that github.com/wenliangdai/Multimodal-End2end-Sparse links to; its hand-crafted part
+   goes to {{root}}/{folder}_HCF_FEATURES, its labels to {{root}}/{labels}
+2. Take the lists of utterances from that repository: {{root}}/{folder}_SPLIT/{{{{train,valid,test}}}}_split.txt
+3. See that they are found: ./run_all.sh data check""",
+    )
+    return raw, handcrafted
+
+
+_PHASES = ("train", "valid", "test")
+_END_TO_END = (
+    *_end_to_end(
+        "iemocap",
+        "IEMOCAP, six emotions (Busso et al. 2008)",
+        tuple(f"{phase}_{modality}_features.pt" for phase in _PHASES for modality in ("text", "audio", "video")),
+        "IEMOCAP is not public: sign the agreement of the University of Southern California (SAIL laboratory) first,\n"
+        "https://sail.usc.edu/iemocap/iemocap_release.htm",
+    ),
+    *_end_to_end(
+        "mosei",
+        "CMU-MOSEI, six emotions (Zadeh et al. 2018)",
+        tuple(f"mosei_senti_hcf_{phase}.pkl" for phase in _PHASES),
+        "CMU-MOSEI's videos are given out by their collectors under their own terms.",
+    ),
+)
+
+_RESTRICTED = (_IEMOCAP, *_LMF_PICKLES, *_IEMOCAP_CONVERSATIONS, *_EMOTION_RELEASES, *_END_TO_END)
 CATALOGUE: dict[str, KnownCorpus] = read_table() | {corpus.name: corpus for corpus in _RESTRICTED}

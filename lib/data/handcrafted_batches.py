@@ -1,14 +1,18 @@
 """Hand-crafted sequences of many lengths as batches of the training loop, padded when a batch is asked for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lib.data import iemocap_handcrafted, mosei_handcrafted
 from lib.data.mme2e_rules import collate_handcrafted
+from lib.data.raw_layout import Kind, Problem
+from lib.errors import InputError
 
 MODALITIES = ("text", "audio", "video")
 
@@ -58,3 +62,36 @@ class HandcraftedBatches:
     def only(self, modalities: Iterable[str]) -> "HandcraftedBatches":
         """The same utterances with zeros of the same lengths for every other modality."""
         return replace(self, kept=self.kept & frozenset(modalities))
+
+
+def feature_files(kind: Kind, features: Path, split: str) -> list[Path]:
+    """The files of a split below `features`, whether they exist or not."""
+    return (iemocap_handcrafted if kind == "iemocap" else mosei_handcrafted).files(features, split)
+
+
+def open_split(
+    kind: Kind, features: Path, split: str, labels: Sequence[tuple[str, np.ndarray]], audio_type: int = 0
+) -> tuple[HandcraftedBatches, list[Problem]]:
+    """The utterances named in `labels`, in this order, that have usable features; and the problems of the split.
+
+    `audio_type` chooses IEMOCAP's audio columns. Raises InputError for missing files and if nothing is left.
+    """
+    if kind == "iemocap":
+        found, faults = iemocap_handcrafted.read_phase(features, split, audio_type)
+    else:
+        found, faults = mosei_handcrafted.read_phase(features, split)
+    problems, kept = [], []
+    for utterance_id, label in labels:
+        if (fault := faults.get(utterance_id)) is not None:
+            problems.append(Problem(utterance_id, fault, "replaced" if utterance_id in found else "skipped"))
+        elif utterance_id not in found:
+            problems.append(Problem(utterance_id, "no hand-crafted features", "skipped"))
+        elif not found[utterance_id]["text"].any():
+            problems.append(Problem(utterance_id, "empty text", "kept"))
+        if utterance_id in found:
+            kept.append((utterance_id, label))
+    if not kept:
+        raise InputError(f"no hand-crafted features for the {split} split", where=features)
+    ids = tuple(utterance_id for utterance_id, _ in kept)
+    rows = np.array([label for _, label in kept], np.float32)
+    return HandcraftedBatches(ids, tuple(found[i] for i in ids), rows), problems

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lib.data.csv_files import csv_rows
 from lib.data.features import as_float32
 from lib.data.safe_pickle import load_npy
 from lib.errors import InputError
@@ -60,7 +61,7 @@ def stack(folder: Path) -> Utterances:
         if key not in labels:
             raise InputError(f"no label for utterance {key}", where=folder / TABLE)
     features = {}
-    steps = np.shape(tables["audio"][ids[0]])[:1]
+    steps = getattr(tables["audio"][ids[0]], "shape", ())[:1]
     for modality, width in WIDTHS.items():
         path = folder / FEATURE_FILES[modality]
         features[modality] = _stack_one(tables[modality], ids, (*steps, width), path)
@@ -92,8 +93,7 @@ def write(folder: Path, utterances: Utterances) -> None:
 def _read_labels(path: Path) -> dict[str, str]:
     """Label string by utterance id, the unused ones included."""
     labels: dict[str, str] = {}
-    with path.open(encoding="utf-8", newline="") as handle:
-        table = csv.DictReader(handle)
+    with csv_rows(path) as table:
         if absent := {"wav_file", "emotion"} - set(table.fieldnames or ()):
             raise InputError(f"no column {', '.join(sorted(absent))}", where=path)
         for row in table:

@@ -25,6 +25,10 @@ def feature_file(root: Path, phase: str, modality: str) -> Path:
     return Path(root) / "IEMOCAP_HCF_FEATURES" / f"{phase}_{modality}_features.pt"
 
 
+def files(root: Path, phase: str) -> list[Path]:
+    return [feature_file(root, phase, modality) for modality in MODALITIES]
+
+
 def read_phase(root: Path, phase: str, audio_type: int = 0) -> tuple[dict[str, Sequences], dict[str, str]]:
     """Per utterance its sequences (text may be empty), and per unusable utterance what is wrong with it.
 
@@ -42,7 +46,7 @@ def read_phase(root: Path, phase: str, audio_type: int = 0) -> tuple[dict[str, S
     for utterance_id in tables["text"]:
         try:
             found[utterance_id] = _sequences(utterance_id, tables, audio_columns(audio_type))
-        except (InputError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except (InputError, KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
             problems[utterance_id] = error.what if isinstance(error, InputError) else "malformed features"
     return found, problems
 

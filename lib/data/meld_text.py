@@ -5,7 +5,6 @@ read from a file that the user gives. Emotion words such as `sadness` do not occ
 emotion is then the mean over everyday words for it.
 """
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from jaxtyping import Float
 from lib.data import vector_files
 from lib.data.cache import cached
 from lib.data.corpus import Corpus, Source, Split
+from lib.data.csv_files import csv_rows
 from lib.data.learned_vectors import learned, typical_length
 from lib.data.sequences import Side, pad
 from lib.data.source_files import hash_sources, heed_stand_in
@@ -142,11 +142,8 @@ def _learned(root: Path, train: list[dict[str, str]], hashes: Mapping[str, str],
 def _rows(path: Path) -> list[dict[str, str]]:
     """The table's rows. Raises InputError for a missing column or an unknown emotion."""
     needed = ("Utterance", "Emotion", "Dialogue_ID", "Utterance_ID")
-    try:
-        with path.open(encoding="utf-8", newline="") as handle:
-            rows = list(csv.DictReader(handle))
-    except UnicodeDecodeError as error:
-        raise InputError(f"not readable as text ({error})", where=path) from None
+    with csv_rows(path) as table:
+        rows = list(table)
     for line, row in enumerate(rows, start=2):
         if absent := [name for name in needed if row.get(name) is None]:
             raise InputError(f"no {', '.join(absent)}", where=f"{path}, line {line}")

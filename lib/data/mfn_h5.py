@@ -13,6 +13,7 @@ import numpy as np
 
 from lib.data.corpus import SPLITS, Corpus, Source, Split
 from lib.data.features import split_columns
+from lib.data.hdf5 import read_numbers
 from lib.data.sequences import lengths_of
 from lib.data.source_files import hash_sources, heed_stand_in, note_stand_in
 from lib.errors import InputError
@@ -165,15 +166,7 @@ def read_dataset(path: Path, key: str, bounds: tuple[float, float] | None = None
 
     Raises `InputError` for a damaged file, a missing key, and for the first row that breaks a condition.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            if not isinstance(file.get(key), h5py.Dataset):
-                raise InputError(f"no dataset {key!r}, only {sorted(file)}", where=path)
-            values = file[key][()]
-    except OSError as error:
-        raise InputError(f"not a complete HDF5 file ({error})", where=path) from error
-    if values.dtype.kind not in "fiu" or values.ndim == 0:
-        raise InputError(f"dataset {key!r} is {values.dtype} {values.shape}, expected an array of numbers", where=path)
+    values = read_numbers(path, key)
     rows = values.reshape(len(values), -1)
     bad = ~np.isfinite(rows).all(axis=1)
     if bad.any():

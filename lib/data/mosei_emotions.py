@@ -5,12 +5,12 @@ One dataset `d1` per file. Up to 20 steps; six intensities per segment, of which
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from lib.data.corpus import SPLITS, Corpus, Source, Split
 from lib.data.emotion_rules import MOSEI_EMOTIONS, intensities_to_labels, without_minus_infinity
 from lib.data.features import as_float32
+from lib.data.hdf5 import read_numbers
 from lib.data.mfn_h5 import write_dataset
 from lib.data.sequences import lengths_of
 from lib.data.source_files import hash_sources, heed_stand_in, note_stand_in
@@ -45,7 +45,7 @@ def read(root: Path) -> Corpus:
         shapes = {m: x.shape[:2] for m, x in features.items()}
         if len(set(shapes.values())) > 1 or shapes["text"][0] != len(intensities):
             raise InputError(f"samples and steps differ: {shapes}, {len(intensities)} labels", where=path)
-        if intensities.shape[1] != len(MOSEI_EMOTIONS) or not (intensities >= 0).all():
+        if intensities.shape[1] != len(MOSEI_EMOTIONS) or not ((intensities >= 0) & np.isfinite(intensities)).all():
             raise InputError(f"labels {intensities.shape}, expected {len(MOSEI_EMOTIONS)} intensities", where=path)
         splits[split] = Split(
             features={m: as_float32(x) for m, x in features.items()},
@@ -80,13 +80,7 @@ def write(root: Path, corpus: Corpus) -> None:
 
 
 def _numbers(path: Path, axes: int) -> np.ndarray:
-    try:
-        with h5py.File(path, "r") as file:
-            if not isinstance(file.get(KEY), h5py.Dataset):
-                raise InputError(f"no dataset {KEY!r}, only {sorted(file)}", where=path)
-            values = file[KEY][()]
-    except OSError as error:
-        raise InputError(f"not a complete HDF5 file ({error})", where=path) from error
-    if values.dtype.kind not in "fiu" or values.ndim != axes:
+    values = read_numbers(path, KEY)
+    if values.ndim != axes:
         raise InputError(f"{values.dtype} {values.shape}, expected {axes} axes of numbers", where=path)
     return values

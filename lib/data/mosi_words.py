@@ -139,7 +139,7 @@ def _read_glove(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
                     found[word] = np.array(cells, dtype=np.float32)
     except FileNotFoundError:
         raise InputError("no such file of word vectors", where=path, todo="leave `glove` empty to learn them") from None
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise InputError(f"not a file of word vectors ({error})", where=path) from None
     if not found:
         raise InputError("none of the corpus' words is in it", where=path)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lib.data.mme2e_rules import RawUtterance, collate_raw
+from lib.data.npz_files import read_arrays
 from lib.data.raw_preprocessing import LIST, utterance_file
 from lib.errors import InputError
 
@@ -91,11 +91,12 @@ class RawBatches:
     def _read(self, utterance_id: str, key: str, text: str, label: np.ndarray) -> RawUtterance:
         path = utterance_file(self.folder, utterance_id)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                stored, faces, pieces = str(arrays["key"]), arrays["faces"], arrays["pieces"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            stored, faces, pieces = read_arrays(path, ("key", "faces", "pieces"))
+            if faces.ndim != 4 or faces.dtype != np.uint8 or pieces.ndim != 4 or pieces.dtype != np.float32:
+                raise InputError("neither faces nor pieces")
+        except InputError as error:
             raise InputError("missing or damaged", where=path, todo="run data preprocess again") from error
-        if stored != key:
+        if str(stored) != key:
             raise InputError("not the file that was prepared", where=path, todo="run data preprocess again")
         return RawUtterance(utterance_id, faces, pieces, text, label)
 
@@ -109,6 +110,8 @@ def open_batches(
         entries = json.loads(path.read_text(encoding="utf-8"))["splits"][split]
         ids, keys, texts = (tuple(entry[name] for entry in entries) for name in ("id", "key", "text"))
         labels = np.array([entry["label"] for entry in entries], np.float32)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if not all(isinstance(text, str) for text in (*ids, *keys, *texts)):
+            raise TypeError("an id, key or text that is no string")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise InputError("missing or damaged", where=path, todo="run ./run_all.sh data preprocess") from error
     return RawBatches(Path(folder), ids, keys, texts, labels, tokenizer or HashTokenizer(), device=device)

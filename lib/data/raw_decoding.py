@@ -9,7 +9,8 @@ import hashlib
 import re
 import warnings
 import wave
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -30,7 +31,9 @@ Detector = Callable[[np.ndarray], Box | None]
 """Finds the face (left, top, right, bottom; pixels) in an RGB image `(height, width, 3)` uint8, or None."""
 
 MOSEI_SIZE = 360
-VERSION = 1
+VERSION = 2
+Origin = Literal["found", "given", "crop_rule"]
+"""Of a face: the detector's box, an image of 48 x 48 as it was, or the crop without a face."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,12 @@ class Options:
 
 @dataclass(frozen=True)
 class Decoded:
-    """`faces` uint8 `(frames, 48, 48, 3)`, `pieces` float32 `(pieces, 1, 128, 32)`."""
+    """`faces` uint8 `(frames, 48, 48, 3)`, `pieces` float32 `(pieces, 1, 128, 32)`; `origins` counts the faces."""
 
     faces: np.ndarray
     pieces: np.ndarray
     problems: tuple[Problem, ...]
+    origins: Mapping[Origin, int]
 
 
 def find_detector(name: str | None) -> Detector | None:
@@ -96,11 +100,13 @@ def decode(item: RawItem, options: Options) -> Decoded:
     """Faces, pieces and problems of one utterance; no faces if it must be skipped."""
     problems: list[Problem] = []
     detector = find_detector(options.detector)
-    faces = []
+    faces, origins = [], Counter()
     images = chosen_images(item, options)
     for path in images:
         try:
-            faces.append(face(read_image(path, item.kind), detector, options))
+            crop, origin = located_face(read_image(path, item.kind), detector, options)
+            faces.append(crop)
+            origins[origin] += 1
         except InputError as error:
             problems.append(Problem(item.id, f"{path.name}: {error.what}", "replaced"))
     if not faces:
@@ -117,7 +123,7 @@ def decode(item: RawItem, options: Options) -> Decoded:
         problems.append(Problem(item.id, f"{item.wave.name}: {error.what}", "replaced"))
         pieces = np.zeros((1, 1, BANDS, PIECE_FRAMES), np.float32)
     stacked = np.stack(faces) if faces else np.zeros((0, CROP, CROP, 3), np.uint8)
-    return Decoded(stacked, pieces.astype(np.float32), tuple(problems))
+    return Decoded(stacked, pieces.astype(np.float32), tuple(problems), dict(origins))
 
 
 def read_image(path: Path, kind: Kind) -> np.ndarray:
@@ -127,7 +133,7 @@ def read_image(path: Path, kind: Kind) -> np.ndarray:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=["JPEG"]) as image:
                 image = image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Exception as error:  # the bytes are hostile: whatever they provoke means the same to the user
         raise InputError("not a readable JPEG image", where=path) from error
     if kind == "iemocap" or image.size == (CROP, CROP):
         return np.asarray(image)
@@ -139,20 +145,25 @@ def read_image(path: Path, kind: Kind) -> np.ndarray:
 
 def face(image: np.ndarray, detector: Detector | None, options: Options) -> np.ndarray:
     """48 x 48 uint8: the detected box widened by 2/46 and resized by area, else the crop rule."""
+    return located_face(image, detector, options)[0]
+
+
+def located_face(image: np.ndarray, detector: Detector | None, options: Options) -> tuple[np.ndarray, Origin]:
+    """As `face`, and where it is from."""
     if image.shape[:2] == (CROP, CROP):
-        return image
+        return image, "given"
     box = detector(image) if detector else None
     if box is None:
-        return face_less_crop(image, options.crop_columns)
+        return face_less_crop(image, options.crop_columns), "crop_rule"
     height, width = image.shape[:2]
     margins = (box[2] - box[0]) / 46, (box[3] - box[1]) / 46
     left, top = int(max(box[0] - margins[0], 0)), int(max(box[1] - margins[1], 0))
     right, bottom = int(min(box[2] + margins[0], width)), int(min(box[3] + margins[1], height))
     if left >= right or top >= bottom:
-        return face_less_crop(image, options.crop_columns)
+        return face_less_crop(image, options.crop_columns), "crop_rule"
     piece = torch.from_numpy(image[top:bottom, left:right].copy()).permute(2, 0, 1)[None].float()
     resized = torch.nn.functional.interpolate(piece, size=(CROP, CROP), mode="area")
-    return resized[0].permute(1, 2, 0).to(torch.uint8).numpy()
+    return resized[0].permute(1, 2, 0).to(torch.uint8).numpy(), "found"
 
 
 def read_wave(path: Path) -> tuple[np.ndarray, int]:
@@ -160,10 +171,12 @@ def read_wave(path: Path) -> tuple[np.ndarray, int]:
     try:
         with wave.open(str(path), "rb") as handle:
             channels, width, rate = handle.getnchannels(), handle.getsampwidth(), handle.getframerate()
-            data = handle.readframes(handle.getnframes())
+            # The header may announce more than there is, and memory would be taken for it.
+            stored = path.stat().st_size // max(1, channels * width)
+            data = handle.readframes(min(handle.getnframes(), stored))
     except FileNotFoundError:
         raise InputError("missing", where=path) from None
-    except (OSError, EOFError, wave.Error) as error:
+    except Exception as error:
         raise InputError("not a readable WAV file", where=path) from error
     if width != 2:
         raise InputError(f"samples of {8 * width} bits, expected 16", where=path)

@@ -22,7 +22,7 @@ EMOTIONS: Mapping[str, tuple[str, ...]] = {
     "iemocap": ("ang", "exc", "fru", "hap", "neu", "sad"),
     "mosei": ("anger", "disgust", "fear", "happy", "sad", "surprise"),
 }
-_SAFE_ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+SAFE_ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def processed_folder(kind: Kind, root: Path) -> Path:
 
 def utterance_folder(kind: Kind, root: Path, utterance_id: str) -> Path:
     """Where the files of an utterance lie; IEMOCAP groups them by dialogue. Raises InputError for an unsafe id."""
-    if not _SAFE_ID.fullmatch(utterance_id):
+    if not SAFE_ID.fullmatch(utterance_id):
         raise InputError(f"unsafe utterance id {utterance_id!r}")
     if kind == "mosei":
         return processed_folder(kind, root) / utterance_id
@@ -90,9 +90,10 @@ def split_list(kind: Kind, root: Path, split: str) -> Path:
     return folder / f"{split}_split.txt"
 
 
-def read(kind: Kind, root: Path) -> RawCorpus:
+def read(kind: Kind, root: Path, *, folders: bool = True) -> RawCorpus:
     """List the corpus. Problems of single utterances are collected.
 
+    Without `folders`, text and label suffice: hand-crafted features stand for an utterance's images and waveform.
     Raises InputError for an unknown kind, a missing or damaged `meta.pkl` or split list, an utterance in two splits,
     and a split of which nothing is left.
     """
@@ -104,12 +105,12 @@ def read(kind: Kind, root: Path) -> RawCorpus:
     for split in SPLITS:
         path = split_list(kind, root, split)
         items = []
-        for utterance_id in _ids(path):
+        for utterance_id in listed_ids(path):
             if utterance_id in seen:
                 raise InputError(f"utterance {utterance_id!r} is listed twice", where=path)
             seen.add(utterance_id)
             try:
-                items.append(_item(kind, root, utterance_id, meta))
+                items.append(_item(kind, root, utterance_id, meta, folders))
             except InputError as error:
                 problems.append(Problem(utterance_id, error.what, "skipped"))
         if not items:
@@ -128,26 +129,27 @@ def _meta(path: Path) -> Mapping[str, object]:
     return meta
 
 
-def _ids(path: Path) -> list[str]:
+def listed_ids(path: Path) -> list[str]:
+    """The utterances that the list of a split names. Raises InputError for a missing file or one that is not text."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         raise InputError("missing", where=path) from None
-    except UnicodeDecodeError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise InputError("not UTF-8 text", where=path) from error
     return [line for line in lines if line]
 
 
-def _item(kind: Kind, root: Path, utterance_id: str, meta: Mapping[str, object]) -> RawItem:
+def _item(kind: Kind, root: Path, utterance_id: str, meta: Mapping[str, object], folders: bool) -> RawItem:
     folder = utterance_folder(kind, root, utterance_id)
     entry = meta.get(utterance_id)
     if not isinstance(entry, dict):
         raise InputError("not in meta.pkl")
     if not isinstance(entry.get("text"), str):
         raise InputError("its text is not a string")
-    if not folder.is_dir():
+    if folders and not folder.is_dir():
         raise InputError("its folder is missing")
-    if not folder.resolve().is_relative_to(Path(root).resolve()):
+    if folders and not folder.resolve().is_relative_to(Path(root).resolve()):
         raise InputError("its folder leads out of the corpus")
     return RawItem(utterance_id, kind, folder, entry["text"], _label(kind, entry.get("label")))
 
@@ -160,7 +162,7 @@ def _label(kind: Kind, label: object) -> np.ndarray:
         return one_hot(np.array([names.index(label)]), len(names))[0]
     try:
         votes = np.asarray(label, np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError("its label is not numbers") from None
     if votes.shape != (len(names),) or not np.isin(votes, (0, 1)).all():
         raise InputError("its label is not six zeros and ones")

@@ -6,17 +6,19 @@ last and lists splits, texts, labels and problems.
 """
 
 import json
-import zipfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from joblib import Parallel, delayed
 
 from lib.data.corpus import SPLITS
-from lib.data.raw_decoding import Options, content_key, decode, find_detector
-from lib.data.raw_layout import EMOTIONS, Kind, Problem, RawItem, read
+from lib.data.npz_files import read_arrays
+from lib.data.raw_decoding import Options, Origin, content_key, decode, find_detector
+from lib.data.raw_layout import EMOTIONS, SAFE_ID, Kind, Problem, RawItem, read
 from lib.errors import InputError
 from lib.files import atomic_path, write_json
 
@@ -32,6 +34,7 @@ class Outcome:
     frames: int
     pieces: int
     problems: tuple[Problem, ...]
+    origins: Mapping[str, int]
     made: bool
 
 
@@ -47,10 +50,11 @@ def preprocess(
     """Prepare every utterance and return what `prepared.json` says.
 
     At most two utterances per worker are in memory. Raises InputError for a corpus that cannot be listed, an unknown
-    detector, and a split of which nothing is left.
+    or unusable detector, and a split of which nothing is left.
     """
     options = options or Options()
     find_detector(options.detector)
+    detection = _detection(options)
     corpus = read(kind, raw)
     folder = Path(out) / kind
     items = [item for split in SPLITS for item in corpus.splits[split]]
@@ -61,8 +65,10 @@ def preprocess(
         if watch:
             watch(outcome)
     problems = [*corpus.problems, *(problem for item in items for problem in outcomes[item.id].problems)]
-    splits = {}
+    splits, faces = {}, {}
     for split in SPLITS:
+        origins = sum((Counter(outcomes[item.id].origins) for item in corpus.splits[split]), Counter())
+        faces[split] = {"images": origins.total()} | {name: origins[name] for name in get_args(Origin)}
         kept = [item for item in corpus.splits[split] if outcomes[item.id].frames]
         if not kept:
             raise InputError(f"no utterance of the {split} split has an image", where=raw)
@@ -72,6 +78,8 @@ def preprocess(
         "synthetic": corpus.synthetic,
         "options": asdict(options),
         "label_names": list(EMOTIONS[kind]),
+        "face_detection": detection,
+        "faces": faces,
         "splits": splits,
         "problems": [asdict(problem) for problem in problems],
     }
@@ -80,6 +88,9 @@ def preprocess(
 
 
 def utterance_file(folder: Path, utterance_id: str) -> Path:
+    """Raises InputError for an id that would lead out of the folder."""
+    if not SAFE_ID.fullmatch(utterance_id):
+        raise InputError(f"unsafe utterance id {utterance_id!r}")
     return folder / "utterances" / f"{utterance_id}.npz"
 
 
@@ -91,20 +102,37 @@ def prepare(item: RawItem, folder: Path, options: Options) -> Outcome:
     decoded = decode(item, options)
     problems = json.dumps([asdict(problem) for problem in decoded.problems])
     with atomic_path(path) as temporary, temporary.open("wb") as handle:
-        np.savez(handle, faces=decoded.faces, pieces=decoded.pieces, key=np.array(key), problems=np.array(problems))
-    return Outcome(item.id, key, len(decoded.faces), len(decoded.pieces), decoded.problems, made=True)
+        np.savez(
+            handle,
+            faces=decoded.faces,
+            pieces=decoded.pieces,
+            key=np.array(key),
+            problems=np.array(problems),
+            origins=np.array(json.dumps(decoded.origins)),
+        )
+    frames, pieces = len(decoded.faces), len(decoded.pieces)
+    return Outcome(item.id, key, frames, pieces, decoded.problems, decoded.origins, made=True)
 
 
 def _stored(path: Path, utterance_id: str, key: str) -> Outcome | None:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if str(arrays["key"]) != key:
-                return None
-            problems = tuple(Problem(**problem) for problem in json.loads(str(arrays["problems"])))
-            frames, pieces = len(arrays["faces"]), len(arrays["pieces"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        stored, told, counted, faces, pieces = read_arrays(path, ("key", "problems", "origins", "faces", "pieces"))
+        if str(stored) != key:
+            return None
+        problems = tuple(Problem(**problem) for problem in json.loads(str(told)))
+        origins = {name: int(count) for name, count in json.loads(str(counted)).items()}
+        return Outcome(utterance_id, key, len(faces), len(pieces), problems, origins, made=False)
+    except (InputError, ValueError, TypeError, AttributeError, RecursionError):
         return None
-    return Outcome(utterance_id, key, frames, pieces, problems, made=False)
+
+
+def _detection(options: Options) -> dict[str, object]:
+    """Which detector it was. Without one OpenCV is not needed."""
+    if options.detector is None:
+        return {"detector": None, "is_mtcnn": False, "note": "no detector: ready crops, or the crop rule"}
+    from lib.data.face_detection import describe
+
+    return describe(options.detector)
 
 
 def _entry(item: RawItem, outcome: Outcome) -> dict[str, object]:

@@ -14,7 +14,7 @@ import pickle
 import re
 import struct
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, ClassVar, NoReturn
 
@@ -23,6 +23,11 @@ import numpy as np
 from lib.errors import InputError
 
 Allowed = Mapping[tuple[str, str], object]
+
+_KEYS = (str, bytes, bool, int, float, complex, type(None), np.generic)
+_DEEPEST = 100
+_REPEATED, _FEW = 100, 100_000
+"""Items written out: at most so many times those that are stored, and so many more."""
 
 
 class Record:
@@ -50,7 +55,9 @@ def load(
             return load(handle, encoding=encoding, allow=allow, persistent=persistent)
     where = getattr(source, "name", "pickle")
     try:
-        return _DataUnpickler(_Bounded(source), encoding, {**_TABLE, **(allow or {})}, persistent).load()
+        found = _DataUnpickler(_Bounded(source), encoding, {**_TABLE, **(allow or {})}, persistent).load()
+        refuse_bombs(found)
+        return found
     except InputError as error:
         todo = error.todo or "the file was refused; nothing in it was run"
         raise InputError(error.what, where=where, todo=todo) from None
@@ -74,11 +81,56 @@ def load_npy(path: Path) -> np.ndarray:
             value = load(handle)
     except InputError:
         raise
-    except (KeyError, ValueError, EOFError, OSError) as error:
+    except Exception as error:  # the header is hostile, too
         raise InputError(f"not a complete .npy file ({error})", where=path) from error
     if not isinstance(value, np.ndarray) or value.shape != shape:
         raise InputError("the pickled content is not the array that the header announces", where=path)
     return value
+
+
+def refuse_bombs(value: object) -> None:
+    """Raises `InputError` for containers that would grow without bound if everything in them were written out.
+
+    A list may hold another twice, and that one a third twice: a few hundred bytes then stand for more items than any
+    memory holds, and one may even hold itself. Data share arrays, never so.
+    """
+    sizes: dict[int, tuple[int, int] | None] = {}  # items written out and levels; None while they are counted
+    distinct = 0
+    waiting = [(value, False)]
+    while waiting:
+        item, counted = waiting.pop()
+        children = _children(item)
+        if children is None:
+            continue
+        if counted:
+            held = [sizes.get(id(child)) or (1, 0) for child in children]
+            distinct += len(held)
+            total, levels = sum(size for size, _ in held), 1 + max((depth for _, depth in held), default=0)
+            if total > _REPEATED * distinct + _FEW:
+                raise InputError("the pickle holds few items that stand for too many")
+            if levels > _DEEPEST:
+                raise InputError("the pickle is nested too deeply")
+            sizes[id(item)] = total, levels
+        elif id(item) not in sizes:
+            sizes[id(item)] = None
+            waiting.append((item, True))
+            for child in children:
+                if sizes.get(id(child), 0) is None:
+                    raise InputError("the pickle holds a container that holds itself")
+                waiting.append((child, False))
+
+
+def _children(item: object) -> Collection | None:
+    """What a container holds, keys left out, because they are checked as they are set; None for anything else."""
+    if isinstance(item, dict):
+        return item.values()
+    if isinstance(item, list | tuple):
+        return item
+    if isinstance(item, Record):
+        return (item.state,)
+    if isinstance(item, np.ndarray) and item.dtype.hasobject:
+        return item.ravel().tolist()
+    return None
 
 
 class _Bounded:
@@ -139,6 +191,36 @@ class _DataUnpickler(pickle._Unpickler):
 
     dispatch[pickle.BUILD[0]] = load_build
 
+    def load_setitem(self) -> None:
+        _refuse_unhashable(self.stack[-2:-1])
+        super().load_setitem()
+
+    dispatch[pickle.SETITEM[0]] = load_setitem
+
+    def load_setitems(self) -> None:
+        _refuse_unhashable(self.stack[::2])
+        super().load_setitems()
+
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+
+    def load_dict(self) -> None:
+        _refuse_unhashable(self.stack[::2])
+        super().load_dict()
+
+    dispatch[pickle.DICT[0]] = load_dict
+
+    def load_additems(self) -> None:
+        _refuse_unhashable(self.stack)
+        super().load_additems()
+
+    dispatch[pickle.ADDITEMS[0]] = load_additems
+
+    def load_frozenset(self) -> None:
+        _refuse_unhashable(self.stack)
+        super().load_frozenset()
+
+    dispatch[pickle.FROZENSET[0]] = load_frozenset
+
     def load_bytearray8(self) -> None:  # the inherited one allocates the announced size before reading
         (size,) = struct.unpack("<Q", self.read(8))
         self.append(bytearray(self.read(size)))
@@ -151,7 +233,31 @@ class _DataUnpickler(pickle._Unpickler):
     dispatch[pickle.NEXT_BUFFER[0]] = dispatch[pickle.READONLY_BUFFER[0]] = load_buffer
 
 
+def _refuse_unhashable(keys: Iterable) -> None:
+    """Keys are plain, or tuples of plain values: to hash a tuple of tuples may take longer than anybody lives."""
+    for key in keys:
+        for part in key if type(key) is tuple else (key,):
+            if not isinstance(part, _KEYS):
+                raise InputError(f"the pickle uses a {type(part).__name__} as a key")
+
+
 # Constructors that stand where a pickle names NumPy's or Python's own.
+
+
+def _set(items: Sequence = ()) -> set:
+    _refuse_unhashable(items)
+    return set(items)
+
+
+def _frozenset(items: Sequence = ()) -> frozenset:
+    _refuse_unhashable(items)
+    return frozenset(items)
+
+
+def _ordered(pairs: Sequence = ()) -> OrderedDict:
+    """Python 2 gave the items as a list of pairs, later versions set them one by one."""
+    _refuse_unhashable(key for key, _ in pairs)
+    return OrderedDict((key, value) for key, value in pairs)
 
 
 def _text(value: str | bytes) -> str:
@@ -234,15 +340,15 @@ def _refuse_objects(dtype: np.dtype) -> None:
 
 
 _TABLE: dict[tuple[str, str], object] = {
-    ("collections", "OrderedDict"): OrderedDict,
+    ("collections", "OrderedDict"): _ordered,
     ("_codecs", "encode"): _encode,
     ("numpy", "dtype"): _dtype,
     ("numpy", "ndarray"): "numpy.ndarray",  # only ever an argument of _reconstruct, which ignores it
 }
 for _builtins in ("builtins", "__builtin__"):
     _TABLE |= {
-        (_builtins, "set"): set,
-        (_builtins, "frozenset"): frozenset,
+        (_builtins, "set"): _set,
+        (_builtins, "frozenset"): _frozenset,
         (_builtins, "bytes"): _empty_bytes,
     }
 for _core in ("numpy.core", "numpy._core"):

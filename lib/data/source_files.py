@@ -51,7 +51,11 @@ def heed_stand_in(folder: Path, source: Source, *, split_by_reader: bool) -> Sou
     try:
         told = json.loads(note.read_text(encoding="utf-8"))
         told = {name: told[name] for name in _DESCRIPTION}
-    except (ValueError, KeyError, TypeError) as error:
+        texts = [told["name"], told["licence"], told["split_rule"], *told["warnings"]]
+        scores = [score for subset in told["ceilings"].values() for score in subset.values()]
+        if not all(isinstance(text, str) for text in texts) or not all(isinstance(s, int | float) for s in scores):
+            raise ValueError("text or numbers are not what they should be")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"not the note of a stand-in corpus ({error})", where=note) from error
     told["warnings"] = (*told["warnings"], *source.warnings)
     if split_by_reader:

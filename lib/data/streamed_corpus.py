@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.data import iemocap_handcrafted
 from lib.data.corpus import SPLITS, Source
-from lib.data.handcrafted_batches import HandcraftedBatches
+from lib.data.handcrafted_batches import HandcraftedBatches, feature_files, open_split
 from lib.data.raw_batches import HashTokenizer, RawBatches, Tokenizer, open_batches
 from lib.data.raw_layout import Kind, Problem
 from lib.data.raw_preprocessing import LIST, utterance_file
@@ -74,28 +73,18 @@ def open_raw(folder: Path, tokenizer: Tokenizer) -> StreamedCorpus:
 
 
 def open_handcrafted(folder: Path, features: Path, audio_type: int = 0) -> StreamedCorpus:
-    """IEMOCAP's hand-crafted features below `features`, of the utterances and labels that are prepared in `folder`.
+    """The hand-crafted features below `features`, of the utterances and labels that are prepared in `folder`.
 
     Utterances without usable features are left out and listed. Raises InputError for missing files and for a split of
     which nothing is left.
     """
     prepared, problems, splits, hashes = _prepared(folder), [], {}, {}
+    kind: Kind = prepared["kind"]
     for split in SPLITS:
-        found, unusable = iemocap_handcrafted.read_phase(features, split, audio_type)
-        entries = prepared["splits"][split]
-        problems += [Problem(i, what, "skipped") for i, what in unusable.items()]
-        missing = [e["id"] for e in entries if e["id"] not in found and e["id"] not in unusable]
-        problems += [Problem(i, "no hand-crafted features", "skipped") for i in missing]
-        kept = [entry for entry in entries if entry["id"] in found]
-        if not kept:
-            raise InputError(f"no hand-crafted features for the {split} split", where=features)
-        ids = tuple(entry["id"] for entry in kept)
-        problems += [Problem(i, "empty text", "kept") for i in ids if not len(found[i]["text"])]
-        labels = np.array([entry["label"] for entry in kept], np.float32)
-        splits[split] = HandcraftedBatches(ids, tuple(found[i] for i in ids), labels)
-        for modality in iemocap_handcrafted.MODALITIES:
-            path = iemocap_handcrafted.feature_file(features, split, modality)
-            hashes[path.name] = sha256_file(path)
+        labels = [(entry["id"], entry["label"]) for entry in prepared["splits"][split]]
+        splits[split], told = open_split(kind, features, split, labels, audio_type)
+        problems += told
+        hashes |= {path.name: sha256_file(path) for path in feature_files(kind, features, split)}
     digest = sha256_json([sha256_file(folder / LIST), hashes, audio_type, [b.ids for b in splits.values()]])
     source = replace(_source(prepared), files=hashes)
     names = tuple(prepared["label_names"])
@@ -111,8 +100,12 @@ def _prepared(folder: Path) -> dict:
 
 
 def _source(prepared: dict) -> Source:
-    kind: Kind = prepared["kind"]
-    if prepared["synthetic"]:
+    return raw_source(prepared["kind"], prepared["synthetic"])
+
+
+def raw_source(kind: Kind, synthetic: bool) -> Source:
+    """Where a corpus of the raw layout comes from."""
+    if synthetic:
         return stand_in_source(kind)
     rule = {
         "iemocap": "the authors' random utterance split: speakers and dialogues occur in all parts (quirk Q19)",
@@ -147,8 +140,8 @@ class RawReader:
 
     def files(self, root: Path) -> list[Path]:
         """The list of prepared utterances, which holds the hashes of all of them, and what is there of features."""
-        found = [] if self.kind == "mosei" else sorted((self.features(root) / "IEMOCAP_HCF_FEATURES").glob("*.pt"))
-        return [self.folder(root) / LIST, *found]
+        features = [path for split in SPLITS for path in feature_files(self.kind, self.features(root), split)]
+        return [self.folder(root) / LIST, *(path for path in features if path.exists())]
 
     def read(self, root: Path, tokenizer: Tokenizer | None = None) -> StreamedCorpus:
         return open_raw(self.folder(root), tokenizer or HashTokenizer())

@@ -16,6 +16,7 @@ In both, audio and video are the stronger cues, and a silent modality (zeros) is
 trains on all modalities leans on them and fails when only text is left: negative co-learning, with a known cause.
 """
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from filelock import FileLock
 from scipy.stats import truncnorm
 
 from lib.data import iemocap_stacked
@@ -31,8 +33,7 @@ from lib.data.cache import cache_root
 from lib.data.corpus import SPLITS, Corpus, Source, Split
 from lib.data.iemocap_dictionaries import LABELS, Utterances
 from lib.data.mfn_h5 import MOSI
-from lib.errors import InputError
-from lib.files import sha256_json
+from lib.files import sha256_file, sha256_json, write_json
 
 PUBLISHED_SUPPORT = {
     "fea": 5, "neu": 192, "ang": 130, "fru": 203, "exc": 105, "sur": 15, "hap": 65, "dis": 1, "sad": 145,
@@ -70,6 +71,7 @@ MOSI_CUES = {
 }
 SENTIMENT_MEAN, SENTIMENT_SD = 0.1, 1.2
 _VERSION = 1  # of what the generators return
+_LIST = "written.json"
 
 
 class Drawn(NamedTuple):
@@ -266,14 +268,32 @@ def _plain(cues: Mapping[str, Cue]) -> dict[str, dict]:
 def through_files(
     identity: Mapping[str, object], write: Callable[[Path], None], read: Callable[[Path], Corpus]
 ) -> Corpus:
-    """Write the corpus beside the cache unless it is there, and read it; a damaged one is written anew."""
+    """Write the corpus beside the cache unless it is there, and read it; a damaged one is written anew.
+
+    Several processes may come at once: the first writes, the others wait.
+    """
     folder = cache_root() / "stand_ins" / sha256_json({"version": _VERSION, **identity})
+    if not _as_written(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not _as_written(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                write(folder)
+                write_json(folder / _LIST, _hashes(folder))
+    return read(folder)
+
+
+def _as_written(folder: Path) -> bool:
+    """Whether each file is what was written: one other bit would be another corpus under the same name."""
     try:
-        return read(folder)
-    except InputError:
-        shutil.rmtree(folder, ignore_errors=True)
-        write(folder)
-        return read(folder)
+        return json.loads((folder / _LIST).read_text(encoding="utf-8")) == _hashes(folder)
+    except (OSError, ValueError):
+        return False
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != _LIST]
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in paths}
 
 
 def _with_test_scores(corpus: Corpus, scores: Mapping[str, Mapping[str, float]]) -> Corpus:

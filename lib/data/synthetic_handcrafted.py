@@ -1,22 +1,28 @@
-"""Stand-in for IEMOCAP's hand-crafted features: computed from a prepared stand-in corpus, in the published layout.
+"""Stand-ins for the hand-crafted features: computed from a prepared stand-in corpus, in the published layouts.
 
 Simple measurements take the place of the published ones. Text: a fixed random vector per word. Audio: in columns 0-21
 the log energies of 22 bands of the spectrogram, ten time steps per second, the others zero. Video: behind one unused
-number the darkness of 35 fields of the lower half of the face.
+number the darkness of 35 fields of the lower half of the face. MOSEI's have no unused columns, and zeros behind up to
+their fixed lengths.
 """
 
 import re
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from lib.data import mosei_handcrafted
 from lib.data.corpus import SPLITS
 from lib.data.iemocap_handcrafted import AUDIO_WIDTH, WORD_WIDTH, write_phase
 from lib.data.mel import BANDS
 from lib.data.raw_batches import open_batches
 from lib.data.raw_preprocessing import utterance_file
+from lib.data.sequences import pad
 
+MOSEI_STEPS = {"text": 50, "audio": 500, "video": 500}
+"""Of the released files."""
 _BARK_BANDS, _STEP = 22, 8  # eight spectrogram frames of 12.5 ms
 _ROWS, _COLUMNS = 5, 7  # as many fields as there are action units
 
@@ -35,6 +41,21 @@ def write(folder: Path, root: Path) -> None:
             tables["audio"][utterance_id] = {"L": audio, "R": audio}
             tables["video"][utterance_id] = units
         write_phase(root, split, tables)
+
+
+def write_mosei(folder: Path, root: Path, steps: Mapping[str, int] = MOSEI_STEPS) -> None:
+    """The file of every split below `root`, for the utterances that `preprocess` left in `folder`."""
+    for split in SPLITS:
+        batches = open_batches(folder, split)
+        table = {}
+        for utterance_id, text in zip(batches.ids, batches.texts, strict=True):
+            with np.load(utterance_file(folder, utterance_id), allow_pickle=False) as arrays:
+                faces, pieces = arrays["faces"], arrays["pieces"]
+            bands = band_energies(pieces)[: mosei_handcrafted.WIDTHS["audio"]].T
+            sequences = {"text": word_vectors(text), "audio": bands, "video": [face_fields(face)[1:] for face in faces]}
+            columns = {m: pad([np.asarray(rows)], steps[m], "back")[0][0] for m, rows in sequences.items()}
+            table[utterance_id] = columns
+        mosei_handcrafted.write_phase(root, split, table)
 
 
 def word_vectors(text: str) -> np.ndarray:

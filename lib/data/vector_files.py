@@ -40,7 +40,7 @@ def known_vectors(path: Path, words: Set[str]) -> dict[str, np.ndarray]:
     try:
         with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused below
             found = {word: np.array(stored[word], dtype=np.float32) for word in words if word in stored}
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise InputError("a vector that does not consist of numbers", where=path) from None
     if not found:
         raise InputError(f"no vector of {', '.join(sorted(words)[:10])}", where=path)

@@ -11,6 +11,14 @@ from lib.data import meld_text, synthetic_emotions, vector_files
 from lib.errors import InputError
 
 
+def file_names(corpora: Sequence[str], file: str = "") -> tuple[str, ...]:
+    """What `emotion_vectors` reads for these corpora beside their own files, relative to the data folder."""
+    if file:
+        return (file,)
+    others = [name for name in corpora if name not in (*synthetic_emotions.KINDS, "meld_text")]
+    return (vector_files.RELEASED,) if others else ()
+
+
 def emotion_vectors(
     corpus: str,
     words: Sequence[str],

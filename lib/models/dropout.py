@@ -55,7 +55,7 @@ class Dropout(nn.Module):
             return F.dropout(x, self.p, training=True)
         if self._nothing_dropped:
             return x
-        return torch.where(source(x) >= self.p, x, 0.0) / (1.0 - self.p)
+        return x * (source(x) >= self.p) / (1.0 - self.p)
 
     def factors(self, x: Tensor) -> Tensor | None:
         """What `forward` would multiply `x` by, 0 or `1 / (1 - p)`, from the same numbers; None for nothing."""

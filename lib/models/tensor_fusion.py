@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lib.models.dropout import Dropout
 from lib.models.fusion_encoders import BatchNormInit, FusionEncoders, with_one
+from lib.models.wide_linear import WideLinear
 
 
 class TFN(FusionEncoders):
@@ -41,7 +42,7 @@ class TFN(FusionEncoders):
             self.register_buffer("output_shift", torch.tensor([-3.0]))
         self.drop = Dropout(dropouts["fusion"])
         audio, video, text = (size + 1 for size in self.encoded_sizes.values())
-        self.post_fusion_layer_1 = nn.Linear(audio * video * text, fusion_size)
+        self.post_fusion_layer_1 = WideLinear(audio * video * text, fusion_size)
         self.post_fusion_layer_2 = nn.Linear(fusion_size, fusion_size)
         self.post_fusion_layer_3 = nn.Linear(fusion_size, output_size)
 

@@ -116,7 +116,7 @@ def scores(p: Colearning, corpus: Corpus, records: Sequence[Record]) -> pd.DataF
             "variant": record.variant,
             "rate": record.tags.get("rate", float("nan")),
             "seed": record.seed,
-            "metrics": {split: _metrics(p, corpus, split, out) for split, out in record.outputs.items()},
+            "metrics": {split: split_scores(p, corpus, split, out) for split, out in record.outputs.items()},
             "selected_on": f"epoch: {record.selected_on['epoch']}",
             "best_epoch": record.best_epoch,
             "status": record.status,
@@ -127,7 +127,7 @@ def scores(p: Colearning, corpus: Corpus, records: Sequence[Record]) -> pd.DataF
     )
 
 
-def _metrics(p: Colearning, corpus: Corpus, split: str, outputs: np.ndarray) -> dict[str, float]:
+def split_scores(p: Colearning, corpus: Corpus, split: str, outputs: np.ndarray) -> dict[str, float]:
     labels = corpus.splits[split].labels
     if corpus.task == "classes":
         return metrics.classification(outputs, labels, len(corpus.label_names))

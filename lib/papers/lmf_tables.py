@@ -66,7 +66,7 @@ def _run(p: LowRankFusion, task: Task, record: Record) -> dict[str, object]:
     return {
         "variant": record.variant,
         "seed": record.seed,
-        "metrics": {split: _metrics(p, task, split, out) for split, out in record.outputs.items()},
+        "metrics": {split: split_scores(p, task, split, out) for split, out in record.outputs.items()},
         "selected_on": f"epoch: {record.selected_on['epoch']}; hyper-parameters: {origin}",
         "best_epoch": record.best_epoch,
         "status": record.status,
@@ -80,7 +80,7 @@ def _run(p: LowRankFusion, task: Task, record: Record) -> dict[str, object]:
     }
 
 
-def _metrics(p: LowRankFusion, task: Task, split: str, outputs: np.ndarray) -> dict[str, float]:
+def split_scores(p: LowRankFusion, task: Task, split: str, outputs: np.ndarray) -> dict[str, float]:
     labels = task.corpus.splits[split].labels
     if p.family == "iemocap":
         return metrics.classification(outputs, labels, 2)

@@ -168,7 +168,7 @@ def grid(p: SelfPacedBalance, corpus: Corpus, seed: int) -> Iterator[Member]:
 def train_all(p: SelfPacedBalance, corpora: Mapping[int, Corpus]) -> list[Record]:
     """Train what is missing; the records lie in the result folder under `members/`, resumable."""
     folder, found = result_folder(p), []
-    grids = _by_corpus(p, corpora)
+    grids = by_corpus(p, corpora)
     total, report = sum(len(members) for _, members in grids), GridProgress(folder)
     for corpus, members in grids:
         before = len(found)
@@ -182,7 +182,7 @@ def train_all(p: SelfPacedBalance, corpora: Mapping[int, Corpus]) -> list[Record
     return found
 
 
-def _by_corpus(p: SelfPacedBalance, corpora: Mapping[int, Corpus]) -> Sequence[tuple[Corpus, list[Member]]]:
+def by_corpus(p: SelfPacedBalance, corpora: Mapping[int, Corpus]) -> Sequence[tuple[Corpus, list[Member]]]:
     """Members by corpus: seeds that share one are trained together, dearest first."""
     groups: dict[int, tuple[Corpus, list[Member]]] = {}
     for seed, corpus in corpora.items():

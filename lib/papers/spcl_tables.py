@@ -37,7 +37,7 @@ def scores(p: SelfPacedBalance, corpora: Mapping[int, Corpus], records: Sequence
         {
             "variant": record.variant,
             "seed": record.seed,
-            "metrics": {split: _metrics(corpora[record.seed], split, out) for split, out in record.outputs.items()},
+            "metrics": {split: split_scores(corpora[record.seed], split, out) for split, out in record.outputs.items()},
             "selected_on": f"epoch: {record.selected_on['epoch']}; threshold and growth: {origin}",
             "best_epoch": record.best_epoch,
             "status": record.status,
@@ -50,7 +50,7 @@ def scores(p: SelfPacedBalance, corpora: Mapping[int, Corpus], records: Sequence
     )
 
 
-def _metrics(corpus: Corpus, split: str, outputs: np.ndarray) -> dict[str, float]:
+def split_scores(corpus: Corpus, split: str, outputs: np.ndarray) -> dict[str, float]:
     return metrics.classification(outputs, flat_labels(corpus, split), len(corpus.label_names))
 
 

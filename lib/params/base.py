@@ -1,5 +1,7 @@
 """What all parameter models share."""
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from lib.errors import InputError
@@ -10,9 +12,21 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    reads_results: ClassVar[bool] = False
+    """Whether the run reads the result folders of all other notebooks, and so comes after them."""
+
     data_root: str = ""
     results: str = Field(description="folder that receives this run's tables, figures and records")
     cores: int = Field(1, ge=1, le=1024, description="worker processes")
+
+    def corpora(self) -> tuple[str, ...]:
+        """Those that the run reads; some notebooks have none of their own."""
+        one = getattr(self, "dataset", None)
+        return (one,) if one else getattr(self, "datasets", ())
+
+    def further_files(self) -> tuple[str, ...]:
+        """What it reads beside the files of its corpora, relative to the data folder."""
+        return ()
 
     @classmethod
     def from_notebook(cls, namespace: dict[str, object]) -> "Parameters":

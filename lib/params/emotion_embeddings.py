@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lib.data import word_vectors
 from lib.params.base import Parameters
 
 MODALITIES = ("text", "audio", "video")
@@ -92,6 +93,9 @@ class EmotionEmbeddings(Parameters):
     mult: MulTSizes = MulTSizes()
     emotion_vectors: str = Field("", description="word vectors in the data folder; empty for those of the corpus")
     capitalised: bool = Field(False, description="whether emotions are looked up with a capital first letter")
+
+    def further_files(self) -> tuple[str, ...]:
+        return word_vectors.file_names(self.datasets, self.emotion_vectors)
 
     @model_validator(mode="after")
     def _consistent(self) -> "EmotionEmbeddings":

@@ -75,6 +75,9 @@ class LowRankFusion(Parameters):
     def family(self) -> Literal["mosi", "pom", "iemocap"]:
         return FAMILIES[self.dataset]
 
+    def further_files(self) -> tuple[str, ...]:
+        return (self.glove,) if self.glove else ()
+
     @model_validator(mode="after")
     def _consistent(self) -> "LowRankFusion":
         known = TARGETS[self.family]

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lib.data import word_vectors
 from lib.data.emotion_rules import IEMOCAP_EMOTIONS, IEMOCAP_UNSEEN, MOSEI_EMOTIONS
 from lib.data.meld_text import EMOTIONS as MELD_EMOTIONS
 from lib.params.base import Parameters
@@ -86,6 +87,13 @@ class UnseenEmotions(Parameters):
         return EmotionEmbeddings(
             **{name: getattr(self, name) for name in _SHARED}, datasets=(self.dataset,), models=("eea",)
         )
+
+    def corpora(self) -> tuple[str, ...]:
+        """IEMOCAP's unseen emotions come from the file of nine."""
+        return (self.dataset, "iemocap_nine") if self.dataset == "iemocap_emotions" else (self.dataset,)
+
+    def further_files(self) -> tuple[str, ...]:
+        return word_vectors.file_names((self.dataset,), self.emotion_vectors)
 
     @model_validator(mode="after")
     def _consistent(self) -> "UnseenEmotions":

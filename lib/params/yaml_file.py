@@ -13,16 +13,27 @@ from lib.params.base import Parameters
 SCHEMAS = {
     "emotion_embeddings": "lib.params.emotion_embeddings:EmotionEmbeddings",
     "end_to_end_sparse": "lib.params.end_to_end:EndToEnd",
+    "explore": "lib.params.explore:Explore",
     "iemocap_negative_colearning": "lib.params.colearning:IemocapColearning",
     "low_rank_fusion": "lib.params.low_rank_fusion:LowRankFusion",
     "mosi_positive_colearning": "lib.params.colearning:MosiColearning",
     "self_paced_balance": "lib.params.self_paced_balance:SelfPacedBalance",
+    "summary": "lib.params.summary:Summary",
     "unseen_emotions": "lib.params.unseen_emotions:UnseenEmotions",
 }
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice (plain YAML silently keeps the last)."""
+    """A safe loader that refuses a key given twice (plain YAML silently keeps the last) and references.
+
+    A few lines of references to references stand for more values than any memory holds.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(None, None, "references (*name) are not used here", mark)
+        return super().compose_node(parent, index)
 
 
 def _mapping(loader: _UniqueKeys, node: yaml.MappingNode, deep: bool = False) -> dict:
@@ -57,7 +68,9 @@ def load(path: Path, **given: object) -> Parameters:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
     except FileNotFoundError:
         raise InputError("no such parameter file", where=where, todo="see `run_all.sh --help`") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise InputError("not readable as YAML: nested too deeply", where=where) from None
+    except (yaml.YAMLError, ValueError, TypeError, OSError) as error:  # also dates that no calendar has
         raise InputError(f"not readable as YAML: {error}", where=where) from None
     if not isinstance(values, dict):
         raise InputError("expected `key: value` lines", where=where)

@@ -62,12 +62,12 @@ def manifest(
     """
     return {
         "run": {
-            "params": _portable(dict(params)),
+            "params": portable(dict(params)),
             "seeds": list(seeds),
             "engine": engine,
             "selected_on": dict(selected_on),
         },
-        "data": [{"label": source.label, **_portable(asdict(source))} for source in sources],
+        "data": [{"label": source.label, **portable(asdict(source))} for source in sources],
         "code": git_state(_WORKSPACE),
         "environment": {
             "python": platform.python_version(),
@@ -123,14 +123,14 @@ def _git(workspace: Path, *arguments: str) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def _portable(value: object) -> object:
+def portable(value: object) -> object:
     """Plain JSON values; of an absolute path inside a string only the last part stays, of the home folder
     `~`.
     """
     if isinstance(value, Mapping):
-        return {str(key): _portable(item) for key, item in value.items()}
+        return {str(key): portable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_portable(item) for item in value]
+        return [portable(item) for item in value]
     if isinstance(value, (str, Path)):
         text = str(value).replace(str(Path.home()), "~") if Path.home().name else str(value)
         return _ABSOLUTE.sub(lambda found: re.split(r"[/\\]", found[0].rstrip("/\\"))[-1], text)

@@ -62,6 +62,25 @@ def sweep(
     failed one is tried again on the next start. Raises ValueError if two members have the same variant and seed,
     RuntimeError if every run failed.
     """
+    grid = train_missing(members, corpus, folder, cores=cores, device=device, progress=progress)
+    found = [grid.read(m) for m in members]
+    if lost := [m for m, record in zip(members, found, strict=True) if record is None]:
+        raise OSError(f"{len(lost)} finished runs cannot be read back from {grid.folder.name}: is the disk full?")
+    if all(record.status == records.FAILED for record in found):
+        raise RuntimeError(f"every run failed, the first with {found[0].reason}")
+    return found
+
+
+def train_missing(
+    members: Sequence[Member],
+    corpus: Corpus,
+    folder: Path,
+    *,
+    cores: int = 1,
+    device: str | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Grid:
+    """The first half of `sweep`: afterwards each member has its record in the grid that is returned."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     names = [(m.variant, m.seed) for m in members]
@@ -88,12 +107,7 @@ def sweep(
         tasks = (joblib.delayed(grid.run_on_cpu)(job) for job in on_cpu)
         for runs in joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(tasks):
             advance(runs)
-    found = [grid.read(m) for m in members]
-    if lost := [m for m, record in zip(members, found, strict=True) if record is None]:
-        raise OSError(f"{len(lost)} finished runs cannot be read back from {folder.name}: is the disk full?")
-    if all(record.status == records.FAILED for record in found):
-        raise RuntimeError(f"every run failed, the first with {found[0].reason}")
-    return found
+    return grid
 
 
 def _keys(members: Sequence[Member], data: str, device: str) -> dict[tuple[str, int], str]:

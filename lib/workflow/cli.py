@@ -13,10 +13,15 @@ from lib.workflow.usage import HELP, Request, parse
 def main(arguments: Sequence[str]) -> int:
     try:
         request = parse(arguments)
-        return VERBS[request.verb](request)
+        code = VERBS[request.verb](request)
+        sys.stdout.flush()
+        return code
     except InputError as error:
         print(f"run_all.sh: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read what is printed has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _help(request: Request) -> int:
@@ -42,16 +47,20 @@ def _data(request: Request) -> int:
     return main(list(request.rest))
 
 
+def _compare(request: Request) -> int:
+    from lib.workflow.compare_command import compare
+
+    return compare(request.rest)
+
+
 def _bench(request: Request) -> int:
     return subprocess.run([sys.executable, "-P", str(ROOT / "benchmarks" / "run.py"), *request.rest]).returncode
 
 
 def _lab(request: Request) -> int:
-    """JupyterLab for this machine only, with its token; its kernels see the workspace's `lib` and this Python."""
-    options = ["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={ROOT}"]
-    # Else a `python3` kernel that the user has registered elsewhere would win over the one of this environment.
-    variables = os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"}
-    os.execve(sys.executable, [sys.executable, "-P", "-m", "jupyterlab", *options, *request.rest], variables)
+    from lib.workflow.lab import open_lab
+
+    return open_lab(request.rest)
 
 
 VERBS: dict[str, Callable[[Request], int]] = {
@@ -60,6 +69,7 @@ VERBS: dict[str, Callable[[Request], int]] = {
     "test": _test,
     "lab": _lab,
     "data": _data,
+    "compare": _compare,
     "bench": _bench,
 }
 

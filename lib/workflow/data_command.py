@@ -13,12 +13,13 @@ from lib.data import data_root
 from lib.data.catalogue import CATALOGUE, KnownCorpus, PublicCorpus, RestrictedCorpus, Survey
 from lib.data.fetch import Unreachable, find, get
 from lib.data.raw_decoding import Options
-from lib.data.raw_layout import EMOTIONS
+from lib.data.raw_layout import EMOTIONS, processed_folder
 from lib.data.raw_preprocessing import Outcome, preprocess
 from lib.errors import InputError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+_DETECTORS = {name: f"lib.data.face_detection:{name}" for name in ("haar", "yunet")}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -52,11 +53,17 @@ def _parser(catalogue: Mapping[str, KnownCorpus]) -> _Parser:
     get_verb.set_defaults(run=_get)
     check_verb = verbs.add_parser("check", help="list every known corpus: present, partial, missing, damaged")
     check_verb.set_defaults(run=_check)
-    preprocess_verb = verbs.add_parser("preprocess", help="decode a raw corpus once: faces and spectrogram pieces")
+    preprocess_verb = verbs.add_parser("preprocess", help="decode a raw corpus once: faces and spectrograms")
     preprocess_verb.add_argument("name", choices=tuple(EMOTIONS))
-    preprocess_verb.add_argument("--raw", required=True, metavar="DIR", help="folder of *_RAW_PROCESSED and *_SPLIT")
+    preprocess_verb.add_argument(
+        "--raw", required=True, metavar="DIR", help="the original release, or *_RAW_PROCESSED, *_SPLIT"
+    )
+    preprocess_verb.add_argument("--layout", metavar="DIR", help="where a release is cut to; default: mme2e there")
     preprocess_verb.add_argument("--out", metavar="DIR", help="default: mme2e_prepared in the data folder")
-    preprocess_verb.add_argument("--detector", metavar="MODULE:FUNCTION", help="face detector (default: crop rule)")
+    preprocess_verb.add_argument(
+        "--detector", metavar="NAME", help="haar, yunet or MODULE:FUNCTION (default: crop rule)"
+    )
+    preprocess_verb.add_argument("--crop", choices=("reference", "centre"), default="reference", help="without a face")
     preprocess_verb.add_argument("--interval", type=int, default=500, metavar="MS", help="time between images")
     preprocess_verb.add_argument("--frame-count", choices=("reference", "images"), default="reference")
     preprocess_verb.add_argument("--workers", type=int, choices=range(1, 129), default=1, metavar="N")
@@ -101,7 +108,13 @@ def _explain(corpus: RestrictedCorpus, root: Path) -> bool:
 def _preprocess(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) -> int:
     """Decode; print the problems by kind and outcome."""
     out = Path(options.out) if options.out else data_root(options.root) / "mme2e_prepared"
-    chosen = Options(interval_ms=options.interval, frame_count=options.frame_count, detector=options.detector)
+    raw = _raw_layout(options)
+    chosen = Options(
+        interval_ms=options.interval,
+        frame_count=options.frame_count,
+        crop_columns=options.crop,
+        detector=_DETECTORS.get(options.detector, options.detector),
+    )
     made: Counter[bool] = Counter()
     with tqdm(unit="utterance", leave=False, disable=None) as bar:
 
@@ -109,13 +122,39 @@ def _preprocess(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus
             made[outcome.made] += 1
             bar.update()
 
-        prepared = preprocess(options.name, Path(options.raw), out, chosen, workers=options.workers, watch=watch)
+        prepared = preprocess(options.name, raw, out, chosen, workers=options.workers, watch=watch)
     counts = ", ".join(f"{split} {len(entries)}" for split, entries in prepared["splits"].items())
     print(f"{options.name}: {counts} utterances in {out / options.name} ({made[True]} made, {made[False]} found)")
-    kinds = Counter((p["outcome"], p["what"].rpartition(": ")[2]) for p in prepared["problems"])
+    faces = sum((Counter(of_split) for of_split in prepared["faces"].values()), Counter())
+    print(f"    faces: {faces['found']} detected, {faces['given']} ready, {faces['crop_rule']} by the crop rule")
+    _print_problems(prepared["problems"])
+    return 0
+
+
+def _raw_layout(options: argparse.Namespace) -> Path:
+    """The folder of the raw layout; an original release is cut to it first."""
+    given = Path(options.raw)
+    if processed_folder(options.name, given).is_dir():
+        return given
+    from lib.data import raw_release  # brings OpenCV, which nothing else here needs
+
+    if not raw_release.is_release(options.name, given):
+        return given
+    layout = Path(options.layout) if options.layout else data_root(options.root) / "mme2e"
+    with tqdm(unit="recording", leave=False, disable=None) as bar:
+        record = raw_release.to_raw_layout(
+            options.name, given, layout, workers=options.workers, watch=lambda _: bar.update()
+        )
+    counts = f"{record['utterances']} utterances of {record['recordings']} recordings"
+    print(f"{options.name}: {counts} in {layout} ({record['made']} cut, {record['found']} found)")
+    _print_problems(record["problems"])
+    return layout
+
+
+def _print_problems(problems: list[dict]) -> None:
+    kinds = Counter((p["outcome"], p["what"].rpartition(": ")[2]) for p in problems)
     for (outcome, what), count in sorted(kinds.items()):
         print(f"    {outcome}: {count} x {what}")
-    return 0
 
 
 def _check(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) -> int:

@@ -72,6 +72,8 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         lines.append(f"{o.run!s:{runs}}  {o.state:{states}}  {seconds:>7}  {o.run.results}")
         if o.failure:
             lines.append(f"  {o.failure.state}: {o.failure}")
-            if o.failure.state != "not_started":
+            if o.failure.state == "chunk_failed":
+                lines.append(f"  see {o.run.results}/members/chunks")
+            elif o.failure.state != "not_started":
                 lines.append(f"  see {o.run.results}/{status.LOG}")
     return "\n".join(lines)

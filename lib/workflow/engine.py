@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from lib.workflow.process import dismiss, end_with_us, stop
@@ -19,14 +19,28 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def command(runs: Sequence[Run], cores: int | None, profile: str | None) -> list[str]:
-    """Force these runs and nothing else. Locks are ours (`--nolock`): they never outlive a killed process."""
+def command(
+    runs: Sequence[Run],
+    cores: int | None,
+    profile: str | None,
+    chunks: Mapping[Run, int] | None = None,
+    devices: Sequence[str] = (),
+) -> list[str]:
+    """Force these runs and nothing else; those in `chunks` after as many chunks, of which only missing ones are made.
+
+    Locks are ours (`--nolock`): they never outlive a killed process. With `devices`, GPUs of this machine, as many jobs
+    run at once as there are, each on one of its own.
+    """
+    chunks = chunks or {}
     targets = [f"{run.results}/{STATUS}" for run in runs]
+    side_by_side = len(devices) or max(1, sum(chunks.values()))
     options = [
         "--nolock",
         "--keep-going",
         "--force",
         "--rerun-incomplete",
+        "--rerun-triggers",
+        "mtime",
         "--scheduler",
         "greedy",
         "--nocolor",
@@ -34,11 +48,14 @@ def command(runs: Sequence[Run], cores: int | None, profile: str | None) -> list
     if profile is None:
         cores = cores or available_cores()
         threads = max(1, cores // len(runs))
+        chunk_threads = max(1, cores // side_by_side)
         options += ["--cores", str(cores), "--workflow-profile", "none"]
     else:
-        threads = cores or 1
+        threads = chunk_threads = cores or 1
         here = ROOT / "profiles" / profile
         options += ["--workflow-profile", str(here)] if here.is_dir() else ["--profile", profile]
+    if devices:
+        options += ["--resources", f"device={len(devices)}"]
     options += [
         "--snakefile",
         str(ROOT / "Snakefile"),
@@ -46,7 +63,12 @@ def command(runs: Sequence[Run], cores: int | None, profile: str | None) -> list
         str(ROOT),
         "--config",
         f"threads={threads}",
+        f"chunk_threads={chunk_threads}",
     ]
+    if chunks:
+        options.append(f"chunks={','.join(f'{run}:{count}' for run, count in chunks.items())}")
+    if devices:
+        options.append(f"devices={','.join(devices)}")
     return [sys.executable, "-P", "-m", "snakemake", *targets, *options]
 
 

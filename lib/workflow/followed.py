@@ -1,24 +1,46 @@
 """A run as its files show it to another process, on this machine or on a shared disk."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from lib.workflow import status
+from lib.workflow.chunks import Chunk
 from lib.workflow.display import Outcome
 from lib.workflow.runs import Run
 
 
 class Followed:
-    """Watches one run from before it starts; `look` again and again, then ask for the `outcome`."""
+    """Watches one run and its chunks from before they start; `look` again and again, then ask for the `outcome`."""
 
-    def __init__(self, run: Run):
+    def __init__(self, run: Run, chunks: Sequence[Chunk] = ()):
         self.run = run
+        self._chunks = list(chunks)
+        self._chunk_failures: dict[Chunk, status.Failure] = {}
+        self._failures_seen = {chunk: _identity(chunk.failed) for chunk in chunks}
         self._started = self._ended = None
         self._failure: status.Failure | None = None
         self._old = self._identities()
 
-    def look(self) -> str:
-        """What has happened since the last look, as a line; empty if nothing has."""
+    def look(self) -> list[str]:
+        """What has happened since the last look, in lines."""
+        return [line for line in (*map(self._look_at, list(self._chunks)), self._look_at_run()) if line]
+
+    def _look_at(self, chunk: Chunk) -> str:
+        if record := chunk.record():
+            self._chunks.remove(chunk)
+            self._chunk_failures.pop(chunk, None)
+            return f"finished  {self.run}, {chunk} ({record['trained']} of {record['members']} trained)"
+        identity = _identity(chunk.failed)
+        if identity == self._failures_seen[chunk] or (failure := chunk.failure()) is None:
+            return ""
+        self._failures_seen[chunk] = identity
+        self._chunk_failures[chunk] = failure
+        if failure.state == status.UNFINISHED:
+            return f"started   {self.run}, {chunk}"
+        return f"FAILED    {self.run}, {chunk}: {failure.state}: {failure}"
+
+    def _look_at_run(self) -> str:
         if self._ended is not None:
             return ""
         success, failed = (new != old for new, old in zip(self._identities(), self._old, strict=True))
@@ -55,6 +77,9 @@ class Followed:
         if self._started is not None:
             killed = status.Failure(status.UNFINISHED, "the process that ran it was killed")
             return Outcome(self.run, "FAILED", self.seconds(), killed)
+        for chunk, failure in self._chunk_failures.items():
+            words = f"{chunk}: {failure.state}: {failure}"
+            return Outcome(self.run, "FAILED", None, status.Failure("chunk_failed", words))
         return Outcome(self.run, "NOT RUN", None, status.Failure("not_started", last_words))
 
     def _identities(self) -> tuple[tuple[int, int] | None, ...]:

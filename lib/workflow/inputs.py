@@ -19,6 +19,7 @@ import lib.data
 import lib.params
 from lib.errors import InputError
 from lib.files import sha256_file, sha256_json, write_json
+from lib.reporting.result_folders import CONTENTS
 from lib.source_closure import closure
 from lib.workflow.runs import ROOT, Run
 
@@ -71,23 +72,32 @@ def inputs(run: Run, hashes: FileHashes) -> dict[str, str]:
         ),
         _relative(run.source): sha256_json(_executed_part(notebook)),
     }
-    for dataset in _datasets(given):
-        modules.add(lib.data.reader_module(dataset))
-        root = lib.data.data_root(given.data_root)
-        for path in lib.data.files(dataset, root):
-            if not path.is_file():
-                raise InputError("missing", where=path, todo=f"see ./run_all.sh data get {dataset}")
-            found[f"data/{path.relative_to(root).as_posix()}"] = hashes.sha256(path)
+    if given.reads_results:
+        found |= {_relative(path): hashes.sha256(path) for path in _contents_of_others(run)}
+    root = lib.data.data_root(given.data_root)
+    read = [
+        (path, f"see ./run_all.sh data get {name}") for name in given.corpora() for path in lib.data.files(name, root)
+    ]
+    read += [(root / name, "put it there, or change the parameter that names it") for name in given.further_files()]
+    for path, todo in read:
+        if not path.is_file():
+            raise InputError("missing", where=path, todo=todo)
+        found[f"data/{path.relative_to(root).as_posix()}"] = hashes.sha256(path)
+    modules |= {lib.data.reader_module(name) for name in given.corpora()}
     try:
         return found | library(closure(modules))
     except (GrimpException, KeyError) as error:
         raise InputError(f"imports cannot be followed: {error}", where="lib") from None
 
 
-def _datasets(given: lib.params.Parameters) -> tuple[str, ...]:
-    """The corpora of a run; most have one, and some notebooks none of their own."""
-    one = getattr(given, "dataset", None)
-    return (one,) if one else getattr(given, "datasets", ())
+def _contents_of_others(run: Run) -> list[Path]:
+    """What the result folders of other notebooks say that they hold."""
+    return [path for path in sorted((ROOT / "results").glob(f"*/*/{CONTENTS}")) if path.parts[-3] != run.notebook]
+
+
+def comes_last(run: Run) -> bool:
+    """Whether a run reads the results of others. Raises InputError for a notebook without parameters."""
+    return lib.params.schema_for(run.notebook).reads_results
 
 
 def library(names: Iterable[str] | None = None) -> dict[str, str]:

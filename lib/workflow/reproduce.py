@@ -1,27 +1,30 @@
 """The verb `reproduce`: repeat the stale runs through Snakemake and say how each of them ended."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lib.errors import InputError
 from lib.workflow import status
+from lib.workflow.chunk_plan import chunk_counts
+from lib.workflow.chunks import Chunk, chunks, forget_stale
 from lib.workflow.display import Display, Outcome, plan, summary
 from lib.workflow.engine import command, last_words, snakemake
 from lib.workflow.followed import Followed
 from lib.workflow.freshness import why_stale
-from lib.workflow.inputs import FileHashes
+from lib.workflow.inputs import FileHashes, comes_last
 from lib.workflow.process import Busy, Stopped, locked, stop_on_signals
 from lib.workflow.runs import ROOT, Run, known_runs
 from lib.workflow.usage import Request
 
 POLL_S = 0.2
 PAGE = "results/index.html"
+UP_TO_DATE = "up to date"
 
 
 def reproduce(request: Request) -> int:
     """The exit code: 0 all is well, 2 if only unusable input failed, else 1. Raises InputError if one is running."""
     if request.dry_run:
-        print(plan(_reasons(request.runs)))
+        print(plan(_planned(request.runs)))
         return 0
     try:
         with locked(ROOT / ".reprise" / "run.lock"):
@@ -31,19 +34,15 @@ def reproduce(request: Request) -> int:
 
 
 def _reproduce(request: Request) -> int:
-    reasons = _reasons(request.runs)
-    stale = [run for run, why in reasons.items() if why]
-    outcomes = {run: _up_to_date(run) for run in reasons if run not in stale}
-    display = Display()
-    for run in stale:
-        display.line(f"to run    {run} ({reasons[run]})")
+    outcomes: dict[Run, Outcome] = {}
+    display, stopped = Display(), None
     stop_on_signals()
-    stopped = None
-    if stale:
-        repeated, stopped = _repeat(stale, request, display)
-        outcomes |= repeated
-    display.line(summary([outcomes[run] for run in reasons]))
-    if stale or not (ROOT / PAGE).exists():
+    for runs in _in_order(request.runs):
+        if stopped is None:
+            found, stopped = _bring_up_to_date(runs, request, display)
+            outcomes |= found
+    display.line(summary(list(outcomes.values())))
+    if any(outcome.state != UP_TO_DATE for outcome in outcomes.values()) or not (ROOT / PAGE).exists():
         _write_page()
     display.line(f"all papers: {PAGE}")
     if stopped:
@@ -52,6 +51,24 @@ def _reproduce(request: Request) -> int:
     if not failures:
         return 0
     return 2 if all(failure.state == "input_error" for failure in failures) else 1
+
+
+def _in_order(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+    """Those that compute, and those that read the results of all others."""
+    return [run for run in runs if not comes_last(run)], [run for run in runs if comes_last(run)]
+
+
+def _bring_up_to_date(
+    runs: Sequence[Run], request: Request, display: Display
+) -> tuple[dict[Run, Outcome], Stopped | None]:
+    """How each run is or ended, and the signal that ended them early, if one did."""
+    reasons = _reasons(runs)
+    stale = [run for run, why in reasons.items() if why]
+    outcomes = {run: _up_to_date(run) for run in reasons if run not in stale}
+    for run in stale:
+        display.line(f"to run    {run} ({reasons[run]})")
+    repeated, stopped = _repeat(stale, request, display) if stale else ({}, None)
+    return {run: (outcomes | repeated)[run] for run in reasons}, stopped
 
 
 def _write_page() -> None:
@@ -63,9 +80,11 @@ def _write_page() -> None:
 
 def _repeat(stale: Sequence[Run], request: Request, display: Display) -> tuple[dict[Run, Outcome], Stopped | None]:
     """How the runs ended, and the signal that ended them early, if one did."""
-    following, stopped = [Followed(run) for run in stale], None
+    counts = chunk_counts(stale, request.chunks)
+    following = [Followed(run, _todo(run, counts, display)) for run in stale]
+    stopped = None
     try:
-        with snakemake(command(stale, request.cores, request.profile)) as child:
+        with snakemake(command(stale, request.cores, request.profile, counts, request.devices)) as child:
             while child.poll() is None:
                 _show(following, display)
                 time.sleep(POLL_S)
@@ -76,11 +95,31 @@ def _repeat(stale: Sequence[Run], request: Request, display: Display) -> tuple[d
     return {followed.run: followed.outcome(words) for followed in following}, stopped
 
 
+def _todo(run: Run, counts: Mapping[Run, int], display: Display) -> list[Chunk]:
+    """The chunks that are not done with the inputs of now."""
+    if run not in counts:
+        return []
+    try:
+        todo = forget_stale(run, counts[run], FileHashes())
+    except InputError:
+        todo = chunks(run, counts[run])  # Each of them will say what is wrong.
+    display.line(f"chunks    {run}: {counts[run]}, of which {counts[run] - len(todo)} are done")
+    return todo
+
+
 def _show(following: Sequence[Followed], display: Display) -> None:
     for followed in following:
-        if text := followed.look():
+        for text in followed.look():
             display.line(text)
     display.running({followed.run: followed.seconds() for followed in following if followed.is_running})
+
+
+def _planned(runs: Sequence[Run]) -> dict[Run, str]:
+    """What would run, and why; what reads the results of others follows them."""
+    reasons = _reasons(runs)
+    if any(why and not comes_last(run) for run, why in reasons.items()):
+        reasons |= {run: why or "results that it reads would change" for run, why in reasons.items() if comes_last(run)}
+    return reasons
 
 
 def _reasons(runs: Sequence[Run]) -> dict[Run, str]:
@@ -91,4 +130,4 @@ def _reasons(runs: Sequence[Run]) -> dict[Run, str]:
 
 
 def _up_to_date(run: Run) -> Outcome:
-    return Outcome(run, "up to date", status.read_status(run)["seconds"])
+    return Outcome(run, UP_TO_DATE, status.read_status(run)["seconds"])

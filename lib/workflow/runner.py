@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lib.errors import InputError
-from lib.files import write_text
+from lib.files import remove_unfinished, write_text
 from lib.reporting.result_folders import write_contents
 from lib.workflow import status
+from lib.workflow.devices import one_device
 from lib.workflow.inputs import FileHashes, inputs, library, library_files, parameters
 from lib.workflow.process import Busy, Stopped, locked, stop_on_signals
 from lib.workflow.runs import ROOT, Run
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("notebook")
     parser.add_argument("run")
     parser.add_argument("--cores", type=int, default=1, help="worker processes the notebook may use")
+    parser.add_argument("--devices", default="", help="GPUs of this machine to choose a free one from: 0,1")
     parser.add_argument("--timeout", type=float, default=THREE_DAYS, help="seconds until the run is given up")
     given = parser.parse_args(arguments)
     run = Run(given.notebook, given.run)
@@ -36,8 +38,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with locked(ROOT / ".reprise" / "runs" / f"{run.notebook}.{run.name}.lock"):
             run.folder.mkdir(parents=True, exist_ok=True)
-            _log_to(run.folder / status.LOG)
-            return attempt(run, given.cores, given.timeout)
+            log_to(run.folder / status.LOG)
+            with one_device(given.devices):
+                return attempt(run, given.cores, given.timeout)
     except Busy as busy:
         print(f"{run}: {busy} is running it", file=sys.stderr)
         return 1
@@ -46,6 +49,8 @@ def main(arguments: Sequence[str]) -> int:
 def attempt(run: Run, cores: int, timeout: float) -> int:
     """Run once and record how it ended."""
     status.begin(run)
+    # The records are left alone: an orphan of a killed start, on a cluster for instance, may still be writing one.
+    remove_unfinished(run.folder, but="members")
     try:
         _reach_results(run, cores, timeout)
         return 0
@@ -65,7 +70,7 @@ def attempt(run: Run, cores: int, timeout: float) -> int:
 
 
 def _reach_results(run: Run, cores: int, timeout: float) -> None:
-    started, clock = status.now(), time.monotonic()
+    started, clock, earlier = status.now(), time.monotonic(), _identities(run)
     hashes = FileHashes()
     # Taken before anything runs: what changes from here on makes the results stale.
     taken, code = inputs(run, hashes), library()
@@ -73,22 +78,31 @@ def _reach_results(run: Run, cores: int, timeout: float) -> None:
     values = parameters(run, cores).model_dump(mode="json")
     # It takes papermill a second to load: not for input that cannot be used.
     from lib.workflow.execution import execute
+    from lib.workflow.report_page import report
 
     executed = run.folder / "executed.ipynb"
     loaded = library_files(execute(run.source, executed, values, timeout))
     taken |= {name: code.get(name, "written while it ran") for name in library(loaded)}
-    _check_results(run)
-    write_text(run.folder / "report.html", _report(executed))
+    _check_results(run, earlier)
+    write_text(run.folder / "report.html", report(executed))
     write_contents(run.folder)
     status.succeed(run, taken, started, time.monotonic() - clock)
 
 
-def _check_results(run: Run) -> None:
-    """Remove results of earlier attempts; what is left must hold a readable manifest and no empty file."""
-    begun = (run.folder / status.FAILURE).stat().st_ctime_ns
-    for path in [run.folder / name for name in status.outputs(run)]:
-        if path.stat().st_ctime_ns < begun:
-            path.unlink()
+def _identities(run: Run) -> dict[str, tuple[int, int, int]]:
+    """Of the files among the results; a file that is written, also with the same content, gets another identity."""
+    stats = {name: (run.folder / name).stat() for name in status.outputs(run)}
+    return {name: (stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats.items()}
+
+
+def _check_results(run: Run, earlier: dict[str, tuple[int, int, int]]) -> None:
+    """Remove results of earlier attempts; what is left must hold a readable manifest and no empty file.
+
+    Identities are compared, never times, because a clock may jump.
+    """
+    for name, identity in _identities(run).items():
+        if earlier.get(name) == identity:
+            (run.folder / name).unlink()
     try:
         json.loads((run.folder / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -97,15 +111,7 @@ def _check_results(run: Run) -> None:
         raise status.RunFailed(status.Failure("bad_output", f"empty: {', '.join(empty)}"))
 
 
-def _report(executed: Path) -> str:
-    """The executed notebook as one HTML page, code included, without the `In [n]` margins."""
-    from nbconvert import HTMLExporter
-
-    page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_filename(executed)
-    return page
-
-
-def _log_to(path: Path) -> None:
+def log_to(path: Path) -> None:
     """Send everything that this process and its children print to `path`."""
     with path.open("w", encoding="utf-8") as log:
         for stream in (sys.stdout, sys.stderr):

@@ -32,6 +32,7 @@ State = Literal[
     "interrupted",
     "crashed",
     "not_started",
+    "chunk_failed",
 ]
 # What a reader of results looks at. Records of single members are the notebook's business: it resumes from them.
 NOT_RESULTS = (STATUS, FAILURE, PROGRESS, LOG, "members")

@@ -39,7 +39,14 @@ def test_the_known_corpora_and_their_number_of_files():
         ["iemocap_conversations", "iemocap_conversations_mmgcn"],
     )
     emotions = ["mosei_emotions", "iemocap_emotions", "iemocap_nine"]
-    assert restricted == ["iemocap", *lmf, *conversations, *emotions]
+    end_to_end = [f"{kind}_{form}" for kind in ("iemocap", "mosei") for form in ("raw", "handcrafted")]
+    assert restricted == ["iemocap", *lmf, *conversations, *emotions, *end_to_end]
+
+
+@pytest.mark.parametrize("name", ["iemocap_handcrafted", "mosei_handcrafted"])
+def test_hand_crafted_features_list_what_their_reader_reads(name, tmp_path):
+    (layout,) = CATALOGUE[name].layouts
+    assert sorted(tmp_path / path for path in layout) == sorted(data.files(name, tmp_path))
 
 
 @pytest.mark.parametrize("name", ["mosei_emotions", "iemocap_emotions", "iemocap_nine"])

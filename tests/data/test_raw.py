@@ -173,7 +173,12 @@ def test_tokenizer_is_stable_and_bounded():
 def test_command(raw, kind, tmp_path, capsys):
     arguments = ["preprocess", kind, "--raw", str(raw), "--out", str(tmp_path / "out")]
     assert main(arguments) == 0
-    assert "train 6, valid 2, test 2" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "train 6, valid 2, test 2" in out and "faces: 0 detected, 0 ready, 10 by the crop rule" in out
+    assert main([*arguments, "--detector", "haar", "--crop", "centre"]) == 0
+    options = json.loads((tmp_path / "out" / kind / LIST).read_text())["options"]
+    assert (options["detector"], options["crop_columns"]) == ("lib.data.face_detection:haar", "centre")
+    capsys.readouterr()
     assert main([*arguments[:3], str(tmp_path / "nowhere"), *arguments[4:]]) == 2
     assert "meta.pkl: missing" in capsys.readouterr().err
     assert main([*arguments, "--detector", "no.such:thing"]) == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lib.reporting.claims import answers, claims, direction
 from lib.reporting.result_folders import read_folder, write_contents
 from lib.reporting.summary_page import page, write_page
 from lib.reporting.tables import readable
@@ -115,6 +116,110 @@ def test_every_number_of_the_committed_results_comes_from_its_table():
         cells = {str(cell) for column in every for cell in every[column]}
         assert len(rows) - 1 == len(table), file
         assert {cell for row in rows for cell in row} <= cells, file
+
+
+class Claims(HTMLParser):
+    """The rows that answer a claim: file, number of the row in it, how many rows it stands for, and the cells."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.found, self.cell = [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        if tag == "tr" and "data-row" in given:
+            self.found.append((given["data-file"], int(given["data-row"]), int(given["data-rows"]), []))
+        elif tag == "td" and self.found:
+            self.cell = ""
+
+    def handle_data(self, data):
+        if self.cell is not None:
+            self.cell += data
+
+    def handle_endtag(self, tag):
+        if tag == "td" and self.cell is not None:
+            self.found[-1][3].append(self.cell.strip())
+            self.cell = None
+        elif tag == "table":
+            self.cell = None
+
+
+def test_every_number_beside_a_claim_is_the_cell_of_a_committed_table():
+    """Found by other means than the page's: file and row from the page, columns by the tables' kinds."""
+    folders = [read_folder(ROOT / "results", *run) for run in committed()]
+    rows = [row for row in Claims(page(folders)).found if len(row[3]) == 11]
+    assert {file.split("/")[0] for file, *_ in rows} >= {
+        path.parent.name for path in (ROOT / "results").glob("*/quick")
+    } - {"summary", "explore"}
+    for file, number, count, cells in rows:
+        table = pd.read_csv(ROOT / "results" / file)
+        _, corpus, _, published, here, interval, seeds, direction, difference, verdict, _ = cells
+        if count > 1:
+            effect = table["gain"] if "gain" in table else table.loc[table["spcl"] == "with - without", "gain_points"]
+            assert (here, count, interval) == (f"{effect.mean():.3f}", len(effect), "–"), file
+            assert sum(int(part.split()[0]) for part in direction.split(", ")) == count
+            continue
+        row = table.iloc[number]
+        low, high = next(
+            (row[a], row[b])
+            for a, b in (("gain_low", "gain_high"), ("t_interval_low", "t_interval_high"), ("seeds_low", "seeds_high"))
+            if a in row
+        )
+        ours = next(row[name] for name in ("reproduced", "gain", "auc") if name in row)
+        assert (corpus, here) == (row["corpus"], f"{ours:.3f}"), file
+        assert interval == (f"{low:.3f} to {high:.3f}" if low == low else "–")
+        assert int(seeds) == row["reproduced_n" if "reproduced_n" in row else "n"]
+        paper = row.get("paper", float("nan"))
+        assert published == (f"{paper:.3f}" if paper == paper else "–")
+        assert verdict == (row["verdict"] if "paper" in row else "")
+        assert (difference == "–") == ("not comparable" in verdict or not verdict)
+        assert direction == ("not told apart" if not (low > 0 or high < 0) else direction)
+
+
+@pytest.mark.parametrize(
+    ("sign", "low", "high", "expected"),
+    [
+        (1, 0.1, 0.2, "as claimed"),
+        (-1, 0.1, 0.2, "opposite"),
+        (1, -0.2, -0.1, "opposite"),
+        (-1, -0.2, -0.1, "as claimed"),
+        (1, -0.1, 0.1, "not told apart"),
+        (1, 0.0, 0.1, "not told apart"),
+        (1, float("nan"), float("nan"), "not told apart"),
+    ],
+)
+def test_the_direction_rule(sign, low, high, expected):
+    assert direction(sign, low, high) == expected
+
+
+def test_every_claim_is_answered_by_a_committed_run_of_its_paper():
+    """A table that is renamed would silently empty the page."""
+    folders = [read_folder(ROOT / "results", *run) for run in committed()]
+    answered = {claim for folder in folders for claim in answers(folder)}
+    assert answered == set(claims())
+
+
+def test_tables_beyond_forty_rows_are_folded_and_modality_tables_shown(tmp_path):
+    folder = make(tmp_path)
+    share = {"model": "LMF", "modality": "text", "share_mean": 0.125, "share_low": 0.1, "share_high": 0.15, "seeds": 5}
+    share |= {"metric": "acc", "score_all": 0.9, "score_none": 0.5, "corpus": "X, real data"}
+    pd.DataFrame([share]).to_csv(folder / "tables" / "modality_share.csv", index=False)
+    level = {
+        "model": "LMF",
+        "modality": "text",
+        "kind": "noise",
+        "metric": "acc",
+        "mean": 0.75,
+        "low": 0.7,
+        "high": 0.8,
+    }
+    curve = pd.DataFrame([level | {"level": k / 10, "seeds": 5, "corpus": "X, real data"} for k in range(41)])
+    curve.to_csv(folder / "tables" / "robustness.csv", index=False)
+    write_contents(folder)
+    text = page([read_folder(tmp_path, "low_rank_fusion", "quick")])
+    assert "<td>0.125</td><td>0.100 to 0.150</td>" in text
+    assert "robustness (41 rows)" in text
 
 
 def test_the_page_asks_nothing_of_a_network_and_escapes_what_it_shows(tmp_path):

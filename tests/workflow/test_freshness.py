@@ -74,6 +74,16 @@ def test_a_change_repeats_what_it_enters_and_nothing_else(finished, name, old, n
             assert why in found[run]
 
 
+def test_a_file_that_a_parameter_names_is_part_of_it(finished):
+    edit(finished, "params/alpha/quick.yaml", "number: 3", "number: 3\nvectors: words.txt")
+    assert "words.txt: missing" in plan(finished)["alpha/quick"]
+    finished.write("data/words.txt", "one 1 2\n")
+    assert finished.run_all("--only", "alpha").code == 0
+    assert plan(finished)["alpha/quick"] == FRESH
+    finished.write("data/words.txt", "one 1 3\n")
+    assert plan(finished)["alpha/quick"] == repeats("changed: data/words.txt")
+
+
 def test_a_new_import_is_followed(finished):
     finished.write("lib/extra.py", "x = 1\n")
     finished.write("lib/halves.py", "from lib.extra import x\n\n\ndef half(y):\n    return y / 2 * x\n")
@@ -163,3 +173,35 @@ def test_a_corpus_may_move(with_corpus, tmp_path):
 def test_library_that_is_no_python_is_told(finished):
     finished.write("lib/squares.py", "def square(\n")
     assert "lib: imports cannot be followed: Syntax error in " in plan(finished)["alpha/quick"]
+
+
+def with_summary(workspace):
+    """A notebook `a_summary` that reads the results of the others; its name comes first in the alphabet."""
+    edit(
+        workspace,
+        "lib/params/yaml_file.py",
+        "SCHEMAS = {'alpha'",
+        "SCHEMAS = {'a_summary': 'lib.params.tiny:Last', 'alpha'",
+    )
+    read = """
+from pathlib import Path
+
+result = ",".join(sorted(path.read_text().strip() for path in Path(results).parents[1].glob("*/*/tables/*.csv")))
+"""
+    workspace.write_notebook("a_summary", read)
+    workspace.parameters("a_summary/quick", number=3)
+
+
+def test_what_reads_the_results_of_others_runs_after_them_and_again_when_they_change(workspace):
+    with_summary(workspace)
+    assert workspace.run_all().code == 0
+    assert workspace.path("a_summary/quick", "tables/result.csv").read_text() == "result\nresult\n1.5,result\n9\n"
+    assert plan(workspace) == dict.fromkeys(("a_summary/quick", "alpha/quick", "beta/quick"), FRESH)
+    edit(workspace, "params/alpha/quick.yaml", "number: 3", "number: 4")
+    found = plan(workspace)
+    assert found["a_summary/quick"] == repeats("results that it reads would change")
+    assert found["beta/quick"] == FRESH
+    assert workspace.run_all().code == 0
+    assert "16" in workspace.path("a_summary/quick", "tables/result.csv").read_text()
+    (workspace.root / "results/beta/quick/contents.json").unlink()
+    assert plan(workspace)["a_summary/quick"] == repeats("removed: results/beta/quick/contents.json")

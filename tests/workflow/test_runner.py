@@ -210,6 +210,15 @@ def test_notebook_without_a_manifest(workspace):
     assert failure(workspace)["message"] == "the notebook wrote no readable manifest.json"
 
 
+def test_what_killed_writers_left_is_removed_but_not_among_the_records(workspace):
+    left = [workspace.path("alpha/quick", f"{folder}/.x.csv.12.ab.part") for folder in ("tables", "figures", "members")]
+    for path in left:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    assert workspace.runner("alpha/quick").code == 0
+    assert [path.exists() for path in left] == [False, False, True]
+
+
 def test_progress_of_an_earlier_attempt_is_forgotten(workspace):
     workspace.write("results/alpha/quick/progress.json", '{"done": 3, "total": 4}')
     workspace.write("params/alpha/quick.yaml", "")

@@ -68,7 +68,17 @@ def test_help_needs_no_packages(template, arguments):
 
 
 def test_help_names_every_verb_and_option():
-    for word in (*usage.VERBS, "--quick", "--paper", "--only", "--cores", "--dry-run", "--profile"):
+    for word in (
+        *usage.VERBS,
+        "--quick",
+        "--paper",
+        "--only",
+        "--cores",
+        "--dry-run",
+        "--chunks",
+        "--devices",
+        "--profile",
+    ):
         assert word in usage.HELP
 
 

@@ -27,6 +27,8 @@ COPIED = (
     "lib/params",
     "lib/reporting/__init__.py",
     "lib/reporting/caption.py",
+    "lib/reporting/claims.csv",
+    "lib/reporting/claims.py",
     "lib/reporting/result_folders.py",
     "lib/reporting/summary_page.py",
     "lib/reporting/summary_page.html.j2",
@@ -36,6 +38,8 @@ COPIED = (
 
 OWN_FILES = {
     "lib/params/tiny.py": """
+from typing import ClassVar
+
 from lib.params.base import Parameters
 
 
@@ -43,6 +47,14 @@ class Tiny(Parameters):
     dataset: str = "stand_in"
     number: int
     behaviour: str = "succeeds"
+    vectors: str = ""
+
+    def further_files(self):
+        return (self.vectors,) if self.vectors else ()
+
+
+class Last(Tiny):
+    reads_results: ClassVar[bool] = True
 """,
     "lib/data/__init__.py": """
 import os

@@ -1,0 +1,276 @@
+"""One model on one corpus, chosen freely: which network that is, how it is trained, and how it is scored.
+
+Everything is trained in this process, by the plain loop, on one thread of the CPU, so that a setting gives the same
+bits in JupyterLab, in a thread beside its widgets, and in a batch run.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib import data
+from lib.data.corpus import Corpus
+from lib.data.lmf_inputs import averaged
+from lib.errors import InputError
+from lib.papers.modality_section import ask
+from lib.papers.self_paced_balance import SPEAKERS
+from lib.params.explore import CORPORA, Explore
+from lib.params.self_paced_balance import FAMILIES
+from lib.reporting import manifest, metrics
+from lib.reporting.emotion_metrics import emotion_scores
+from lib.reporting.runs import run_table
+from lib.reporting.trained import Trained
+from lib.training import records
+from lib.training.examples import examples
+from lib.training.execution import ERRORS, in_words, one_thread
+from lib.training.loop import train
+from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe, SelfPacedSpec
+from lib.training.records import Record, engines
+from lib.training.run import Checkpoint, Outcome
+from lib.training.streams import SeededStreams
+from lib.training.sweep import corpus_hash, member_key
+
+WORKSPACE = Path(__file__).resolve().parents[2]
+TITLES = {
+    "ef_lstm": "EF-LSTM",
+    "mfn": "MFN",
+    "lmf": "LMF",
+    "tfn": "TFN",
+    "late_fusion": "LateFusion",
+    "mmgcn": "MMGCN",
+    "mm_dfn": "MM-DFN",
+    "dialogue_gcn": "DialogueGCN",
+    "biddin": "BiDDIN",
+}
+METRICS = {"classes": "acc", "regression": "mae", "multilabel": "weighted_acc", "conversation": "weighted_f1"}
+"""The score that is shown first, by what is asked of an utterance."""
+SCALES = {"mmmo": (3.5, (1.0, 5.0)), "pom": (None, (1.0, 7.0))}
+"""Neutral label and ends of the scale where they are not 0 and -3 to 3."""
+DROPOUT, RANK = 0.1, 4
+_LOSSES = {"classes": "cross_entropy", "regression": "l1", "multilabel": "bce", "conversation": "cross_entropy"}
+_BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
+_CLASSES = {
+    "late_fusion": "late_fusion:LateFusion",
+    "mmgcn": "mmgcn:MMGCN",
+    "mm_dfn": "mm_dfn:MMDFN",
+    "dialogue_gcn": "dialogue_gcn:DialogueGCN",
+    "biddin": "biddin:BiDDIN",
+}
+Watch = Callable[[int, Mapping[str, Sequence[float]]], None]
+"""Called after every epoch with the seed and the history so far."""
+
+
+class Cancelled(Exception):
+    """The user stopped the training; finished seeds are kept."""
+
+
+def result_folder(p: Explore) -> Path:
+    """The run's result folder, relative to the workspace unless absolute, whatever the working directory."""
+    return WORKSPACE / p.results
+
+
+def present_corpora() -> list[str]:
+    """The stand-ins, and the real corpora whose files are in the data folder."""
+    return [name for name in CORPORA if all(path.is_file() for path in data.files(name))]
+
+
+def load_corpus(p: Explore) -> Corpus:
+    """The corpus of a setting. Raises InputError for unusable data and for modalities that it lacks."""
+    options = {"samples": p.samples} if p.samples else {}
+    corpus = data.load(p.dataset, p.data_root or None, **options)
+    if missing := [m for m in p.modalities if m not in corpus.modalities]:
+        there = ", ".join(corpus.modalities)
+        raise InputError(f"no modality {', '.join(missing)}", where=corpus.source.name, todo=f"there are: {there}")
+    return averaged(corpus) if p.model in ("lmf", "tfn") else corpus
+
+
+def model_spec(p: Explore, corpus: Corpus) -> ModelSpec:
+    """The network: all its layers are about `hidden` wide."""
+    widths, h = {m: int(width) for m, width in corpus.modalities.items()}, p.hidden
+    if p.kind == "conversation":
+        return _conversation_spec(p, corpus, {m: widths[m] for m in widths if m in p.modalities})
+    outputs = 1 if p.kind == "regression" else len(corpus.label_names)
+    if p.model == "ef_lstm":
+        arguments = {"features": widths, "hidden": h, "outputs": outputs, "dropout": DROPOUT}
+        return ModelSpec("ef_lstm:EFLSTM", arguments)
+    if p.model == "mfn":
+        sizes = {"hidden": dict.fromkeys(widths, h), "memory": h, "widths": dict.fromkeys(_BLOCKS, h)}
+        dropouts = dict.fromkeys(_BLOCKS, DROPOUT)
+        return ModelSpec("mfn:MFN", {"features": widths, **sizes, "dropouts": dropouts, "outputs": outputs})
+    arguments = {
+        "input_sizes": widths,
+        "hidden_sizes": dict.fromkeys(("audio", "video", "text"), h),
+        "dropouts": dict.fromkeys(("audio", "video", "text"), DROPOUT),
+        "output_size": outputs,
+    }
+    if p.model == "lmf":
+        return ModelSpec("low_rank_fusion:LMF", {**arguments, "rank": RANK})
+    arguments["dropouts"]["fusion"] = DROPOUT
+    return ModelSpec("tensor_fusion:TFN", {**arguments, "fusion_size": h, "head": "linear"})
+
+
+def _conversation_spec(p: Explore, corpus: Corpus, widths: Mapping[str, int]) -> ModelSpec:
+    h = p.hidden
+    arguments = {"input_sizes": widths, "classes": len(corpus.label_names), "hidden": h, "dropout": DROPOUT}
+    if p.model in ("biddin", "dialogue_gcn"):
+        arguments["speakers"] = SPEAKERS[FAMILIES[p.dataset]]
+    if p.model == "dialogue_gcn":
+        arguments["graph_hidden"] = h
+    if p.model == "biddin":
+        arguments |= {"global_size": h, "party_size": h, "emotion_size": h}
+    else:
+        arguments |= {"layers": 1, "feedforward": 4 * h}
+    return ModelSpec(_CLASSES[p.model], arguments)
+
+
+def grid(p: Explore, corpus: Corpus) -> list[Member]:
+    """One run per seed. Adam; the epoch with the lowest validation loss is tested."""
+    conversation = p.kind == "conversation"
+    recipe = Recipe(
+        loss=_LOSSES[p.kind],
+        epochs=p.epochs,
+        batch_size=p.batch_size,
+        learning_rate=p.learning_rate,
+        plateau_patience=None,
+        clip_norm=2.0,
+        reshuffle=True,
+        drop_last=not conversation,
+        evaluation_batch=p.batch_size if conversation else None,
+        curriculum=SelfPacedSpec(p.curriculum.threshold, p.curriculum.growth) if p.curriculum else None,
+    )
+    dropped = dict.fromkeys((m for m in p.dropped if m in p.modalities), p.dropout_rate)
+    return [
+        Member(
+            variant=TITLES[p.model],
+            seed=seed,
+            model=model_spec(p, corpus),
+            recipe=recipe,
+            train_on=p.modalities,
+            evaluate_on=p.modalities,
+            modality_dropout=ModalityDropoutSpec(dropped) if p.dropout_rate else None,
+        )
+        for seed in p.seeds
+    ]
+
+
+def train_all(
+    p: Explore,
+    corpus: Corpus,
+    *,
+    watch: Watch = lambda seed, history: None,
+    cancelled: threading.Event | None = None,
+) -> list[Record]:
+    """One record per seed; what is finished in the result folder is not trained again.
+
+    Raises Cancelled between two minibatches once `cancelled` is set, InputError if there is less than one minibatch.
+    """
+    folder, hashed = result_folder(p) / "members", corpus_hash(corpus)
+    splits = {name: examples(corpus, name) for name in corpus.splits}
+    if p.batch_size > len(splits["train"]):
+        what = f"{len(splits['train'])} training samples do not fill one batch of {p.batch_size}"
+        raise InputError(what, where=corpus.source.name, todo="choose a smaller batch_size")
+    found = []
+    for member in grid(p, corpus):
+        key = member_key(member, hashed)
+        record = records.read(folder, member, key)
+        if record is None or record.status == records.FAILED:
+            started, after_epoch = time.perf_counter(), _Between(member.seed, watch, cancelled or threading.Event())
+            try:
+                with one_thread():
+                    outcome = train(member, splits, SeededStreams(member.seed), checkpoint=after_epoch)
+            except ERRORS as error:
+                outcome = Outcome(failure=in_words(error))
+            folder.mkdir(parents=True, exist_ok=True)
+            records.write(folder, member, key, outcome, time.perf_counter() - started)
+            record = records.read(folder, member, key)
+        found.append(record)
+    if all(record.status == records.FAILED for record in found):
+        raise RuntimeError(f"every run failed, the first with {found[0].reason}")
+    return found
+
+
+class _Between(Checkpoint):
+    """Stands where checkpoints would be written: shows the history after every epoch, and lets the user stop.
+
+    It is asked between minibatches too (of a curriculum only between epochs), so a long epoch can be stopped.
+    """
+
+    def __init__(self, seed: int, watch: Watch, cancelled: threading.Event):
+        self._seed, self._watch, self._cancelled = seed, watch, cancelled
+
+    @property
+    def due(self) -> bool:
+        if self._cancelled.is_set():
+            raise Cancelled
+        return True
+
+    def load(self) -> None:
+        return None
+
+    def save(self, state: dict) -> None:
+        if "batches" not in state:
+            self._watch(self._seed, state["history"])
+
+    def remove(self) -> None:
+        return None
+
+
+def flat_labels(corpus: Corpus, split: str) -> np.ndarray:
+    """Labels in the order of the outputs; of a conversation those of the real utterances."""
+    part = corpus.splits[split]
+    return part.labels if part.speakers is None else part.labels[part.labels >= 0]
+
+
+def split_scores(p: Explore, corpus: Corpus, split: str, outputs: np.ndarray) -> dict[str, float]:
+    """Every score of a split from its raw outputs; of several emotions the mean over them."""
+    labels = flat_labels(corpus, split)
+    if p.kind == "regression":
+        neutral, limits = SCALES.get(p.dataset, (0.0, (-3.0, 3.0)))
+        return metrics.regression(outputs[:, 0], labels, neutral=neutral, limits=limits)
+    if p.kind == "multilabel":
+        return {name: float(np.mean(values)) for name, values in emotion_scores(outputs, labels).items()}
+    return metrics.classification(outputs, labels, len(corpus.label_names))
+
+
+def scores(p: Explore, corpus: Corpus, found: Sequence[Record]) -> pd.DataFrame:
+    """The long run table: every metric of validation and test, per seed."""
+    return run_table(
+        {
+            "variant": record.variant,
+            "seed": record.seed,
+            "metrics": {split: split_scores(p, corpus, split, out) for split, out in record.outputs.items()},
+            "selected_on": f"epoch: {record.selected_on['epoch']}",
+            "best_epoch": record.best_epoch,
+            "status": record.status,
+            "reason": record.reason,
+            "seconds": record.seconds,
+        }
+        for record in found
+    )
+
+
+def asked(p: Explore, corpus: Corpus, found: Sequence[Record]) -> list[Trained]:
+    """The finished runs, to be asked with modalities missing or noisy."""
+    encoders = {m: f"{m}_subnet" for m in corpus.modalities} if p.model in ("lmf", "tfn") else None
+    metric = METRICS[p.kind]
+    runs = zip(grid(p, corpus), found, strict=True)
+    score = lambda outputs: split_scores(p, corpus, "test", outputs)[metric]  # noqa: E731
+    return ask(result_folder(p), corpus, runs, score, encoders=encoders)
+
+
+def write_manifest(p: Explore, corpus: Corpus, found: Sequence[Record], seconds: float) -> None:
+    """`manifest.json` of the result folder."""
+    manifest.write_manifest(
+        result_folder(p),
+        params=p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),
+        sources=[corpus.source],
+        seeds=p.seeds,
+        engine=engines(found),
+        device="cpu",
+        selected_on=found[0].selected_on,
+        durations={"notebook": seconds, "training, all runs": sum(record.seconds for record in found)},
+    )

@@ -1,0 +1,57 @@
+"""What of each notebook can be cut into chunks: its grid, as its `train_all` trains it.
+
+Left to the notebook itself, because it depends on results: the seeds of a random search's winner (low-rank fusion),
+fine-tuning and the random emotion vectors (unseen emotions). A notebook that is not named here runs whole: the
+end-to-end one, whose stand-in is written by the run itself, and those that only read results.
+"""
+
+from collections.abc import Callable
+
+from lib.papers import colearning, low_rank_fusion, self_paced_balance, unseen_emotions
+from lib.papers import emotion_embeddings as eea
+from lib.params.base import Parameters
+from lib.training.chunks import Grid
+
+
+def grids(notebook: str, p: Parameters) -> list[Grid]:
+    """The corpora of a run and what is trained on each. Raises InputError for unusable data."""
+    return GRIDS[notebook](p)
+
+
+def _colearning(p: colearning.Colearning) -> list[Grid]:
+    corpus = colearning.load_corpus(p)
+    return [(corpus, colearning.grid(p, corpus))]
+
+
+def _low_rank_fusion(p: low_rank_fusion.LowRankFusion) -> list[Grid]:
+    """The grid and the random search, whose draws do not depend on each other."""
+    lmf = low_rank_fusion
+    return [(task.corpus, lmf.grid(p, task) + lmf.search(p, task)) for task in lmf.load_tasks(p)]
+
+
+def _emotion_embeddings(p: eea.EmotionEmbeddings) -> list[Grid]:
+    return [(task.corpus, eea.grid(p, task)) for task in eea.load_tasks(p)]
+
+
+def _self_paced_balance(p: self_paced_balance.SelfPacedBalance) -> list[Grid]:
+    return self_paced_balance.by_corpus(p, self_paced_balance.load_corpora(p))
+
+
+def _unseen_emotions(p: unseen_emotions.UnseenEmotions) -> list[Grid]:
+    """A network that serves several emotions is trained once, on the first emotion's copy of the corpus."""
+    found, seen = [], set()
+    for job in unseen_emotions.plan(p, unseen_emotions.load_cases(p)):
+        new = [m for m in unseen_emotions.members(p, job) if (m.variant, m.seed) not in seen]
+        seen |= {(m.variant, m.seed) for m in new}
+        found.append((job.task.corpus, new))
+    return found
+
+
+GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
+    "iemocap_negative_colearning": _colearning,
+    "mosi_positive_colearning": _colearning,
+    "low_rank_fusion": _low_rank_fusion,
+    "emotion_embeddings": _emotion_embeddings,
+    "self_paced_balance": _self_paced_balance,
+    "unseen_emotions": _unseen_emotions,
+}

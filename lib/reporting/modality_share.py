@@ -1,0 +1,125 @@
+"""How much of a score each modality brings: its exact Shapley value over all subsets of the modalities.
+
+The value of a subset is the score with just these modalities, and the shares add up to the score with all of them
+minus that with none. Scores of which lower is better are counted as reductions, so that positive means: it helps.
+The score of the empty set is that of the same model with every modality absent (`subset_scores`), or, for subsets
+trained separately, of a constant answer (`retrained_scores`): there is no training without a modality.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from lib.errors import InputError
+from lib.reporting.metrics import Direction, direction
+from lib.reporting.runs import by_seed
+from lib.reporting.statistics import t_interval
+from lib.reporting.trained import Trained
+
+Subset = frozenset[str]
+ORDER = ("text", "audio", "video")
+COLUMNS = ("model", "modality", "share_mean", "share_low", "share_high", "seeds", "metric")
+RETRAINED = "not in training either; with none: a constant answer"
+SHARE_RULE = (
+    "The share of a modality is its exact Shapley value: what it adds to the score, averaged over all orders in which "
+    "the modalities can arrive. The shares add up to the score with all modalities minus the score with none; positive "
+    "means that the modality helps, also for an error. Intervals: 95 % t-interval over the seeds."
+)
+
+
+def subsets(modalities: Sequence[str]) -> list[Subset]:
+    """All of them, small ones first; the empty one too."""
+    return [frozenset(chosen) for size in range(len(modalities) + 1) for chosen in combinations(modalities, size)]
+
+
+def shapley(value: Callable[[Subset], float], modalities: Sequence[str]) -> dict[str, float]:
+    """The exact Shapley value of each modality in the game `value`, which is asked once per subset.
+
+    Raises ValueError for a modality given twice.
+    """
+    if len(set(modalities)) != len(modalities):
+        raise ValueError(f"a modality is given twice: {', '.join(modalities)}")
+    values, n = {subset: value(subset) for subset in subsets(modalities)}, len(modalities)
+
+    def added(modality: str, subset: Subset) -> float:
+        weight = 1 / (n * math.comb(n - 1, len(subset)))
+        return weight * (values[subset | {modality}] - values[subset])
+
+    return {m: math.fsum(added(m, subset) for subset in values if m not in subset) for m in modalities}
+
+
+def in_order(modalities: Iterable[str]) -> list[str]:
+    """Each once: text, audio, video, then others by name."""
+    return sorted(set(modalities), key=lambda m: (ORDER.index(m) if m in ORDER else len(ORDER), m))
+
+
+def subset_scores(run: Trained) -> dict[Subset, float]:
+    """The score of one trained model with only the modalities of each subset present."""
+    return {
+        subset: run.score(run.outputs({m: True for m in run.modalities if m not in subset}))
+        for subset in subsets(run.modalities)
+    }
+
+
+def retrained_scores(
+    table: pd.DataFrame, variants: Mapping[Subset, str], metric: str, empty: float, *, split: str = "test"
+) -> dict[int, dict[Subset, float]]:
+    """By seed the scores of models that were trained on each subset alone, from a run table.
+
+    `variants` names the variant of every subset but the empty one, whose score is `empty`. Seeds that miss a score are
+    left out. Raises InputError for a subset without a variant.
+    """
+    everything = sorted(frozenset().union(*variants))
+    if lacking := [subset for subset in subsets(everything)[1:] if subset not in variants]:
+        raise InputError(f"no variant was trained on {'+'.join(sorted(lacking[0]))} alone", where="modality share")
+    scores = by_seed(table, metric, split)[list(variants.values())].dropna()
+    return {
+        int(seed): {frozenset(): empty, **{subset: float(row[name]) for subset, name in variants.items()}}
+        for seed, row in scores.iterrows()
+    }
+
+
+def share_table(runs: Iterable[Trained], metric: str, *, better: Direction | None = None) -> pd.DataFrame:
+    """The table `modality_share`: one row per model and modality over the seeds of its runs."""
+    games: dict[tuple[str, str], list[dict[Subset, float]]] = {}
+    for run in runs:
+        games.setdefault((run.name, f"{run.absence}; with none: the same"), []).append(subset_scores(run))
+    tables = [share_rows(model, found, metric, how, better=better) for (model, how), found in games.items()]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+
+
+def share_rows(
+    model: str,
+    games: Iterable[Mapping[Subset, float]],
+    metric: str,
+    absent: str,
+    *,
+    better: Direction | None = None,
+) -> pd.DataFrame:
+    """The rows of one model from the scores by subset of each of its seeds.
+
+    Beside `COLUMNS`: `score_all` and `score_none`, means of the scores with every modality and with none, and
+    `absent`, how a modality was made absent. Seeds with an undefined score do not count.
+    """
+    games = [game for game in games if np.isfinite(list(game.values())).all()]
+    sign = {"higher": 1.0, "lower": -1.0}[better or direction(metric)]
+    modalities = max(games[0], key=len) if games else ()
+    ordered = in_order(modalities)
+    shares = [shapley(lambda subset, game=game: sign * game[subset], ordered) for game in games]
+    rows = []
+    for modality in ordered:
+        values = np.array([share[modality] for share in shares])
+        low, high = t_interval(values)
+        found = (model, modality, float(values.mean()), low, high, len(values), metric)
+        rows.append(
+            dict(zip(COLUMNS, found, strict=True))
+            | {
+                "score_all": float(np.mean([game[frozenset(ordered)] for game in games])),
+                "score_none": float(np.mean([game[frozenset()] for game in games])),
+                "absent": absent,
+            }
+        )
+    return pd.DataFrame(rows)

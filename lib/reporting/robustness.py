@@ -1,0 +1,88 @@
+"""How a score falls when one modality gets noisy, or is missing from some utterances, the others staying whole.
+
+Noise is Gaussian, with a standard deviation in units of each feature's own over the training time steps; padding,
+that is steps whose features are all zero, stays zero. Missing follows one uniform draw per utterance, so that what
+is missing at one rate is missing at every higher one; a rate of 1 is the modality's absence. Level 0 changes nothing,
+not a bit. Draws depend on the run's seed and the modality alone, so models are compared under the same disturbance.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lib.reporting.statistics import t_interval
+from lib.reporting.trained import Trained, features, real_steps, utterances
+from lib.training.streams import derived_seed
+
+COLUMNS = ("model", "modality", "kind", "level", "metric", "mean", "low", "high", "seeds")
+NOISE, MISSING = "noise", "missing"
+NOISE_LEVELS = (0.0, 0.5, 1.0, 2.0)
+MISSING_RATES = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def noisy_score(run: Trained, modality: str, level: float) -> float:
+    """The score under noise of `level` training standard deviations on one modality. Raises ValueError below 0."""
+    if level < 0:
+        raise ValueError(f"noise of {level:g} standard deviations")
+    if level == 0:
+        return run.plain()
+    return run.score(run.outputs(noise={modality: level * unit_noise(run, modality)}))
+
+
+def missing_score(run: Trained, modality: str, rate: float) -> float:
+    """The score when a share `rate` of the utterances, in expectation, lacks one modality."""
+    return run.score(run.outputs({modality: missing_utterances(run, modality, rate)}))
+
+
+def unit_noise(run: Trained, modality: str) -> Tensor:
+    """Gaussian noise of the shape of the features, one training standard deviation strong, 0 in the padding."""
+    x = features(run.split)[modality]
+    drawn = np.random.default_rng(derived_seed(run.seed, NOISE, modality)).standard_normal(x.shape)
+    noise = torch.from_numpy(drawn).to(x) * run.spread[modality]
+    return noise.masked_fill(~real_steps(x)[..., None], 0.0)
+
+
+def missing_utterances(run: Trained, modality: str, rate: float) -> np.ndarray:
+    """Which utterances lose the modality; nested in the rate. Raises ValueError for a rate outside 0..1."""
+    if not 0 <= rate <= 1:
+        raise ValueError(f"a missing rate of {rate:g}")
+    draws = np.random.default_rng(derived_seed(run.seed, MISSING, modality)).uniform(size=utterances(run.split))
+    return draws < rate
+
+
+def robustness_table(
+    runs: Iterable[Trained],
+    metric: str,
+    *,
+    noise: Sequence[float] = NOISE_LEVELS,
+    missing: Sequence[float] = MISSING_RATES,
+) -> pd.DataFrame:
+    """The table `robustness`: one row per model, modality, kind and level, with the 95 % t-interval over the seeds.
+
+    Modalities whose spread a run does not know get no noise. Seeds whose score is undefined do not count; `seeds` says
+    how many did.
+    """
+    scores: dict[tuple[str, str, str, float], list[float]] = {}
+    for run in runs:
+        for *place, score in _scores(run, noise, missing):
+            scores.setdefault((run.name, *place), []).append(score)
+    rows = []
+    for (model, modality, kind, level), found in scores.items():
+        values = np.array(found)
+        values = values[np.isfinite(values)]
+        low, high = t_interval(values)
+        mean = float(values.mean()) if len(values) else np.nan
+        rows.append((model, modality, kind, level, metric, mean, low, high, len(values)))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _scores(run: Trained, noise: Sequence[float], missing: Sequence[float]) -> Iterator[tuple[str, str, float, float]]:
+    plain = run.plain()
+    for modality in run.modalities:
+        for level in noise if modality in run.spread else ():
+            yield modality, NOISE, float(level), noisy_score(run, modality, level) if level else plain
+        for rate in missing:
+            yield modality, MISSING, float(rate), missing_score(run, modality, rate) if rate else plain

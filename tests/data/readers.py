@@ -1,0 +1,330 @@
+"""Every reader of `lib/data`: how small sound files are made for it, how it reads them, and which of them to attack."""
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lib import data
+from lib.data import (
+    cache,
+    iemocap_emotions,
+    iemocap_handcrafted,
+    iemocap_nine,
+    iemocap_stacked,
+    lmf_pickles,
+    mfn_checkpoints,
+    mfn_h5,
+    mmgcn_pickles,
+    mosei_emotions,
+    mosi_utterances,
+    raw_batches,
+    raw_decoding,
+    raw_layout,
+    raw_preprocessing,
+    spcl_pickles,
+    synthetic_raw,
+    vector_files,
+)
+from lib.data.corpus import Corpus
+from lib.data.mel import mel_spectrogram
+from lib.data.source_files import note_stand_in
+from lib.errors import InputError
+from tests.data import test_mfn_checkpoints as checkpoints
+from tests.data.samples import REAL, STAND_IN, mfn_corpus
+from tests.data.test_conversation_pickles import stored
+from tests.data.test_emotion_corpora import nine_corpus
+from tests.data.test_iemocap import stacked_corpus, utterances
+from tests.data.test_iemocap_handcrafted import LEFT, RIGHT
+from tests.data.test_lmf_pickles import section
+from tests.data.test_mosi_words import spoken
+from tests.papers.emotion_tasks import write_meld
+
+
+@dataclass(frozen=True)
+class Reader:
+    """`make` writes sound files into an empty folder, `read` reads them, `files` are those to damage, one of each kind.
+
+    `modules` are the modules of `lib.data` whose reading code this exercises. `heals`: damage is not an error, because
+    what was lost is made anew.
+    """
+
+    make: Callable[[Path], object]
+    read: Callable[[Path], object]
+    files: tuple[str, ...]
+    modules: tuple[str, ...]
+    heals: bool = False
+
+
+def corpus(name: str, make: Callable[[Path], object], files: tuple[str, ...], *modules: str, **options) -> Reader:
+    return Reader(make, lambda root: data.load(name, root, **options), files, modules)
+
+
+def h5(layout: mfn_h5.MfnFormat, modalities: tuple[str, ...]) -> Callable[[Path], None]:
+    return lambda root: layout.write(root, mfn_corpus(layout, modalities))
+
+
+def lmf(layout: lmf_pickles.LmfPickle, tree: Callable[[], dict]) -> Callable[[Path], None]:
+    def make(root: Path) -> None:
+        (path,) = layout.files(root)
+        path.parent.mkdir(parents=True)
+        path.write_bytes(pickle.dumps(tree(), protocol=2))
+
+    return make
+
+
+def conversations(layout) -> Callable[[Path], None]:
+    return lambda root: layout.write(root, stored(layout.kind, train=12, test=2), REAL)
+
+
+def write_mosi(root: Path) -> None:
+    mosi_utterances.write(root, *spoken(), REAL)
+
+
+def write_glove(root: Path) -> None:
+    write_mosi(root)
+    (root / "vectors.txt").write_text("good 1 2 3\nbad -1 -2 -3\n")
+
+
+def write_vectors(root: Path) -> None:
+    vector_files.write(root / "words.pt", {"happy": np.ones(3), "sad": np.zeros(3)})
+
+
+def look_up(name: str) -> Callable[[Path], np.ndarray]:
+    return lambda root: vector_files.look_up(root / name, ["happy", "sad"])
+
+
+def write_handcrafted(root: Path) -> None:
+    rng = np.random.default_rng(0)
+    frames = {f"image_{side}_{i}": rng.normal(size=40) for side in "LR" for i in range(3)}
+    audio = {side: rng.normal(size=(iemocap_handcrafted.AUDIO_WIDTH, 5)) for side in "LR"}
+    tables = {"text": {LEFT: rng.normal(size=(4, 300)), RIGHT: []}}
+    tables |= {"audio": {LEFT: audio, RIGHT: audio}, "video": {LEFT: frames, RIGHT: frames}}
+    iemocap_handcrafted.write_phase(root, "train", tables)
+
+
+def read_handcrafted(root: Path) -> object:
+    """Problems of single utterances are told; here they are all there is."""
+    found, problems = iemocap_handcrafted.read_phase(root, "train")
+    if problems:
+        raise InputError("; ".join(problems.values()))
+    return found
+
+
+def write_raw(kind: str) -> Callable[[Path], object]:
+    return lambda root: synthetic_raw.write(kind, root, {"train": 2, "valid": 1, "test": 1})
+
+
+def read_one_wave(root: Path) -> np.ndarray:
+    return mel_spectrogram(*raw_decoding.read_wave(root / "a.wav"), "window", where="a.wav")
+
+
+def write_media(root: Path) -> None:
+    synthetic_raw.write("mosei", root / "raw", {"train": 1, "valid": 1, "test": 1})
+    for suffix in ("wav", "jpg"):
+        (root / f"a.{suffix}").write_bytes(sorted((root / "raw").rglob(f"*.{suffix}"))[0].read_bytes())
+
+
+def write_prepared(root: Path) -> None:
+    write_raw("mosei")(root / "raw")
+    raw_preprocessing.preprocess("mosei", root / "raw", root / "out")
+    (path,) = (root / "out/mosei/utterances").glob("stand-in0_0.npz")
+    path.rename(path)
+
+
+def read_prepared(root: Path) -> object:
+    return raw_batches.open_batches(root / "out/mosei", "train").inputs
+
+
+def prepare_again(root: Path) -> object:
+    return raw_preprocessing.preprocess("mosei", root / "raw", root / "out")
+
+
+def use_cache(root: Path) -> dict[str, np.ndarray]:
+    return cache.cached("numbers", 1, {}, {}, lambda: {"a": np.arange(6.0), "b": np.arange(3)})
+
+
+def fill_cache(root: Path) -> None:
+    """The folder is `root`, see `test_hostile.py`."""
+    use_cache(root)
+    (entry,) = (root / "numbers").iterdir()
+    (root / "entry").symlink_to(entry)
+
+
+def write_note(root: Path) -> None:
+    h5(mfn_h5.MMMO, ("audio", "video"))(root)
+    with note_stand_in(root / mfn_h5.MMMO.folder, STAND_IN):
+        pass
+
+
+def write_stacked(root: Path) -> Corpus:
+    iemocap_stacked.write(root, stacked_corpus())
+
+
+def write_dictionaries(root: Path) -> None:
+    iemocap_stacked.write_dictionaries(root, utterances(), REAL)
+
+
+READERS: dict[str, Reader] = {
+    "mosi": corpus(
+        "mosi",
+        h5(mfn_h5.MOSI, ("text", "audio", "video")),
+        ("mfn/data/X_train.h5", "mfn/data/y_test.h5"),
+        "mfn_h5",
+        "hdf5",
+    ),
+    "mmmo": corpus(
+        "mmmo",
+        h5(mfn_h5.MMMO, ("audio", "video")),
+        ("mfn/new_data/mmmo/audio_valid.h5", "mfn/new_data/mmmo/y_train.h5"),
+        "mfn_h5",
+    ),
+    "pom": corpus(
+        "pom",
+        h5(mfn_h5.POM, ("audio", "video")),
+        ("mfn/new_data/pom/video_test.h5", "mfn/new_data/pom/y_valid.h5"),
+        "mfn_h5",
+    ),
+    "iemocap": corpus(
+        "iemocap",
+        write_dictionaries,
+        ("iemocap/non_combined/df_iemocap.csv", "iemocap/non_combined/audio_feat_10036.npy"),
+        "iemocap_dictionaries",
+        "csv_files",
+    ),
+    "iemocap, stacked": corpus(
+        "iemocap",
+        write_stacked,
+        ("iemocap/X_val.npy", "iemocap/Y_test.npy", "iemocap/labels.npy"),
+        "iemocap_stacked",
+        "safe_pickle",
+    ),
+    "mosi_utterances": corpus(
+        "mosi_utterances",
+        write_mosi,
+        (
+            "mosi_utterance/transcripts.csv",
+            "mosi_utterance/text_train.csv",
+            "mosi_utterance/audio/audio_test0.csv",
+            "mfn/data/y_valid.h5",
+        ),
+        "mosi_utterances",
+        "mosi_tables",
+        "mosi_labels",
+    ),
+    "mosi_words": corpus(
+        "mosi_words", write_glove, ("vectors.txt", "mosi_utterance/transcripts.csv"), "mosi_words", glove="vectors.txt"
+    ),
+    "mosi_conversations": corpus(
+        "mosi_conversations", write_mosi, ("mosi_utterance/video/video_train0.csv",), "mosi_conversations"
+    ),
+    "mosi_lmf": corpus("mosi_lmf", lmf(lmf_pickles.MOSI, lambda: section(1)), ("lmf/mosi.pkl",), "lmf_pickles"),
+    "pom_lmf": corpus("pom_lmf", lmf(lmf_pickles.POM, lambda: section(16)), ("lmf/pom.pkl",), "lmf_pickles"),
+    "iemocap_lmf": corpus(
+        "iemocap_lmf",
+        lmf(lmf_pickles.IEMOCAP, lambda: {e: section(2) for e in lmf_pickles.IEMOCAP.emotions}),
+        ("lmf/iemocap.pkl",),
+        "lmf_pickles",
+    ),
+    "mosei_emotions": corpus(
+        "mosei_emotions",
+        lambda root: mosei_emotions.write(root, data.load("mosei_emotions_like", samples=40)),
+        ("cmu-mosei/audio_test.h5", "cmu-mosei/ey_train.h5"),
+        "mosei_emotions",
+    ),
+    "iemocap_emotions": corpus(
+        "iemocap_emotions",
+        lambda root: iemocap_emotions.write(root, data.load("iemocap_emotions_like", samples=40)),
+        ("iemocap/iemocap_data.pkl",),
+        "iemocap_emotions",
+    ),
+    "iemocap_nine": corpus(
+        "iemocap_nine",
+        lambda root: iemocap_nine.write(root, nine_corpus()),
+        ("iemocap/covarep_train.p", "iemocap/y_test.p"),
+        "iemocap_nine",
+    ),
+    "meld_text": corpus(
+        "meld_text", write_meld, ("meld/train_sent_emo.csv", "meld/dev_sent_emo.csv"), "meld_text", width=5
+    ),
+    "iemocap_conversations": corpus(
+        "iemocap_conversations",
+        conversations(spcl_pickles.IEMOCAP),
+        ("spcl/iemocap/iemocap.pkl",),
+        "spcl_pickles",
+        "dialogue_tables",
+        "stored_dialogues",
+    ),
+    "meld_conversations": corpus(
+        "meld_conversations", conversations(spcl_pickles.MELD), ("spcl/meld/meld.pkl",), "spcl_pickles"
+    ),
+    "iemocap_conversations_mmgcn": corpus(
+        "iemocap_conversations_mmgcn",
+        conversations(mmgcn_pickles.IEMOCAP),
+        ("mmgcn/iemocap/IEMOCAP_features.pkl",),
+        "mmgcn_pickles",
+    ),
+    "meld_conversations_mmgcn": corpus(
+        "meld_conversations_mmgcn",
+        conversations(mmgcn_pickles.MELD),
+        ("mmgcn/meld/MELD_features_raw1.pkl",),
+        "mmgcn_pickles",
+    ),
+    "note of a stand-in": corpus("mmmo", write_note, ("mfn/new_data/mmmo/stand_in.json",), "source_files"),
+    "trained MFN": Reader(
+        lambda root: checkpoints.write(root / "mfn_mae.pt", checkpoints.model()),
+        lambda root: mfn_checkpoints.load(root / "mfn_mae.pt"),
+        ("mfn_mae.pt",),
+        ("mfn_checkpoints",),
+    ),
+    "pickled word vectors": Reader(write_vectors, look_up("words.pt"), ("words.pt",), ("vector_files",)),
+    "lines of word vectors": Reader(
+        lambda root: (root / "words.txt").write_text("happy 1 2\nsad 3 4\n"),
+        look_up("words.txt"),
+        ("words.txt",),
+        ("vector_files",),
+    ),
+    "hand-crafted features": Reader(
+        write_handcrafted,
+        read_handcrafted,
+        ("IEMOCAP_HCF_FEATURES/train_audio_features.pt",),
+        ("iemocap_handcrafted",),
+    ),
+    "raw IEMOCAP": Reader(
+        write_raw("iemocap"),
+        lambda root: raw_layout.read("iemocap", root),
+        ("IEMOCAP_RAW_PROCESSED/meta.pkl", "IEMOCAP_SPLIT/train_split.txt"),
+        ("raw_layout",),
+    ),
+    "raw MOSEI": Reader(
+        write_raw("mosei"),
+        lambda root: raw_layout.read("mosei", root),
+        ("MOSEI_RAW_PROCESSED/meta.pkl", "MOSEI_SPLIT/test_split.txt"),
+        ("raw_layout",),
+    ),
+    "image": Reader(
+        write_media, lambda root: raw_decoding.read_image(root / "a.jpg", "mosei"), ("a.jpg",), ("raw_decoding",)
+    ),
+    "waveform": Reader(write_media, read_one_wave, ("a.wav",), ("raw_decoding", "mel")),
+    "prepared utterances": Reader(
+        write_prepared,
+        read_prepared,
+        ("out/mosei/prepared.json", "out/mosei/utterances/stand-in0_0.npz"),
+        ("raw_batches", "npz_files"),
+    ),
+    "prepared again": Reader(
+        write_prepared, prepare_again, ("out/mosei/utterances/stand-in0_0.npz",), ("raw_preprocessing",), heals=True
+    ),
+    "cache": Reader(fill_cache, use_cache, ("entry/a.npy", "entry/arrays.json"), ("cache",), heals=True),
+}
+
+NO_READERS = {
+    "catalogue": "reads its own table, which belongs to the library; the files of corpora are only hashed",
+    "fetch": "what arrives is compared with a hash, never parsed",
+    "synthetic": "writes files in a format of another module and has them read there",
+    "synthetic_raw": "only writes",
+    "word_vectors": "chooses one of the readers above",
+}
+"""Modules of `lib.data` that touch files but parse nothing from outside, and why."""

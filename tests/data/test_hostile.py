@@ -1,0 +1,215 @@
+"""Every reader against every damaged and hostile file that is known for its kinds: one line, or sound data.
+
+Nothing is run, nothing outside the folder is touched, and no size that a file announces is believed.
+"""
+
+import ast
+import re
+import resource
+import shutil
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lib import data
+from lib.data.corpus import Corpus
+from lib.errors import InputError
+from tests.data import hostile_files
+from tests.data.hostile_files import cases
+from tests.data.readers import NO_READERS, READERS
+
+LIBRARY = Path(data.__file__).parent
+OPENS = {
+    "open",
+    "read_text",
+    "read_bytes",
+    "load",
+    "loads",
+    "load_npy",
+    "File",
+    "read_numbers",
+    "read_dataset",
+    "csv_rows",
+    "read_arrays",
+    "ZipFile",
+}
+MEMORY = 400 * 2**20
+"""Bytes by which reading a hostile file may raise the peak of this process."""
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """A folder of sound files per reader, made when it is first asked for."""
+    made: dict[str, Path] = {}
+
+    def folder(name: str) -> Path:
+        if name not in made:
+            made[name] = tmp_path_factory.mktemp("sound")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("REPRISE_CACHE", str(made[name] if name == "cache" else tmp_path_factory.mktemp("cache")))
+                READERS[name].make(made[name])
+        return made[name]
+
+    return folder
+
+
+_ran: list[str] = []
+_watching = False
+_EVENTS = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect", "ctypes.dlopen")
+
+
+def _hook(event: str, arguments: tuple) -> None:
+    if _watching and event.startswith(_EVENTS):
+        _ran.append(event)
+
+
+sys.addaudithook(_hook)
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """Nothing may start a process, open a connection or load a library meanwhile."""
+    _ran.clear()
+    monkeypatch.setattr(sys.modules[__name__], "_watching", True)
+    yield
+    monkeypatch.setattr(sys.modules[__name__], "_watching", False)
+    assert not _ran
+
+
+def attempt(name: str, root: Path) -> object:
+    """What the reader returns, or its InputError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of overflows on the way to a refusal
+            return READERS[name].read(root)
+    except InputError as error:
+        return error
+
+
+def check_sound(found: object) -> None:
+    """Data that came out of a damaged file are whole: a corpus has checked itself, of the rest the numbers count."""
+    if isinstance(found, Corpus):
+        for split in found.splits.values():
+            assert all(np.isfinite(x).all() and x.dtype == np.float32 for x in split.features.values())
+            assert np.isfinite(split.labels).all()
+            assert ((split.lengths >= 0) & (split.lengths <= max(x.shape[1] for x in split.features.values()))).all()
+    elif isinstance(found, np.ndarray):
+        assert np.isfinite(found).all()
+    elif isinstance(found, dict):
+        for value in found.values():
+            if isinstance(value, np.ndarray | torch.Tensor):
+                assert np.isfinite(np.asarray(value)).all()
+
+
+def outside(root: Path) -> set[Path]:
+    """What lies beside the folder of the data."""
+    return {path for path in root.parent.rglob("*") if root not in (path, *path.parents)}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_sound_files_are_read(name, sound, tmp_path, monkeypatch):
+    root = copied(name, sound, tmp_path, monkeypatch)
+    found = attempt(name, root)
+    assert not isinstance(found, InputError), found
+    check_sound(found)
+
+
+def copied(name: str, sound, tmp_path: Path, monkeypatch) -> Path:
+    root = tmp_path / "inside" / "data"
+    shutil.copytree(sound(name), root, symlinks=True)
+    if name == "cache":
+        (entry,) = (root / "numbers").iterdir()
+        (root / "entry").unlink()
+        (root / "entry").symlink_to(entry)
+        monkeypatch.setenv("REPRISE_CACHE", str(root))
+    return root
+
+
+FILES = [(name, file) for name, reader in READERS.items() for file in reader.files]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("name", "file"), FILES, ids=[f"{name}: {Path(file).name}" for name, file in FILES])
+def test_every_damage_is_one_line_or_sound_data(name, file, sound, tmp_path, monkeypatch, watched):
+    failures, refused = [], 0
+    marker = tmp_path / "marker"
+    whole = copied(name, sound, tmp_path, monkeypatch)
+    elsewhere = outside(whole)
+    for case, hostile in cases(whole / file, marker).items():
+        if READERS[name].heals and case == "a folder":
+            continue  # nothing that we make is put in the place of somebody's folder
+        root = whole
+        kept = (root / file).read_bytes()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        try:
+            hostile.damage(root / file)
+            found = attempt(name, root)
+            if fault := fault_of(found, hostile.message, heals=READERS[name].heals):
+                failures.append(f"{case}: {fault}")
+            refused += isinstance(found, InputError)
+        except Exception as error:  # collected, so that one run shows all
+            failures.append(f"{case}: {type(error).__name__}: {str(error)[:200]}")
+        if (grown := (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024) > MEMORY:
+            failures.append(f"{case}: took {grown / 2**20:.0f} MB")
+        if marker.exists():
+            failures.append(f"{case}: was run")
+            marker.unlink()
+        restore(root, file, kept)
+    assert not failures, "\n".join(failures)
+    assert outside(whole) == elsewhere
+    assert refused >= 5 or READERS[name].heals
+
+
+def fault_of(found: object, message: str | None, *, heals: bool) -> str:
+    """What is wrong with how a reader took a damaged file; empty if nothing."""
+    if not isinstance(found, InputError):
+        check_sound(found)
+        return "was read" if message is not None and not heals else ""
+    line = str(found)
+    if "\n" in line or not line.isprintable() or len(line) > 2000:
+        return f"not one readable line: {line[:100]!r}"
+    if message is not None and not re.search(message, line):
+        return f"expected {message!r}, said {line!r}"
+    return ""
+
+
+def restore(root: Path, file: str, content: bytes) -> None:
+    path = root / file
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    for name in ("elsewhere.h5", "secret"):
+        path.with_name(name).unlink(missing_ok=True)
+
+
+def test_every_corpus_that_is_read_from_files_has_hostile_cases():
+    on_disk = {name for name, entry in data._CORPORA.items() if entry.files}
+    assert on_disk <= set(READERS)
+
+
+def test_every_module_that_opens_files_is_covered():
+    """A new reader fails here until it stands in `READERS`."""
+    opening = {path.stem for path in LIBRARY.glob("*.py") if path.stem != "__init__" and opens_files(path)}
+    covered = {module for reader in READERS.values() for module in reader.modules}
+    assert opening - covered - set(NO_READERS) == set()
+    assert covered | set(NO_READERS) <= {path.stem for path in LIBRARY.glob("*.py")}
+    assert not covered & set(NO_READERS)
+
+
+def opens_files(path: Path) -> bool:
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    names = {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
+    return bool(names & OPENS)
+
+
+def test_every_kind_of_file_has_cases(tmp_path):
+    """And there are enough of them."""
+    assert {Path(file).suffix for _, file in FILES} == hostile_files.kinds()
+    counts = {file: len(cases(Path(file), tmp_path / "m")) for _, file in FILES}
+    assert min(counts.values()) >= 20
+    assert sum(counts.values()) >= 2000

@@ -1,0 +1,71 @@
+"""Chunks train what the notebook would: the same members on the same data, before what depends on results."""
+
+import pytest
+
+from lib import params
+from lib.papers import colearning, emotion_embeddings, grids, low_rank_fusion, self_paced_balance, unseen_emotions
+from lib.params.yaml_file import SCHEMAS
+from lib.training.sweep import corpus_hash
+from lib.workflow.runs import Run
+
+SMALL = {
+    "iemocap_negative_colearning": {"samples": 120},
+    "mosi_positive_colearning": {"samples": 120},
+    "low_rank_fusion": {"samples": 120},
+    "emotion_embeddings": {"samples": 120},
+    "self_paced_balance": {"samples": 20},
+    "unseen_emotions": {"samples": 240},
+}
+
+
+def test_every_notebook_with_a_grid_is_known():
+    assert set(grids.GRIDS) == set(SMALL) <= set(SCHEMAS)
+
+
+def trained_by_notebook(notebook, p, monkeypatch):
+    """(corpus, members) of every sweep that the notebook's own training calls before any result is there."""
+    calls = []
+
+    def sweep(members, corpus, folder, **options):
+        calls.append((corpus, list(members)))
+        return []
+
+    modules = {
+        "low_rank_fusion": low_rank_fusion,
+        "emotion_embeddings": emotion_embeddings,
+        "self_paced_balance": self_paced_balance,
+        "unseen_emotions": unseen_emotions,
+    }
+    module = modules.get(notebook, colearning)
+    monkeypatch.setattr(module, "sweep", sweep)
+    if module is colearning:
+        colearning.train_grid(p, colearning.load_corpus(p))
+    elif module is unseen_emotions:
+        unseen_emotions.train_all(p, unseen_emotions.plan(p, unseen_emotions.load_cases(p)))
+    elif module is self_paced_balance:
+        self_paced_balance.train_all(p, self_paced_balance.load_corpora(p))
+    else:
+        if module is low_rank_fusion:
+            monkeypatch.setattr(low_rank_fusion, "repeats_of_winner", lambda *_: [])
+        # The records are looked up by member afterwards, and here there are none.
+        tasks = module.load_tasks(p)
+        for task in tasks:
+            with pytest.raises(KeyError):
+                module.train_all(p, [task])
+    return calls
+
+
+def work(found):
+    """What is trained on what, without order or repetition."""
+    return {(corpus_hash(corpus), repr(m.as_json())) for corpus, members in found for m in members}
+
+
+@pytest.mark.parametrize("notebook", SMALL)
+def test_chunks_train_what_the_notebook_trains(notebook, monkeypatch, tmp_path):
+    run = Run(notebook, "quick")
+    given = params.load(run.parameters, results=str(tmp_path), data_root="", cores=1)
+    p = given.model_copy(update=SMALL[notebook])
+    found = grids.grids(notebook, p)
+    assert work(found) == work(trained_by_notebook(notebook, p, monkeypatch))
+    names = [(m.variant, m.seed) for _, members in found for m in members]
+    assert len(set(names)) == len(names)
