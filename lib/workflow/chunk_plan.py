@@ -12,6 +12,7 @@ from lib.errors import InputError
 from lib.workflow.chunks import all_records
 from lib.workflow.inputs import parameters
 from lib.workflow.runs import Run, known_runs
+from lib.workflow.usage import MOST_CHUNKS
 
 AIM_S = 1200.0
 """Long beside what a job costs before it trains (docs/scale.md), short beside a night that a dead node would cost."""
@@ -44,7 +45,7 @@ def _automatic(run: Run) -> int:
 def count(members: int, seconds: float | None) -> int:
     """Chunks for a grid whose members take `seconds` each, None if that is not known."""
     per_chunk = MEMBERS_IF_UNKNOWN if seconds is None else max(1, int(AIM_S / max(seconds, 1e-9)))
-    return max(1, ceil(members / per_chunk))
+    return min(MOST_CHUNKS, max(1, ceil(members / per_chunk)))
 
 
 def seconds_per_member(run: Run) -> float | None:

@@ -33,6 +33,7 @@ options of reproduce:
 Results stand in results/NOTEBOOK/RUN. Corpora are read from the folder REPRISE_DATA, else from data/.
 Exit code: 0 all is well, 2 something given is unusable, 1 anything else failed.
 """
+MOST_CHUNKS = 10_000  # of which Snakemake keeps each in its graph
 VERBS = ("reproduce", "test", "lab", "data", "compare", "bench")
 
 
@@ -124,8 +125,8 @@ def _count(text: str) -> int:
 def _chunks(text: str) -> int | str:
     if text == "auto":
         return text
-    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to 10000 or auto, got {text!r}")
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_CHUNKS:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to {MOST_CHUNKS} or auto, got {text!r}")
     return int(text)
 
 

@@ -25,7 +25,16 @@ def here(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("members", "seconds", "chunks"),
-    [(20, 60.0, 1), (21, 60.0, 2), (1000, 60.0, 50), (5, 4000.0, 5), (25, None, 3), (0, 1.0, 1), (9, 0.0, 1)],
+    [
+        (20, 60.0, 1),
+        (21, 60.0, 2),
+        (1000, 60.0, 50),
+        (5, 4000.0, 5),
+        (25, None, 3),
+        (0, 1.0, 1),
+        (9, 0.0, 1),
+        (10**6, 60.0, 10_000),
+    ],
 )
 def test_a_chunk_takes_about_twenty_minutes(members, seconds, chunks):
     assert chunk_plan.count(members, seconds) == chunks
