@@ -1,9 +1,10 @@
 """The executed notebook as one HTML page, in which nothing that came from data or parameters can act.
 
 What a notebook displays as Markdown may quote file names, labels and parameters. The page keeps the markup that its
-text and tables need and shows everything else as text.
+text and tables need and shows everything else as text. It opens offline: it asks for nothing.
 """
 
+import re
 from pathlib import Path
 
 import bleach
@@ -23,14 +24,17 @@ _ATTRIBUTES = {
 }
 _STYLES = CSSSanitizer(allowed_css_properties=["text-align"])
 
+_NO_NETWORK = {name: "" for name in HTMLExporter.class_trait_names() if name.endswith("_url")}
+"""Scripts that nbconvert would fetch: for mathematics, diagrams and live widgets, of which our notebooks have none."""
+
 
 def report(executed: Path) -> str:
     """The page, code included, without the `In [n]` margins."""
-    exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True, sanitize_html=True)
+    exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True, sanitize_html=True, **_NO_NETWORK)
     # nbconvert's own knows neither paragraphs nor headings.
     exporter.register_filter("clean_html", _clean)
     page, _ = exporter.from_filename(executed)
-    return page
+    return re.sub(r'<script src="">\s*</script>', "", page)
 
 
 def _clean(text: str | bytes) -> str:

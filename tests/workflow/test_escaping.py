@@ -126,6 +126,8 @@ def test_a_report_keeps_its_own_markup(tmp_path):
     assert "<strong>Note.</strong>" in page
     assert 'style="text-align:right;"' in page
     assert "&lt;p&gt;" not in page and "&lt;h1" not in page
+    assert not re.search(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|import\s+["']http""", page)
+    assert 'src=""' not in page
 
 
 def test_a_real_report_loses_nothing():
