@@ -131,8 +131,8 @@ class EndToEnd(Parameters):
             raise ValueError("thresholds and changes are the sparse model's: add mme2e_sparse to models")
         if self.models.mme2e_sparse and "text" not in self.modalities:
             raise ValueError("the sparse model needs text to select sites")
-        if self.kind == "mosei" and (self.models.lf_rnn or self.models.lf_transformer):
-            raise ValueError("the baselines read IEMOCAP's hand-crafted features: leave them out on CMU-MOSEI")
+        if self.dataset == "mosei_raw_like" and (self.models.lf_rnn or self.models.lf_transformer):
+            raise ValueError("the CMU-MOSEI stand-in has no hand-crafted features: leave the baselines out")
         if isinstance(self.text_encoder, RandomAlbert) and self.text_encoder.hidden_size % self.text_encoder.heads:
             raise ValueError("the heads of text_encoder must divide its hidden_size")
         if self.encoder.width % self.encoder.heads:

@@ -47,6 +47,7 @@ def test_the_papers_grid_is_that_of_the_commands():
         assert {m: tuple(s.model_dump().values()) for m, s in load(name).models.chosen().items()} == COMMANDS
     assert load("paper").threshold == load("iemocap").threshold == 0.7
     assert load("mosei").threshold == 0.5
+    assert {m: tuple(s.model_dump().values()) for m, s in load("mosei").models.chosen().items()} == COMMANDS
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_the_papers_grid_is_that_of_the_commands():
         ({"models": {}}, "no model is given"),
         ({"models": {"mme2e": None, "lf_rnn": None}}, "no model is given"),
         ({"modalities": ["audio", "video"]}, "the sparse model needs text to select sites"),
-        ({"dataset": "mosei_raw_like"}, "the baselines read IEMOCAP's hand-crafted features"),
+        ({"dataset": "mosei_raw_like"}, "the CMU-MOSEI stand-in has no hand-crafted features"),
         ({"interval_ms": 33}, "interval_ms' = 33: Input should be greater than or equal to 34"),
         ({"precision": "float64"}, "precision' = 'float64'"),
         ({"sparse_threshold": 0.5}, "unknown key 'sparse_threshold'"),
