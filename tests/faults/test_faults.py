@@ -16,7 +16,7 @@ from tests.faults.tiny import NOTEBOOK, RUN, TINY, fingerprint, half_written, re
 from tests.workflow.workspace import Finished, Workspace, finish, wait_until
 
 START = ("--only", RUN, "--cores", "1")
-FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
 MEMORY_GROUPS = Path("/sys/fs/cgroup/memory")
 
 
@@ -96,7 +96,7 @@ def test_clock_that_jumps(tiny, expected, tmp_path):
     clock.write_text("-30d\n")
     fake = {"FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     process = tiny.start(*START, LD_PRELOAD=str(FAKETIME), **fake)
-    wait_until(lambda: records(tiny), "a record")
+    wait_until(lambda: records(tiny), "a record", timeout=180)
     clock.write_text("+365d\n")
     ended = finish(process)
     assert ended.code == 0, ended
@@ -159,7 +159,7 @@ def test_data_file_replaced_between_two_runs(undisturbed):
 
 def test_notebook_edited_during_a_run(tiny, expected):
     process = tiny.start(*START)
-    wait_until(lambda: records(tiny), "a record")
+    wait_until(lambda: records(tiny), "a record", timeout=180)
     notebook = tiny.root / "notebooks" / f"{NOTEBOOK}.ipynb"
     text = notebook.read_text()
     assert text.count("records = colearning.train_grid") == 1
