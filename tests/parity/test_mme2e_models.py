@@ -30,6 +30,7 @@ from tests.parity.mme2e_vectors import (
     model_inputs,
     packed_norms,
     run_mode,
+    weighted_loss,
 )
 from tests.parity.reference import Vectors, golden
 
