@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.timeout(3300)  # the first test waits for every quick run
 QUICK = sorted(path.parent.name for path in (ROOT / "params").glob("*/quick.yaml"))
 COPIED = ("lib", "notebooks", "params", "Snakefile", "run_all.sh", "pyproject.toml", "requirements.lock")
 
@@ -24,7 +25,7 @@ def fresh(tmp_path_factory) -> Path:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("REPRISE_", "PYTEST_"))}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     environment["VIRTUAL_ENV"] = sys.prefix
-    done = subprocess.run(["./run_all.sh"], cwd=root, env=environment, capture_output=True, text=True, timeout=1200)
+    done = subprocess.run(["./run_all.sh"], cwd=root, env=environment, capture_output=True, text=True, timeout=3000)
     assert done.returncode == 0, done.stdout + done.stderr
     return root
 
