@@ -109,20 +109,19 @@ def test_cancelled_and_overtime_jobs_cost_their_chunk_only(workspace, cluster, l
 
 
 def test_a_node_that_goes_down_costs_its_chunks_only(workspace, cluster, local):
+    """Slurm itself queues the node's jobs again; when a node is there the same start goes on."""
     process = workspace.start(*through_slurm(3))
     _hang(workspace, 1)
     done = [workspace.path(RUN, f"members/chunks/{index}-of-3.json") for index in (2, 3)]
     wait_until(lambda: any(path.exists() for path in done), "a chunk ends", timeout=120)
     cluster.kill_node()
-    ended = finish(process, timeout=NOTICED_WITHIN_S + 60)
-    assert (ended.code, ended.state(RUN)) == (1, "FAILED"), ended
-
-    before = {path.name: path.stat().st_mtime_ns for path in [*done, *records(workspace)] if path.exists()}
+    cluster.wait_for("down", timeout=120)
+    before = {path.name: path.stat().st_mtime_ns for path in records(workspace)}
+    assert 0 < len(before) < MEMBERS
     cluster.start_daemon("slurmd")
-    cluster.wait_for("idle", timeout=60)
-    ended = finish(workspace.start(*through_slurm(3)), timeout=400)
-    assert ended.code == 0, ended
-    after = {path.name: path.stat().st_mtime_ns for path in [*done, *records(workspace)]}
+    ended = finish(process, timeout=400)
+    assert (ended.code, ended.state(RUN)) == (0, "ran"), ended
+    after = {path.name: path.stat().st_mtime_ns for path in records(workspace)}
     assert {name: after[name] for name in before} == before
     assert fingerprint(workspace) == local
 
