@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,11 +20,11 @@ MODALITIES = ("text", "audio", "video")
 BLOCKS = {"att1": "NN1", "att2": "NN2", "gamma1": "gamma1", "gamma2": "gamma2", "out": "out"}
 
 
-@dataclass(frozen=True)
-class StoredModel(ModelSpec):
+@dataclass(frozen=True, kw_only=True)
+class GivenModel(ModelSpec):
     """A model that starts from the file's weights, whatever the random stream draws."""
 
-    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    weights: dict[str, torch.Tensor]
 
     def build(self):
         model = super().build()
@@ -147,8 +147,8 @@ def check_whole_run(vectors: Vectors, run: Callable[[Member, dict[str, Examples]
     splits = splits_of(vectors, sizes, config["model_precision"], classes)
     before = {name: {m: x.clone() for m, x in split.inputs.items()} for name, split in splits.items()}
     check_initial_weights(vectors, member)
-    stored = StoredModel(member.model.name, member.model.arguments, vectors.state_dict())
-    member = replace(member, model=stored)
+    given = GivenModel(member.model.name, member.model.arguments, weights=vectors.state_dict())
+    member = replace(member, model=given)
     streams = Recorded(config["seed"])
     outcome = run(member, splits, streams)
 

@@ -164,11 +164,11 @@ def test_whole_run(vectors):
     }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GivenModel(ModelSpec):
     """A model that is there already."""
 
-    model: nn.Module = None
+    model: nn.Module
 
     def build(self) -> nn.Module:
         return self.model
@@ -202,7 +202,7 @@ def test_whole_run_through_the_loop_of_all_papers(vectors):
     )
     inputs = {s: {m: vectors.tensor(f"{s}/{key}") for m, key in MODALITIES.items()} for s in SPLITS}
     splits = {s: Examples(inputs[s], vectors.tensor(f"{s}/y")) for s in SPLITS}
-    member = Member("reference", 0, GivenModel(kind, {}, model), recipe, train_on=NAMES, evaluate_on=NAMES)
+    member = Member("reference", 0, GivenModel(kind, {}, model=model), recipe, train_on=NAMES, evaluate_on=NAMES)
     outcome = train(member, splits, InFileOrder(0))
 
     best = int(vectors["out/best_epoch"]) - 1

@@ -136,7 +136,8 @@ def test_training_with_two_learning_rates(vectors):
 
 def train_in_order(model: LMF, vectors: Vectors, legacy: bool) -> list[float]:
     config, inputs, targets = vectors.config, inputs_of(vectors), vectors.tensor("in/target")
-    groups = parameter_groups(model.train(), config["factor_lr"], config["lr"], legacy)
+    rates = {"learning_rate": config["lr"], "factor_learning_rate": config["factor_lr"]}
+    groups = parameter_groups(model.train(), **rates, legacy=legacy)
     optimiser = torch.optim.Adam(groups, weight_decay=config["weight_decay"])
     losses = []
     for batch in list(range(config["n_batches"])) * config["epochs"]:

@@ -20,7 +20,7 @@ from tests.parity.spcl_models import classes_of, loaded, our_name, unused
 from tests.parity.test_spcl_training import close, dialogue, key_rows, same
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GivenModel(ModelSpec):
     """A model with the initial weights of a reference file."""
 
@@ -81,7 +81,7 @@ class Case:
             curriculum=SelfPacedSpec(config["cl_threshold"], config["cl_growth"], enabled=config["use_cl"]),
         )
         heard = tuple(config["modalities"])
-        model = GivenModel("late_fusion:LateFusion", {}, vectors)
+        model = GivenModel("late_fusion:LateFusion", {}, vectors=vectors)
         self.member = Member("reference", 0, model, recipe, train_on=heard, evaluate_on=heard)
 
     @cached_property
