@@ -74,6 +74,6 @@ def summary(outcomes: Sequence[Outcome]) -> str:
             lines.append(f"  {o.failure.state}: {o.failure}")
             if o.failure.state == "chunk_failed":
                 lines.append(f"  see {o.run.results}/members/chunks")
-            elif o.failure.state != "not_started":
+            elif o.failure.state not in ("not_started", "input_error"):  # those say everything in one line
                 lines.append(f"  see {o.run.results}/{status.LOG}")
     return "\n".join(lines)

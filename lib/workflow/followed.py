@@ -78,6 +78,8 @@ class Followed:
             killed = status.Failure(status.UNFINISHED, "the process that ran it was killed")
             return Outcome(self.run, "FAILED", self.seconds(), killed)
         for chunk, failure in self._chunk_failures.items():
+            if failure.state == "input_error":  # as the run itself would have ended, on the same input
+                return Outcome(self.run, "FAILED", None, failure)
             words = f"{chunk}: {failure.state}: {failure}"
             return Outcome(self.run, "FAILED", None, status.Failure("chunk_failed", words))
         return Outcome(self.run, "NOT RUN", None, status.Failure("not_started", last_words))

@@ -58,8 +58,8 @@ def test_a_chunk_that_fails_is_told_and_done_ones_are_kept(tiny, expected):
 
 
 def test_unusable_input_is_the_same_line_with_chunks(tiny):
-    tiny.parameters(RUN, **TINY | {"dataset": "iemocap"})
+    tiny.parameters(RUN, **TINY | {"dataset": "iemocap", "samples": 0})
     shutil.rmtree(tiny.root / "data", ignore_errors=True)
     ended = tiny.run_all("--only", RUN, "--chunks", "2", "--cores", "1")
-    assert ended.code != 0
-    assert "input_error: data/iemocap" in ended.out.replace(f"{tiny.root}/", "")
+    assert (ended.code, ended.state(RUN)) == (2, "FAILED")
+    assert "\n  input_error: data/iemocap" in ended.out.replace(f"{tiny.root}/", "")
