@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from lib.data import albert_folder, data_root, synthetic_handcrafted, synthetic_raw
 from lib.data.raw_batches import HashTokenizer, Tokenizer
 from lib.data.raw_decoding import Options
@@ -59,13 +61,16 @@ def result_folder(p: EndToEnd) -> Path:
 def load_corpora(p: EndToEnd) -> Corpora:
     """Open what the models need; a stand-in is written and decoded first, below the result folder.
 
+    Chunks of one run share the stand-in: one writes at a time, always the same bytes, and no reader sees a part.
     Raises InputError for data that are not there, or that were decoded in another way than the parameters say.
     """
     chosen = set(p.models.chosen())
     reader, root, shown = RawReader(p.kind), data_root(p.data_root or None), {}
     if p.samples:
         root = result_folder(p) / "stand_in"
-        shown = _write_stand_in(p, reader, root, handcrafted=bool(chosen & set(BASELINES)))
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / ".lock"):
+            shown = _write_stand_in(p, reader, root, handcrafted=bool(chosen & set(BASELINES)))
     raw = open_raw(reader.folder(root), tokenizer(p)) if chosen - set(BASELINES) else None
     if raw and raw.options != asdict(options(p)):
         raise InputError(
@@ -196,22 +201,29 @@ def grid(p: EndToEnd, corpora: Corpora, seed: int) -> Iterator[Member]:
         yield member(p, corpora, seed, "mme2e_sparse", p.threshold, change)
 
 
+def grids(p: EndToEnd, corpora: Corpora) -> list[tuple[StreamedCorpus, list[Member]]]:
+    """What is trained on the raw corpus, then what on the hand-crafted features, where there is any."""
+    members = [m for seed in p.seeds for m in grid(p, corpora, seed)]
+    parts = (
+        (corpora.raw, [m for m in members if m.tags["model"] not in BASELINES]),
+        (corpora.handcrafted, [m for m in members if m.tags["model"] in BASELINES]),
+    )
+    return [(corpus, part) for corpus, part in parts if part]
+
+
 def train_all(p: EndToEnd, corpora: Corpora) -> list[Record]:
     """Train what is missing; the records lie in the result folder under `members/`, resumable within an epoch."""
-    folder = result_folder(p)
-    members = [m for seed in p.seeds for m in grid(p, corpora, seed)]
-    report, found = GridProgress(folder), []
-    for chosen in (False, True):
-        part = [m for m in members if (m.tags["model"] in BASELINES) == chosen]
-        if not part:
-            continue
+    folder, found = result_folder(p), []
+    parts, report = grids(p, corpora), GridProgress(folder)
+    total = sum(len(members) for _, members in parts)
+    for corpus, members in parts:
         before = len(found)
         found += sweep(
-            _dearest_first(part),
-            corpora.handcrafted if chosen else corpora.raw,
+            _dearest_first(members),
+            corpus,
             folder / "members",
             cores=p.cores,
-            progress=lambda done, _, before=before: report(before + done, len(members)),
+            progress=lambda done, _, before=before: report(before + done, total),
         )
     return found
 

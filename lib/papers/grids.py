@@ -1,15 +1,16 @@
 """What of each notebook can be cut into chunks: its grid, as its `train_all` trains it.
 
 Left to the notebook itself, because it depends on results: the seeds of a random search's winner (low-rank fusion),
-fine-tuning and the random emotion vectors (unseen emotions). A notebook that is not named here runs whole: the
-end-to-end one, whose stand-in is written by the run itself, and those that only read results.
+fine-tuning and the random emotion vectors (unseen emotions). A notebook that is not named here runs whole: those that
+only read results, and the explorer.
 """
 
 from collections.abc import Callable
 
-from lib.papers import colearning, low_rank_fusion, self_paced_balance, unseen_emotions
+from lib.papers import colearning, end_to_end, low_rank_fusion, self_paced_balance, unseen_emotions
 from lib.papers import emotion_embeddings as eea
 from lib.params.base import Parameters
+from lib.params.end_to_end import EndToEnd
 from lib.training.chunks import Grid
 
 
@@ -37,6 +38,10 @@ def _self_paced_balance(p: self_paced_balance.SelfPacedBalance) -> list[Grid]:
     return self_paced_balance.by_corpus(p, self_paced_balance.load_corpora(p))
 
 
+def _end_to_end(p: EndToEnd) -> list[Grid]:
+    return end_to_end.grids(p, end_to_end.load_corpora(p))
+
+
 def _unseen_emotions(p: unseen_emotions.UnseenEmotions) -> list[Grid]:
     """A network that serves several emotions is trained once, on the first emotion's copy of the corpus."""
     found, seen = [], set()
@@ -53,5 +58,6 @@ GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
     "low_rank_fusion": _low_rank_fusion,
     "emotion_embeddings": _emotion_embeddings,
     "self_paced_balance": _self_paced_balance,
+    "end_to_end_sparse": _end_to_end,
     "unseen_emotions": _unseen_emotions,
 }

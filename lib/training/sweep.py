@@ -73,7 +73,7 @@ def sweep(
 
 def train_missing(
     members: Sequence[Member],
-    corpus: Corpus,
+    corpus: Corpus | StreamedCorpus,
     folder: Path,
     *,
     cores: int = 1,

@@ -3,7 +3,16 @@
 import pytest
 
 from lib import params
-from lib.papers import colearning, emotion_embeddings, grids, low_rank_fusion, self_paced_balance, unseen_emotions
+from lib.papers import (
+    colearning,
+    emotion_embeddings,
+    end_to_end,
+    grids,
+    low_rank_fusion,
+    self_paced_balance,
+    unseen_emotions,
+)
+from lib.params.end_to_end import StandIn
 from lib.params.yaml_file import SCHEMAS
 from lib.training.sweep import corpus_hash
 from lib.workflow.runs import Run
@@ -14,6 +23,7 @@ SMALL = {
     "low_rank_fusion": {"samples": 120},
     "emotion_embeddings": {"samples": 120},
     "self_paced_balance": {"samples": 20},
+    "end_to_end_sparse": {"samples": StandIn(train=12, valid=6, test=6, frames=3)},
     "unseen_emotions": {"samples": 240},
 }
 
@@ -34,6 +44,7 @@ def trained_by_notebook(notebook, p, monkeypatch):
         "low_rank_fusion": low_rank_fusion,
         "emotion_embeddings": emotion_embeddings,
         "self_paced_balance": self_paced_balance,
+        "end_to_end_sparse": end_to_end,
         "unseen_emotions": unseen_emotions,
     }
     module = modules.get(notebook, colearning)
@@ -42,8 +53,8 @@ def trained_by_notebook(notebook, p, monkeypatch):
         colearning.train_grid(p, colearning.load_corpus(p))
     elif module is unseen_emotions:
         unseen_emotions.train_all(p, unseen_emotions.plan(p, unseen_emotions.load_cases(p)))
-    elif module is self_paced_balance:
-        self_paced_balance.train_all(p, self_paced_balance.load_corpora(p))
+    elif module in (self_paced_balance, end_to_end):
+        module.train_all(p, module.load_corpora(p))
     else:
         if module is low_rank_fusion:
             monkeypatch.setattr(low_rank_fusion, "repeats_of_winner", lambda *_: [])
