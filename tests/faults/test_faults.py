@@ -5,8 +5,10 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -87,7 +89,40 @@ def test_read_only_results(tiny, expected):
         recovers(tiny, expected)
 
 
-def test_clock_that_jumps(undisturbed, expected):
+class Clock:
+    """A wall clock for started processes, ahead of the system's by as many seconds as it was last `set` to."""
+
+    def __init__(self, folder: Path):
+        compiler, library = shutil.which("cc"), folder / "shifted_clock.so"
+        if compiler is None:
+            pytest.skip("no C compiler for the library that shifts a process's clock")
+        source = Path(__file__).with_name("shifted_clock.c")
+        subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+        self._shift = folder / "shift"
+        self._shift.write_bytes(bytes(8))
+        self.variables = {"LD_PRELOAD": str(library), "CLOCK_SHIFT_FILE": str(self._shift)}
+
+    def set(self, seconds: int) -> None:
+        with self._shift.open("r+b") as file:
+            file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
+
+
+def test_clock_that_jumps(tiny, expected, tmp_path):
+    """A day ahead after the first record, then a week back; the disk goes on dating files by a clock of its own."""
+    clock, day = Clock(tmp_path), 24 * 60 * 60
+    process = tiny.start(*START, **clock.variables)
+    for number, days in ((1, 1), (2, -7)):
+        wait_until(lambda n=number: len(records(tiny)) >= n, f"{number} records", timeout=180)
+        clock.set(days * day)
+    ended = finish(process)
+    assert (ended.code, ended.state(RUN)) == (0, "ran"), ended
+    finished = datetime.fromisoformat(tiny.record(RUN)["finished"])
+    assert 6.9 < (datetime.now(UTC) - finished) / timedelta(days=1) < 7.1
+    assert fingerprint(tiny) == expected
+    assert recovers(tiny, expected).state(RUN) == "up to date"
+
+
+def test_files_of_another_age(undisturbed, expected):
     """As after a jump, every file is dated 2096, then 1970; with a run to repeat and with none."""
     for moment in (4e9, 0.0):
         undisturbed.path(RUN, "status.json").unlink()
