@@ -18,7 +18,6 @@ from tests.faults.tiny import MEMBERS, RUN, fingerprint, make, records
 from tests.slurm.cluster import Cluster, NoSlurm, ensure_installed
 from tests.workflow.workspace import REAL, Workspace, finish, wait_until
 
-pytest.importorskip("snakemake_executor_plugin_slurm", reason="the extra `slurm` is not installed")
 pytestmark = pytest.mark.timeout(900)
 PROFILE = "profiles/slurm/config.yaml"
 NOTICED_WITHIN_S = 200  # The plugin asks at ever longer intervals, of at most 180 s.
@@ -28,7 +27,7 @@ NOTICED_WITHIN_S = 200  # The plugin asks at ever longer intervals, of at most 1
 def template(tmp_path_factory) -> Workspace:
     workspace = make(tmp_path_factory.mktemp("slurm") / "workspace")
     profile = yaml.safe_load((REAL / PROFILE).read_text())
-    profile["default-resources"] |= {"slurm_partition": "test", "gres": "gpu:1", "mem_mb": 1500, "runtime": 1}
+    profile["default-resources"] |= {"slurm_partition": "test", "gres": "gpu:1", "mem_mb": 1500, "runtime": 10}
     profile |= {"retries": 0, "latency-wait": 30}
     workspace.write(PROFILE, yaml.safe_dump(profile))
     return workspace
@@ -85,6 +84,7 @@ def test_a_grid_through_slurm_gives_the_tables_of_the_local_run(workspace, clust
 
 def test_cancelled_and_overtime_jobs_cost_their_chunk_only(workspace, cluster, local):
     """Of three chunks one is cancelled, one hangs until its time is over, one ends; the next start does the two."""
+    _limit(workspace, minutes=1)
     process = workspace.start(*through_slurm(3))
     hanging, cancelled = _hang(workspace, 1), _job_of(cluster, workspace, 2)
     cluster.ask("scancel", cancelled)
@@ -98,6 +98,7 @@ def test_cancelled_and_overtime_jobs_cost_their_chunk_only(workspace, cluster, l
     assert "chunk_failed: chunk " in ended.out
     assert not workspace.path(RUN, "status.json").exists()
 
+    _limit(workspace, minutes=10)
     before = {path.name: path.stat().st_mtime_ns for path in [done, *records(workspace)]}
     ended = finish(workspace.start(*through_slurm(3)), timeout=400)
     assert ended.code == 0, ended
@@ -147,6 +148,13 @@ def _runner(workspace: Workspace, index: int) -> psutil.Process:
     failure = workspace.path(RUN, f"members/chunks/{index}-of-3.failure.json")
     wait_until(failure.exists, f"chunk {index} begins", timeout=120)
     return psutil.Process(int(failure.read_text().partition("process ")[2].split()[0]))
+
+
+def _limit(workspace: Workspace, minutes: int) -> None:
+    """The time that a job may take."""
+    profile = yaml.safe_load((workspace.root / PROFILE).read_text())
+    profile["default-resources"]["runtime"] = minutes
+    workspace.write(PROFILE, yaml.safe_dump(profile))
 
 
 def _hang(workspace: Workspace, index: int) -> psutil.Process:
