@@ -10,7 +10,7 @@ from lib.workflow.runs import ROOT
 
 # Cells of one notebook share a kernel, so one worker must run them all; a dead kernel is noticed by the time limit.
 WORKERS = max(2, min(8, available_cores()))
-PYTEST = (f"--numprocesses={WORKERS}", "--dist=loadscope")
+PYTEST = (f"--numprocesses={WORKERS}", "--dist=loadscope", "--no-loadscope-reorder")
 NOTEBOOKS = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600")
 STYLE = (("check",), ("format", "--check"))
 
@@ -22,7 +22,10 @@ def check(arguments: Sequence[str]) -> int:
     for step in STYLE:
         if failed := _run("ruff", *step):
             return failed
-    return _run("pytest", *PYTEST, *NOTEBOOKS, "tests", "notebooks")
+    if failed := _run("pytest", *PYTEST, "tests"):
+        return failed
+    # After the tests, whose run from nothing leaves its trainings here (tests/results): nothing is trained twice.
+    return _run("pytest", *PYTEST, *NOTEBOOKS, "notebooks")
 
 
 def _run(module: str, *arguments: str) -> int:

@@ -17,7 +17,10 @@ COPIED = ("lib", "notebooks", "params", "Snakefile", "run_all.sh", "pyproject.to
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory) -> Path:
-    """A clone without results, after `./run_all.sh` in the present environment."""
+    """A clone without results, after `./run_all.sh` in the present environment.
+
+    Its trainings are then copied to where the notebooks, run with their defaults, look for them.
+    """
     root = tmp_path_factory.mktemp("a fresh clone")
     for name in (*COPIED, "environment.yml"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
@@ -27,6 +30,9 @@ def fresh(tmp_path_factory) -> Path:
     environment["VIRTUAL_ENV"] = sys.prefix
     done = subprocess.run(["./run_all.sh"], cwd=root, env=environment, capture_output=True, text=True, timeout=3000)
     assert done.returncode == 0, done.stdout + done.stderr
+    for members in (root / "results").glob("*/quick/members"):
+        notebook = members.parts[-3]
+        shutil.copytree(members, ROOT / "results" / notebook / "explore" / "members", dirs_exist_ok=True)
     return root
 
 
