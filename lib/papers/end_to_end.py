@@ -13,10 +13,9 @@ from lib.data.raw_preprocessing import preprocess
 from lib.data.streamed_corpus import RawReader, StreamedCorpus, open_handcrafted, open_raw
 from lib.errors import InputError
 from lib.params.end_to_end import Change, EndToEnd, RandomAlbert, Training
-from lib.training.progress import GridProgress
 from lib.training.recipe import Member, ModelSpec, Recipe
 from lib.training.records import Record
-from lib.training.sweep import sweep
+from lib.training.sweep import sweep_grids
 
 WORKSPACE = Path(__file__).resolve().parents[2]
 TITLES = {"mme2e": "FE2E", "mme2e_sparse": "MESM", "lf_rnn": "LF-LSTM", "lf_transformer": "LF-TRANS"}
@@ -213,19 +212,8 @@ def grids(p: EndToEnd, corpora: Corpora) -> list[tuple[StreamedCorpus, list[Memb
 
 def train_all(p: EndToEnd, corpora: Corpora) -> list[Record]:
     """Train what is missing; the records lie in the result folder under `members/`, resumable within an epoch."""
-    folder, found = result_folder(p), []
-    parts, report = grids(p, corpora), GridProgress(folder)
-    total = sum(len(members) for _, members in parts)
-    for corpus, members in parts:
-        before = len(found)
-        found += sweep(
-            _dearest_first(members),
-            corpus,
-            folder / "members",
-            cores=p.cores,
-            progress=lambda done, _, before=before: report(before + done, total),
-        )
-    return found
+    parts = [(corpus, _dearest_first(members)) for corpus, members in grids(p, corpora)]
+    return sweep_grids(parts, result_folder(p), cores=p.cores)
 
 
 def _dearest_first(members: Sequence[Member]) -> list[Member]:

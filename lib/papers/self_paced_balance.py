@@ -9,10 +9,9 @@ from lib.data.corpus import Corpus
 from lib.errors import InputError
 from lib.papers import spcl_settings
 from lib.params.self_paced_balance import Pace, SelfPacedBalance
-from lib.training.progress import GridProgress
 from lib.training.recipe import Member, ModelSpec, Recipe, SelfPacedSpec
 from lib.training.records import Record
-from lib.training.sweep import sweep
+from lib.training.sweep import sweep_grids
 
 WORKSPACE = Path(__file__).resolve().parents[2]
 MODALITIES = {"a": "audio", "t": "text", "v": "video"}
@@ -167,19 +166,7 @@ def grid(p: SelfPacedBalance, corpus: Corpus, seed: int) -> Iterator[Member]:
 
 def train_all(p: SelfPacedBalance, corpora: Mapping[int, Corpus]) -> list[Record]:
     """Train what is missing; the records lie in the result folder under `members/`, resumable."""
-    folder, found = result_folder(p), []
-    grids = by_corpus(p, corpora)
-    total, report = sum(len(members) for _, members in grids), GridProgress(folder)
-    for corpus, members in grids:
-        before = len(found)
-        found += sweep(
-            members,
-            corpus,
-            folder / "members",
-            cores=p.cores,
-            progress=lambda done, _, before=before: report(before + done, total),
-        )
-    return found
+    return sweep_grids(by_corpus(p, corpora), result_folder(p), cores=p.cores)
 
 
 def by_corpus(p: SelfPacedBalance, corpora: Mapping[int, Corpus]) -> Sequence[tuple[Corpus, list[Member]]]:

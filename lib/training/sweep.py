@@ -19,6 +19,7 @@ from lib.source_closure import closure
 from lib.training import records
 from lib.training.engine import jobs
 from lib.training.execution import Grid
+from lib.training.progress import GridProgress
 from lib.training.recipe import Member
 from lib.training.records import Record
 
@@ -68,6 +69,24 @@ def sweep(
         raise OSError(f"{len(lost)} finished runs cannot be read back from {grid.folder.name}: is the disk full?")
     if all(record.status == records.FAILED for record in found):
         raise RuntimeError(f"every run failed, the first with {found[0].reason}")
+    return found
+
+
+def sweep_grids(
+    grids: Sequence[tuple[Corpus | StreamedCorpus, Sequence[Member]]], folder: Path, *, cores: int = 1
+) -> list[Record]:
+    """`sweep` over one grid after the other into `members/` of the result folder, their progress told as one."""
+    report, total = GridProgress(folder), sum(len(members) for _, members in grids)
+    found: list[Record] = []
+    for corpus, members in grids:
+        before = len(found)
+        found += sweep(
+            members,
+            corpus,
+            Path(folder) / "members",
+            cores=cores,
+            progress=lambda done, _, before=before: report(before + done, total),
+        )
     return found
 
 

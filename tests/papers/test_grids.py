@@ -14,6 +14,7 @@ from lib.papers import (
 )
 from lib.params.end_to_end import StandIn
 from lib.params.yaml_file import SCHEMAS
+from lib.training import sweep as common
 from lib.training.sweep import corpus_hash
 from lib.workflow.runs import Run
 
@@ -48,7 +49,8 @@ def trained_by_notebook(notebook, p, monkeypatch):
         "unseen_emotions": unseen_emotions,
     }
     module = modules.get(notebook, colearning)
-    monkeypatch.setattr(module, "sweep", sweep)
+    called_by = common if module in (self_paced_balance, end_to_end) else module
+    monkeypatch.setattr(called_by, "sweep", sweep)
     if module is colearning:
         colearning.train_grid(p, colearning.load_corpus(p))
     elif module is unseen_emotions:
