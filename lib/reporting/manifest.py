@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
+from threadpoolctl import threadpool_info
 
 from lib.data.corpus import Source
 from lib.files import write_json
@@ -73,6 +74,7 @@ def manifest(
             "python": platform.python_version(),
             "platform": f"{platform.system()} {platform.machine()}",
             "processor": processor(),
+            "arithmetic": arithmetic(),
             "device": device_name(device),
             "threads": torch.get_num_threads(),
             "packages": {name: _version(name) for name in PACKAGES},
@@ -103,6 +105,23 @@ def processor() -> str:
         text = ""
     found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     return found[1].strip() if found else platform.processor() or platform.machine()
+
+
+def arithmetic() -> dict[str, object]:
+    """What rounds: the instruction set that torch uses, what it multiplies with, and the other libraries loaded.
+
+    Two machines whose last digits differ differ here, or in `processor`.
+    """
+    built = re.findall(r"(Math Kernel Library|MKL-DNN)\D*([\w.]+)", torch.__config__.show())
+    loaded = {
+        f"{library['prefix']} {library['version'] or ''}".strip() + f", {library.get('architecture', 'any')} processor"
+        for library in threadpool_info()
+    }
+    return {
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "torch": [f"{name} {number}" for name, number in built],
+        "libraries": sorted(loaded),
+    }
 
 
 def device_name(device: str) -> str:

@@ -2,7 +2,9 @@
 
 import getpass
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +50,7 @@ def test_written_file_holds_what_was_given(tmp_path):
     assert found["environment"]["packages"]["numpy"] == np.__version__
     assert found["environment"]["threads"] == torch.get_num_threads()
     assert found["environment"]["device"] == "cpu"
+    assert found["environment"]["arithmetic"]["capability"] == torch.backends.cpu.get_cpu_capability()
     assert found["volatile"]["durations"] == {"train": 1.235}
 
 
@@ -120,3 +123,16 @@ def test_accelerator_is_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"Accelerator {device.index}")
     assert device_name("cuda:1") == "Accelerator 1"
     assert device_name("cpu") == "cpu"
+
+
+@pytest.mark.parametrize(("variable", "asked"), [("ATEN_CPU_CAPABILITY", "default"), ("ATEN_CPU_CAPABILITY", "avx2")])
+def test_another_instruction_set_is_named(variable, asked):
+    """A last digit that differs between two machines must have a cause that `compare` can name."""
+    code = "from lib.reporting.manifest import arithmetic; import json; print(json.dumps(arithmetic()))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, variable: asked}, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout)
+    assert found["capability"].lower() == asked
+    assert any("blas" in library for library in found["libraries"])
+    assert found["torch"]
