@@ -17,6 +17,7 @@ from tests.faults.campaign import ALONE, VICTIMS, strike
 from tests.faults.tiny import NOTEBOOK, RUN, TINY, fingerprint, half_written, records
 from tests.workflow.workspace import Finished, Workspace, finish, wait_until
 
+pytestmark = pytest.mark.slow
 START = ("--only", RUN, "--cores", "1")
 MEMORY_GROUPS = Path("/sys/fs/cgroup/memory")
 

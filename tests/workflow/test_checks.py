@@ -15,7 +15,7 @@ def steps(monkeypatch) -> list[tuple[str, ...]]:
     started = []
 
     def run(command, **_):
-        started.append(tuple(command[3:]))
+        started.append(tuple(command[next(at for at, word in enumerate(command) if word in ("ruff", "pytest")) :]))
         return subprocess.CompletedProcess(command, 5 if "fails" in command else 0)
 
     monkeypatch.setattr(checks.subprocess, "run", run)
