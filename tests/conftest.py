@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LONG = ("tests/slurm", "tests/results", "tests/faults", "tests/docs", "notebooks", "tests/workflow", "tests/papers")
+LONG = (
+    *("tests/slurm", "tests/results", "tests/faults", "tests/docs"),
+    *("notebooks/self_paced_balance.ipynb", "notebooks/end_to_end_sparse.ipynb", "notebooks"),
+    *("tests/workflow", "tests/papers", "tests/data/test_hostile.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
