@@ -28,6 +28,7 @@ def test_from_nothing_to_results_then_nothing_to_do(workspace, tmp_path):
     assert workspace.path("alpha/quick", "status.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_changed_parameter_repeats_one_run_in_a_folder_with_a_space(finished):
     finished.parameters("alpha/quick", number=4)
     ended = finished.run_all()
