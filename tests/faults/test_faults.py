@@ -57,7 +57,7 @@ def remount(folder: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
 
 
-@pytest.mark.parametrize("size", ["48k", "400k"])
+@pytest.mark.parametrize("size", ["48k", "1250k"])
 def test_full_disk(tiny, expected, size):
     """Full among the records, and full among the tables."""
     results = tiny.root / "results"
