@@ -15,7 +15,7 @@ NBVAL = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600")
 STYLE = (("ruff", "check"), ("ruff", "format", "--check"))
 # One pytest for tests and notebooks, so that no worker waits while the other ends its part.
 FAST = ("pytest", f"--numprocesses={WORKERS}", *SCOPES, *NBVAL, "-m", "not slow", "tests", "notebooks")
-# The slow tests wait for Slurm, for processes that were killed and for servers: one worker more than there are cores.
+# The slow tests wait for Slurm, for processes that were killed and for servers, so one worker more.
 SLOW = ("pytest", f"--numprocesses={WORKERS + 1}", *SCOPES, "-m", "slow", "tests")
 
 

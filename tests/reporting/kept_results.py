@@ -15,9 +15,14 @@ LIKE = ("mosi_positive_colearning", "mmmo")
 
 def kept_runs() -> list[tuple[str, str]]:
     """Notebook and run of what is under version control; what somebody has run here besides is his own."""
-    asked = subprocess.run(["git", "ls-files", f"results/*/*/{CONTENTS}"], cwd=ROOT, capture_output=True, text=True)
-    names = asked.stdout.split() or [str(path.relative_to(ROOT)) for path in RESULTS.glob(f"*/*/{CONTENTS}")]
+    names = _tracked() if shutil.which("git") and (ROOT / ".git").exists() else []
+    names = names or [str(path.relative_to(ROOT)) for path in RESULTS.glob(f"*/*/{CONTENTS}")]
     return sorted((Path(name).parts[1], Path(name).parts[2]) for name in names)
+
+
+def _tracked() -> list[str]:
+    asked = subprocess.run(["git", "ls-files", f"results/*/*/{CONTENTS}"], cwd=ROOT, capture_output=True, text=True)
+    return asked.stdout.split()
 
 
 def copy_kept(run: tuple[str, str], target: Path) -> None:
