@@ -158,6 +158,7 @@ def test_second_runner_keeps_away(workspace):
     finish(process)
 
 
+@pytest.mark.slow
 def test_kernel_that_does_not_start_gets_one_more_chance(workspace):
     workspace.write("ipykernel_launcher.py", BROKEN_KERNEL)
     ended = attempt(workspace, "succeeds")
@@ -168,6 +169,7 @@ def test_kernel_that_does_not_start_gets_one_more_chance(workspace):
     assert (workspace.root / "starts").read_text() == "xx"
 
 
+@pytest.mark.slow
 def test_second_chance_is_enough(workspace):
     real = "from ipykernel import kernelapp\n\nif len(starts.read_text()) == 2:\n    kernelapp.launch_new_instance()\n"
     workspace.write("ipykernel_launcher.py", BROKEN_KERNEL + real)
