@@ -25,8 +25,12 @@ def check(arguments: Sequence[str], *, slow: bool) -> int:
     Returns the exit code of the first that fails.
     """
     steps = [("pytest", *arguments)] if arguments else [*STYLE, FAST, *([SLOW] if slow else [])]
-    variables = os.environ | {"PYTHONPATH": str(ROOT)}
     for step in steps:
-        if failed := subprocess.run([sys.executable, "-P", "-m", *step], cwd=ROOT, env=variables).returncode:
+        if failed := _run(*step):
             return failed
     return 0
+
+
+def _run(module: str, *arguments: str) -> int:
+    variables = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, "-P", "-m", module, *arguments], cwd=ROOT, env=variables).returncode
