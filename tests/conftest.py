@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parent
-LONG = ("results/test_committed_tables.py", "slurm", "faults", "docs/test_add_a_paper.py", "workflow")
+ROOT = Path(__file__).resolve().parents[1]
+LONG = (
+    *("tests/slurm", "tests/results", "tests/faults", "tests/docs"),
+    *("notebooks/self_paced_balance.ipynb", "notebooks/end_to_end_sparse.ipynb", "notebooks"),
+    *("tests/workflow", "tests/papers", "tests/data/test_hostile.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -13,4 +17,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _rank(item: pytest.Item) -> int:
-    return next((rank for rank, name in enumerate(LONG) if item.path.is_relative_to(TESTS / name)), len(LONG))
+    return next((rank for rank, name in enumerate(LONG) if item.path.is_relative_to(ROOT / name)), len(LONG))

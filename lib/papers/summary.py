@@ -25,14 +25,15 @@ def result_folder(p: Summary) -> Path:
 
 
 def read_all(p: Summary) -> list[ResultFolder]:
-    """Every run that has parameters, in the order of the papers; without stand-ins if the parameters say so."""
+    """Every run that has parameters, in the order of the papers; without stand-ins if the parameters say so, and then
+    without quick runs, which are on stand-ins, whether or not they have been made here."""
     paths = sorted((WORKSPACE / "params").glob("*/*.yaml"))
     place = {notebook: position for position, notebook in enumerate(PAPERS)}
     runs = sorted((place.get(path.parent.name, len(place)), path.parent.name, path.stem) for path in paths)
     found = [
         read_folder(WORKSPACE / "results", notebook, run) for _, notebook, run in runs if notebook not in NOT_PAPERS
     ]
-    return [folder for folder in found if p.stand_ins or folder.state != "stand-in"]
+    return [folder for folder in found if p.stand_ins or (folder.state != "stand-in" and folder.name != "quick")]
 
 
 def source(p: Summary, folders: Sequence[ResultFolder]) -> Source:

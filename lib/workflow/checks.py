@@ -8,24 +8,27 @@ from collections.abc import Sequence
 from lib.workflow.engine import available_cores
 from lib.workflow.runs import ROOT
 
-# Cells of one notebook share a kernel, so one worker must run them all; a dead kernel is noticed by the time limit.
 WORKERS = max(2, min(8, available_cores()))
-PYTEST = (f"--numprocesses={WORKERS}", "--dist=loadscope", "--no-loadscope-reorder")
-NOTEBOOKS = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600")
-STYLE = (("check",), ("format", "--check"))
+# Cells of one notebook share a kernel, so one worker must run them all; a dead kernel is noticed by the time limit.
+SCOPES = ("--dist=loadscope", "--no-loadscope-reorder")
+NBVAL = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600")
+STYLE = (("ruff", "check"), ("ruff", "format", "--check"))
+# One pytest for tests and notebooks, so that no worker waits while the other ends its part.
+FAST = ("pytest", f"--numprocesses={WORKERS}", *SCOPES, *NBVAL, "-m", "not slow", "tests", "notebooks")
+# The slow tests wait for Slurm, for processes that were killed and for servers, so one worker more.
+SLOW = ("pytest", f"--numprocesses={WORKERS + 1}", *SCOPES, "-m", "slow", "tests")
 
 
-def check(arguments: Sequence[str]) -> int:
-    """All checks, or pytest alone with `arguments` if there are any. The exit code of the first that fails."""
-    if arguments:
-        return _run("pytest", *arguments)
-    for step in STYLE:
-        if failed := _run("ruff", *step):
+def check(arguments: Sequence[str], *, slow: bool) -> int:
+    """All checks, the slow ones only with `slow`; or pytest alone with `arguments` if there are any.
+
+    Returns the exit code of the first that fails.
+    """
+    steps = [("pytest", *arguments)] if arguments else [*STYLE, FAST, *([SLOW] if slow else [])]
+    for step in steps:
+        if failed := _run(*step):
             return failed
-    if failed := _run("pytest", *PYTEST, "tests"):
-        return failed
-    # After the tests, whose run from nothing leaves its trainings here (tests/results): nothing is trained twice.
-    return _run("pytest", *PYTEST, *NOTEBOOKS, "notebooks")
+    return 0
 
 
 def _run(module: str, *arguments: str) -> int:

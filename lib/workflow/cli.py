@@ -38,7 +38,7 @@ def _reproduce(request: Request) -> int:
 def _test(request: Request) -> int:
     from lib.workflow.checks import check
 
-    return check(request.rest)
+    return check(request.rest, slow=request.slow)
 
 
 def _data(request: Request) -> int:

@@ -14,7 +14,8 @@ HELP = """\
 usage: ./run_all.sh [VERB] [OPTIONS]
 
   reproduce   rerun the notebooks whose parameters, code or data changed (the default verb)
-  test        check the code style, run the tests and the stored notebooks; `test -- ARGS` runs pytest ARGS
+  test        check the code style, run the tests and the stored notebooks, minutes on two cores; `--all` adds the
+              slow tests (Slurm, faults, rebuilds); `test -- ARGS` runs pytest ARGS
   lab         open JupyterLab on this machine only; `lab -- ARGS` passes ARGS on
   data        list, download and check the corpora; see `data --help`
   compare     A B: two result folders, or NOTEBOOK/RUN: which numbers and what else differs; `--all` lists every row
@@ -39,7 +40,7 @@ VERBS = ("reproduce", "test", "lab", "data", "compare", "bench")
 
 @dataclass(frozen=True)
 class Request:
-    """What the user wants. `rest` are the arguments that a verb passes on."""
+    """What the user wants. `slow`: the slow tests too; `rest` are the arguments that a verb passes on."""
 
     verb: str
     runs: tuple[Run, ...] = ()
@@ -48,6 +49,7 @@ class Request:
     profile: str | None = None
     chunks: int | Literal["auto"] | None = None
     devices: tuple[str, ...] = ()
+    slow: bool = False
     rest: tuple[str, ...] = ()
 
 
@@ -79,6 +81,8 @@ def parse(arguments: Sequence[str]) -> Request:
         if rest:
             raise InputError("`--` has no meaning for reproduce", todo="see ./run_all.sh --help")
         return _reproduce(ours)
+    if verb == "test" and ours == ["--all"] and not rest:
+        return Request(verb, slow=True)
     if ours:
         raise InputError(f"unknown argument {ours[0]!r} of {verb}", todo=f"pass arguments on after `--`: {verb} -- ...")
     return Request(verb, rest=tuple(rest))

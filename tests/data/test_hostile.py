@@ -114,8 +114,16 @@ def copied(name: str, sound, tmp_path: Path, monkeypatch) -> Path:
 FILES = [(name, file) for name, reader in READERS.items() for file in reader.files]
 
 
+CASES = [
+    pytest.param(name, file, id=f"{name}: {Path(file).name}", marks=[pytest.mark.slow] if further else [])
+    for name, reader in READERS.items()
+    for further, file in enumerate(reader.files)
+]
+"""The further kinds of file that a reader opens are left to the slow tests."""
+
+
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("name", "file"), FILES, ids=[f"{name}: {Path(file).name}" for name, file in FILES])
+@pytest.mark.parametrize(("name", "file"), CASES)
 def test_every_damage_is_one_line_or_sound_data(name, file, sound, tmp_path, monkeypatch, watched):
     failures, refused = [], 0
     marker = tmp_path / "marker"

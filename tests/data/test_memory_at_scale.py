@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SMALL, LARGE = 60, 460
 PER_UTTERANCE = 0.02
 """MiB that ids, texts, labels and hashes may take; the decoded sound alone has 0.125."""
@@ -17,6 +19,7 @@ def measured(utterances: int, folder: Path) -> dict[str, float]:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_peak_memory_does_not_grow_with_the_data(tmp_path):
     small, large = measured(SMALL, tmp_path / "small"), measured(LARGE, tmp_path / "large")
     assert large["audio"] - small["audio"] > 0.12 * (LARGE - SMALL)

@@ -126,6 +126,7 @@ def test_no_block_is_overlooked():
     assert len(steps(text)) == len(re.findall(r"^```\w+$", text, re.MULTILINE)) == text.count("\n```\n")
 
 
+@pytest.mark.slow
 def test_tables_hold_computed_numbers(followed):
     root, said = followed
     tables = root / "results" / "paper_zero" / "quick" / "tables"
@@ -142,6 +143,7 @@ def test_tables_hold_computed_numbers(followed):
     assert "SYNTHETIC stand-in" in said[1]
 
 
+@pytest.mark.slow
 def test_published_number_stands_beside_ours(followed):
     compared = pd.read_csv(followed[0] / "results/paper_zero/quick/tables/published_mae.csv")
     row = compared[(compared["variant"] == "early fusion") & (compared["quantity"] == "mae")].iloc[0]
@@ -149,6 +151,7 @@ def test_published_number_stands_beside_ours(followed):
     assert row["verdict"] == "not comparable: stand-in data, different corpus, other features and protocol"
 
 
+@pytest.mark.slow
 def test_the_run_is_a_whole_result(followed):
     folder = followed[0] / "results" / "paper_zero" / "quick"
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
@@ -156,6 +159,7 @@ def test_the_run_is_a_whole_result(followed):
     assert "paper zero" in (folder.parent.parent / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_its_outputs_are_stored_and_checked(followed):
     root, said = followed
     stored = nbformat.read(root / "notebooks" / "paper_zero.ipynb", as_version=4)

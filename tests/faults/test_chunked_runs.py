@@ -3,8 +3,12 @@
 import json
 import shutil
 
+import pytest
+
 from tests.faults.tiny import MEMBERS, RUN, TINY, fingerprint, records
 from tests.workflow.workspace import Workspace
+
+pytestmark = pytest.mark.slow
 
 
 def trained(workspace: Workspace, count: int) -> list[int]:

@@ -17,6 +17,7 @@ from tests.faults.campaign import ALONE, VICTIMS, strike
 from tests.faults.tiny import NOTEBOOK, RUN, TINY, fingerprint, half_written, records
 from tests.workflow.workspace import Finished, Workspace, finish, wait_until
 
+pytestmark = pytest.mark.slow
 START = ("--only", RUN, "--cores", "1")
 MEMORY_GROUPS = Path("/sys/fs/cgroup/memory")
 
@@ -56,7 +57,7 @@ def remount(folder: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
 
 
-@pytest.mark.parametrize("size", ["48k", "400k"])
+@pytest.mark.parametrize("size", ["48k", "1250k"])
 def test_full_disk(tiny, expected, size):
     """Full among the records, and full among the tables."""
     results = tiny.root / "results"

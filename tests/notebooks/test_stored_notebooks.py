@@ -2,16 +2,21 @@
 
 import ast
 import re
-from pathlib import Path
+import subprocess
+import sys
 
 import nbformat
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from lib.workflow.checks import NBVAL
+from lib.workflow.runs import ROOT
+
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ABSOLUTE = re.compile(r"(?<![\w.:/<])/(?:home|root|Users|work|tmp|opt|mnt|data\d*)/\S+")
 BAR = re.compile(r"\d+%\|.*\||it/s\]|s/it\]")
 LONGEST = 40  # lines of a cell, about a screen
+CHECKED = "# NBVAL_CHECK_OUTPUT"
+FRACTION = re.compile(r"(?<!=)\b\d+\.\d{3,}")  # but for a named setting, which is exact
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -62,3 +67,30 @@ def test_synthetic_results_say_so(notebook):
     ]
     assert tables
     assert all("SYNTHETIC stand-in" in text for text in tables)
+
+
+def test_some_output_is_checked_and_none_by_digits_that_a_processor_rounds(notebook):
+    checked = [cell for cell in code_cells(notebook) if cell.source.startswith(CHECKED)]
+    assert checked
+    for cell in checked:
+        said = "".join(output.text for output in cell.outputs)
+        assert said.strip()
+        assert not FRACTION.search(said)
+
+
+def test_an_output_that_drifted_fails_where_it_is_checked_and_there_alone(tmp_path):
+    """With the options of `run_all.sh test`."""
+    cells = [
+        nbformat.v4.new_code_cell(
+            f"{mark}print('74 variants')",
+            execution_count=1,
+            outputs=[nbformat.v4.new_output("stream", name="stdout", text=f"{stored} variants\n")],
+        )
+        for mark, stored in ((f"{CHECKED}\n", 74), (f"{CHECKED}\n", 73), ("", 73))
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "drifted.ipynb")
+    command = [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", *NBVAL, tmp_path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert re.search(r"1 failed, 2 passed", done.stdout), done.stdout
+    assert "Cell 1" in done.stdout

@@ -184,6 +184,7 @@ def test_a_long_epoch_is_stopped_between_two_minibatches(tmp_path, monkeypatch):
     assert len(steps) == 2  # of at least five minibatches of the first epoch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["classes", "conversation"])
 def test_the_saved_setting_repeats_the_explorers_numbers_bit_for_bit_through_papermill(tmp_path, kind):
     p = given(tmp_path / "by hand", KINDS[kind])

@@ -1,6 +1,9 @@
 """The notebook over all result folders: it repeats what tables say and counts nothing twice."""
 
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -9,6 +12,7 @@ from lib.papers import summary
 from lib.params.summary import Summary
 from lib.reporting.claims import condensed
 from lib.reporting.summary_figures import claim_bars
+from tests.reporting.kept_results import STAND_IN, make_results
 
 
 def parameters(**values) -> Summary:
@@ -16,8 +20,24 @@ def parameters(**values) -> Summary:
 
 
 @pytest.fixture(scope="module")
-def folders():
+def workspace(tmp_path_factory) -> Iterator[Path]:
+    """The parameter files, the kept results and those of one stand-in."""
+    root = tmp_path_factory.mktemp("workspace")
+    make_results(root)
+    shutil.copytree(summary.WORKSPACE / "params", root / "params")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(summary, "WORKSPACE", root)
+        yield root
+
+
+@pytest.fixture(scope="module")
+def folders(workspace):
     return summary.read_all(parameters())
+
+
+@pytest.fixture(scope="module")
+def real(workspace):
+    return summary.read_all(parameters(stand_ins=False))
 
 
 def test_every_parameter_file_but_its_own_is_in_exactly_one_state(folders):
@@ -28,12 +48,21 @@ def test_every_parameter_file_but_its_own_is_in_exactly_one_state(folders):
     assert len(listed) == len(folders)
 
 
-def test_without_stand_ins_nothing_synthetic_is_left(folders):
-    real = summary.read_all(parameters(stand_ins=False))
+def test_without_stand_ins_nothing_synthetic_is_left(folders, real):
     assert 0 < len(real) < len(folders)
-    assert not summary.source(parameters(), real).synthetic
-    assert summary.source(parameters(), folders).synthetic
-    assert not summary.claims_table(real)["corpus"].str.contains("SYNTHETIC").any()
+    assert summary.source(parameters(), real).label == "results of all papers, real data"
+    assert summary.source(parameters(), folders).label.endswith("SYNTHETIC stand-in")
+    assert "SYNTHETIC" in " ".join(summary.claims_table(folders)["corpus"])
+    assert "SYNTHETIC" not in " ".join(summary.claims_table(real)["corpus"])
+
+
+def test_real_results_do_not_depend_on_which_quick_runs_there_are(workspace, real, tmp_path):
+    shutil.move(workspace.joinpath("results", *STAND_IN), tmp_path)
+    try:
+        again = summary.read_all(parameters(stand_ins=False))
+    finally:
+        shutil.move(tmp_path / STAND_IN[1], workspace.joinpath("results", *STAND_IN))
+    assert [(f.notebook, f.name, f.state) for f in again] == [(f.notebook, f.name, f.state) for f in real]
 
 
 def test_directions_count_every_row_once(folders):

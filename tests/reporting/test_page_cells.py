@@ -10,7 +10,8 @@ import pytest
 from lib.reporting.result_folders import read_folder
 from lib.reporting.summary_page import page
 from lib.reporting.tables import readable
-from lib.workflow.runs import ROOT, known_runs
+from lib.workflow.runs import known_runs
+from tests.reporting.kept_results import make_results
 
 
 class Tables(HTMLParser):
@@ -41,8 +42,13 @@ class Tables(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def tables() -> list:
-    return Tables(page(read_folder(ROOT / "results", run.notebook, run.name) for run in known_runs())).found
+def results(tmp_path_factory) -> Path:
+    return make_results(tmp_path_factory.mktemp("kept"))
+
+
+@pytest.fixture(scope="module")
+def tables(results) -> list:
+    return Tables(page(read_folder(results, run.notebook, run.name) for run in known_runs())).found
 
 
 def differing(file: Path, head: list[str], rows: list[list[str]]) -> list[str]:
@@ -53,19 +59,18 @@ def differing(file: Path, head: list[str], rows: list[list[str]]) -> list[str]:
     return [name for name in head if name not in expected or list(shown[name]) != list(expected[name])]
 
 
-def test_every_table_repeats_its_file_cell_by_cell(tables):
+def test_every_table_repeats_its_file_cell_by_cell(tables, results):
     with_file = [
         (a["data-file"], head, [cells for _, cells in rows if cells]) for a, head, rows in tables if a.get("data-file")
     ]
     assert len(with_file) > 50
-    assert {
-        file: wrong for file, head, rows in with_file if (wrong := differing(ROOT / "results" / file, head, rows))
-    } == {}
+    wrong = {file: columns for file, head, rows in with_file if (columns := differing(results / file, head, rows))}
+    assert wrong == {}
     file, head, rows = next(entry for entry in with_file if len(entry[2]) > 1 and entry[2][0] != entry[2][1])
-    assert differing(ROOT / "results" / file, head, [rows[1], rows[0], *rows[2:]]) != []
+    assert differing(results / file, head, [rows[1], rows[0], *rows[2:]]) != []
 
 
-def test_the_list_of_runs_repeats_the_manifests(tables):
+def test_the_list_of_runs_repeats_the_manifests(tables, results):
     head, rows = next((head, rows) for about, head, rows in tables if about.get("id") == "matrix")
     shown = {about["data-run"]: dict(zip(head, cells, strict=True)) for about, cells in rows if cells}
     assert set(shown) == {str(run) for run in known_runs() if run.notebook not in ("summary", "explore")}
@@ -75,7 +80,7 @@ def test_the_list_of_runs_repeats_the_manifests(tables):
         if name not in run_before:
             assert {cells[key] for key in head[3:]} == {""}
             continue
-        manifest = json.loads((ROOT / "results" / name / "manifest.json").read_text())
+        manifest = json.loads((results / name / "manifest.json").read_text())
         run, minutes = manifest["run"], manifest["volatile"]["durations"].get("training, all runs", 0) / 60
         assert cells["seeds"] == str(len(run["seeds"]))
         assert cells["minutes of training"] == f"{minutes:.1f}"

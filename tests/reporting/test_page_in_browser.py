@@ -1,4 +1,4 @@
-"""The page over the committed results, opened in headless Chromium: what it asks for, how it sorts, looks and prints.
+"""The page over the kept results, opened in headless Chromium: what it asks for, how it sorts, looks and prints.
 
 Only behaviour is looked at, not markup. The browser is the machine's own; playwright brings the driver alone.
 """
@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-from lib.reporting.result_folders import CONTENTS, KEPT
 from lib.reporting.summary_page import write_page
 from lib.workflow.runs import known_runs
+from tests.reporting.kept_results import make_results
+
+pytestmark = pytest.mark.slow
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-DAMAGED = "low_rank_fusion/quick"
+DAMAGED = "low_rank_fusion/pom_av"
 DESK, PHONE, PAPER = ({"width": w, "height": h} for w, h in ((1200, 900), (390, 844), (718, 1047)))
 """In CSS pixels; PAPER is A4 upright within margins of 10 mm."""
 READABLE = 4.5
@@ -37,14 +39,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
-    """The page over all runs, beside a copy of the committed results in which one folder is damaged."""
-    results = tmp_path_factory.mktemp("a folder") / "results"
-    for run in known_runs():
-        if (run.folder / CONTENTS).exists():
-            for name in (CONTENTS, *KEPT):
-                copy = shutil.copytree if (run.folder / name).is_dir() else shutil.copy2
-                (results / run.notebook / run.name).mkdir(parents=True, exist_ok=True)
-                copy(run.folder / name, results / run.notebook / run.name / name)
+    """The page over all runs, beside a copy of the kept results and a stand-in's, one folder damaged."""
+    results = make_results(tmp_path_factory.mktemp("a folder"))
     next((results / DAMAGED / "tables").glob("gain_*.csv")).unlink()
     return write_page(results, [(run.notebook, run.name) for run in known_runs()])
 
@@ -108,7 +104,7 @@ def test_a_page_that_asks_and_complains_is_noticed(browser, tmp_path):
 def test_a_damaged_folder_is_listed_as_such_and_has_no_section(browser, written):
     with Visit(browser, written, viewport=DESK) as visit:
         assert "damaged: missing: tables/gain_" in visit.page.locator(f'tr[data-run="{DAMAGED}"]').inner_text()
-        assert visit.page.locator("#low_rank_fusion-quick").count() == 0
+        assert visit.page.locator("#low_rank_fusion-pom_av").count() == 0
         assert visit.page.locator("#low_rank_fusion-mosi_words").count() == 1
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from lib.reporting.claims import answers, claims, direction
-from lib.reporting.result_folders import read_folder, write_contents
+from lib.reporting.result_folders import ResultFolder, read_folder, write_contents
 from lib.reporting.summary_page import page, write_page
 from lib.reporting.tables import readable
+from tests.reporting.kept_results import RESULTS, kept_runs
 
-ROOT = Path(__file__).resolve().parents[2]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -97,21 +97,24 @@ class Tables(HTMLParser):
             self.cell = None
 
 
-def committed() -> list[tuple[str, str]]:
-    return [
-        (path.parent.parent.name, path.parent.name) for path in sorted((ROOT / "results").glob("*/*/contents.json"))
-    ]
+@pytest.fixture(scope="module")
+def kept() -> list[ResultFolder]:
+    """The results in the repository."""
+    return [read_folder(RESULTS, *run) for run in kept_runs()]
 
 
-def test_every_number_of_the_committed_results_comes_from_its_table():
-    folders = [read_folder(ROOT / "results", *run) for run in committed()]
-    assert [f.damage for f in folders if f.state == "damaged"] == []
-    tables = Tables(page(folders)).found
-    assert len(tables) > len(folders)
+def test_what_is_kept_is_whole_and_real(kept):
+    assert {folder.name: folder.damage for folder in kept if folder.state not in ("real partial", "real full")} == {}
+    assert len({folder.notebook for folder in kept}) > 4
+
+
+def test_every_number_of_the_kept_results_comes_from_its_table(kept):
+    tables = Tables(page(kept)).found
+    assert len(tables) > len(kept)
     for file, rows in tables.items():
         if not file:
             continue
-        table = pd.read_csv(ROOT / "results" / file)
+        table = pd.read_csv(RESULTS / file)
         every = readable(table, digits=3)
         cells = {str(cell) for column in every for cell in every[column]}
         assert len(rows) - 1 == len(table), file
@@ -145,15 +148,12 @@ class Claims(HTMLParser):
             self.cell = None
 
 
-def test_every_number_beside_a_claim_is_the_cell_of_a_committed_table():
+def test_every_number_beside_a_claim_is_the_cell_of_a_kept_table(kept):
     """Found by other means than the page's: file and row from the page, columns by the tables' kinds."""
-    folders = [read_folder(ROOT / "results", *run) for run in committed()]
-    rows = [row for row in Claims(page(folders)).found if len(row[3]) == 11]
-    assert {file.split("/")[0] for file, *_ in rows} >= {
-        path.parent.name for path in (ROOT / "results").glob("*/quick")
-    } - {"summary", "explore"}
+    rows = [row for row in Claims(page(kept)).found if len(row[3]) == 11]
+    assert {file.split("/")[0] for file, *_ in rows} == {folder.notebook for folder in kept} - {"summary"}
     for file, number, count, cells in rows:
-        table = pd.read_csv(ROOT / "results" / file)
+        table = pd.read_csv(RESULTS / file)
         _, corpus, _, published, here, interval, seeds, direction, difference, verdict, _ = cells
         if count > 1:
             effect = table["gain"] if "gain" in table else table.loc[table["spcl"] == "with - without", "gain_points"]
@@ -193,11 +193,11 @@ def test_the_direction_rule(sign, low, high, expected):
     assert direction(sign, low, high) == expected
 
 
-def test_every_claim_is_answered_by_a_committed_run_of_its_paper():
-    """A table that is renamed would silently empty the page."""
-    folders = [read_folder(ROOT / "results", *run) for run in committed()]
-    answered = {claim for folder in folders for claim in answers(folder)}
-    assert answered == set(claims())
+def test_every_claim_is_answered_by_a_kept_run_where_there_is_one(kept):
+    """A table that is renamed would silently empty the page. tests/results asks the same of the quick runs."""
+    answered = {claim for folder in kept for claim in answers(folder)}
+    assert answered
+    assert answered == {claim for claim in claims() if claim.notebook in {folder.notebook for folder in kept}}
 
 
 def test_tables_beyond_forty_rows_are_folded_and_modality_tables_shown(tmp_path):

@@ -18,7 +18,7 @@ from tests.faults.tiny import MEMBERS, RUN, fingerprint, make, records
 from tests.slurm.cluster import Cluster, NoSlurm, ensure_installed
 from tests.workflow.workspace import REAL, Workspace, finish, wait_until
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 PROFILE = "profiles/slurm/config.yaml"
 NOTICED_WITHIN_S = 200  # The plugin asks at ever longer intervals, of at most 180 s.
 

@@ -145,6 +145,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_kill_nine_in_the_middle_of_a_fleet_then_resume_goes_on_in_each_member(tmp_path):
     undisturbed = sweep(grid(epochs=50)[:4], data(), tmp_path / "undisturbed")
     script, folder = tmp_path / "run.py", tmp_path / "killed"

@@ -149,6 +149,7 @@ train(member(SPARSE), splits(corpus), SeededStreams(0), checkpoint=Checkpoint(pa
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_what_the_next_one_ends_with_the_same_bits(root, corpus, tmp_path):
     path = tmp_path / "run.checkpoint"
     command = [sys.executable, "-c", KILLED, str(root), str(path)]

@@ -122,6 +122,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_kill_nine_in_the_middle_then_resume_gives_the_same_bits(tmp_path):
     undisturbed = sweep(grid(epochs=60), corpus(), tmp_path / "undisturbed")
     script, folder = tmp_path / "run.py", tmp_path / "killed"

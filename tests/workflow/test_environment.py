@@ -88,6 +88,7 @@ def ensure(workspace, **variables):
     return workspace.popen([sys.executable, "-P", "-c", PRINT_IT], **given)
 
 
+@pytest.mark.slow
 def test_venv_is_made_once_brought_up_to_date_and_made_anew_after_a_kill(bare):
     two = [ensure(bare), ensure(bare)]
     first, second = map(finish, two)

@@ -14,9 +14,11 @@ import pandas as pd
 import pytest
 
 from lib.reporting import figures, tables
+from lib.reporting.caption import REAL as REAL_DATA
 from lib.reporting.result_folders import write_contents
 from lib.reporting.summary_page import write_page
 from lib.workflow.report_page import report
+from tests.reporting.kept_results import copy_kept
 from tests.workflow.workspace import REAL
 
 HARM = {
@@ -167,12 +169,9 @@ def test_a_figure_holds_text_only(tmp_path):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
-    """The committed results of one run, in a folder of their own."""
+    """The kept results of one run, in a folder of their own."""
     root = tmp_path_factory.mktemp("results")
-    source = REAL / "results" / "mosi_positive_colearning" / "quick"
-    for name in ("tables", "figures"):
-        shutil.copytree(source / name, root / "paper" / "quick" / name)
-    shutil.copy(source / "manifest.json", root / "paper" / "quick")
+    copy_kept(("mosi_positive_colearning", "utterances"), root / "paper" / "quick")
     return root
 
 
@@ -182,8 +181,8 @@ def replaced(value: object, text: str) -> object:
         return {key: replaced(item, text) for key, item in value.items()}
     if isinstance(value, list):
         return [replaced(item, text) for item in value]
-    if isinstance(value, str) and value.endswith("SYNTHETIC stand-in"):
-        return f"{text}, SYNTHETIC stand-in"
+    if isinstance(value, str) and value.endswith(REAL_DATA):
+        return f"{text}, {REAL_DATA}"
     return text if isinstance(value, str) else value
 
 

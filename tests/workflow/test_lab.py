@@ -115,6 +115,7 @@ def test_shows_the_workspace_and_the_kernel_of_this_environment(lab, real):
     assert kernels["kernelspecs"]["python3"]["spec"]["display_name"] == "Reprise (Python 3)"
 
 
+@pytest.mark.slow
 def test_run_all_of_a_notebook_as_it_is(lab, real, home):
     """The defaults in the parameters cell suffice, and every cell puts out what is stored, in kind and extent."""
     before, kept = files(real.root), files(home)
@@ -157,6 +158,7 @@ def text(outputs: list[dict]) -> str:
     return "".join("".join(output.get("text", "")) for output in outputs)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_when_it_is_stopped(real, home):
     lab = Lab(real, home).wait()
     _, kernel = lab.open_notebook("notebooks/low_rank_fusion.ipynb")
@@ -173,6 +175,7 @@ def test_nothing_is_left_when_it_is_stopped(real, home):
     assert registered.stdout.decode().split() == [f"{home}/.local/share/jupyter/kernels/python3/kernel.json"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--ip=0.0.0.0", "--ServerApp.ip=*", "--IdentityProvider.token="])
 def test_access_cannot_be_widened_in_passing(real, home, option):
     ended = finish(Lab(real, home, option).process, 60)
@@ -180,6 +183,7 @@ def test_access_cannot_be_widened_in_passing(real, home, option):
     assert "only accepts one value" in ended.err
 
 
+@pytest.mark.slow
 def test_without_a_token_of_the_users_there_is_a_new_one_each_time(real, home):
     tokens = []
     for _ in range(2):

@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 from tests.workflow.workspace import finish, is_alive, kill_group, wait_until
 
 
@@ -26,6 +28,7 @@ def test_from_nothing_to_results_then_nothing_to_do(workspace, tmp_path):
     assert workspace.path("alpha/quick", "status.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_changed_parameter_repeats_one_run_in_a_folder_with_a_space(finished):
     finished.parameters("alpha/quick", number=4)
     ended = finished.run_all()
@@ -67,6 +70,7 @@ def all_gone(processes):
     wait_until(lambda: not any(map(is_alive, processes)), "kernel and worker are gone", timeout=20)
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_then_resumed(workspace):
     process, processes = start_waiting(workspace)
     second = workspace.run_all()
@@ -82,6 +86,7 @@ def test_killed_in_the_middle_then_resumed(workspace):
     assert "to run    alpha/quick (last attempt: unfinished)" in resumed.out
 
 
+@pytest.mark.slow
 def test_stopped_in_the_middle_says_how_things_stand(workspace):
     process, processes = start_waiting(workspace)
     os.kill(process.pid, signal.SIGINT)
@@ -100,6 +105,7 @@ def test_snakemake_that_cannot_start_is_told(workspace):
     assert not workspace.path("alpha/quick", "log.txt").exists()
 
 
+@pytest.mark.slow
 def test_profile_of_the_workspace(workspace):
     workspace.write("profiles/one-by-one/config.yaml", "jobs: 1\ndefault-resources:\n  mem_mb: 100\n")
     ended = workspace.run_all("--only", "alpha", "--profile", "one-by-one")

@@ -104,6 +104,7 @@ def test_the_saved_notebook_cannot_be_trusted(workspace):
     assert {cell.metadata.papermill.status for cell in saved.cells} == {"completed"}
 
 
+@pytest.mark.slow
 def test_timeout_is_told_and_leaves_no_process(workspace):
     ended = attempt(workspace, "waits", "--timeout", "4")
     found = failure(workspace)
@@ -118,6 +119,7 @@ def waiting(workspace):
     return workspace.start_runner(RUN), workspace.processes(RUN)
 
 
+@pytest.mark.slow
 def test_kernel_killed_from_outside(workspace):
     process, (kernel, worker) = waiting(workspace)
     assert failure(workspace)["state"] == "unfinished"
@@ -127,6 +129,7 @@ def test_kernel_killed_from_outside(workspace):
     assert not is_alive(worker)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopped_runner_takes_kernel_and_workers_with_it(workspace, number):
     process, processes = waiting(workspace)
@@ -136,6 +139,7 @@ def test_stopped_runner_takes_kernel_and_workers_with_it(workspace, number):
     assert not [pid for pid in processes if is_alive(pid)]
 
 
+@pytest.mark.slow
 def test_killed_runner_takes_kernel_and_workers_with_it(workspace):
     process, processes = waiting(workspace)
     process.kill()
@@ -144,6 +148,7 @@ def test_killed_runner_takes_kernel_and_workers_with_it(workspace):
     wait_until(lambda: not [pid for pid in processes if is_alive(pid)], "kernel and worker are gone", timeout=10)
 
 
+@pytest.mark.slow
 def test_second_runner_keeps_away(workspace):
     process, _ = waiting(workspace)
     ended = workspace.runner(RUN)
@@ -153,6 +158,7 @@ def test_second_runner_keeps_away(workspace):
     finish(process)
 
 
+@pytest.mark.slow
 def test_kernel_that_does_not_start_gets_one_more_chance(workspace):
     workspace.write("ipykernel_launcher.py", BROKEN_KERNEL)
     ended = attempt(workspace, "succeeds")
@@ -163,6 +169,7 @@ def test_kernel_that_does_not_start_gets_one_more_chance(workspace):
     assert (workspace.root / "starts").read_text() == "xx"
 
 
+@pytest.mark.slow
 def test_second_chance_is_enough(workspace):
     real = "from ipykernel import kernelapp\n\nif len(starts.read_text()) == 2:\n    kernelapp.launch_new_instance()\n"
     workspace.write("ipykernel_launcher.py", BROKEN_KERNEL + real)
