@@ -42,8 +42,8 @@ def _in_new_kernel(source: Path, target: Path, parameters: dict, timeout: float)
 def _execute(kernel: Kernel, source: Path, target: Path, parameters: dict, timeout: float) -> None:
     try:
         notebook = papermill.execute_notebook(
-            source,
-            target,
+            _literal(source),
+            _literal(target),
             parameters,
             kernel_name="python3",
             language="python",
@@ -70,6 +70,11 @@ def _execute(kernel: Kernel, source: Path, target: Path, parameters: dict, timeo
     cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     if kernel.cell < len(cells):
         raise _failed("cell_error", "the notebook ended itself before its last cell", kernel)
+
+
+def _literal(path: Path) -> str:
+    """A path in which papermill puts no parameter in place of braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _failed(state: State, message: str, kernel: Kernel) -> RunFailed:
