@@ -13,9 +13,9 @@ PREFIX = "run_all.sh: "
 
 
 def exit_code(work: Callable[[], int]) -> int:
-    """What `work` returns; 2 for input that cannot be used, 1 for what the machine refuses, each with a line on
-    standard error. Whoever stops reading what is printed, as `head` does, has seen enough: that is no failure of a command
-    that only prints.
+    """What `work` returns; 2 for input that cannot be used, 1 for what the machine refuses, each with one line.
+
+    Whoever stops reading what is printed, as `head` does, has seen enough: no failure of a command that only prints.
     """
     try:
         code = work()
