@@ -18,7 +18,7 @@ from lib.errors import InputError
 from lib.files import remove_unfinished, write_text
 from lib.reporting.result_folders import write_contents
 from lib.workflow import status
-from lib.workflow.advice import explained, told
+from lib.workflow.advice import told
 from lib.workflow.devices import one_device
 from lib.workflow.inputs import FileHashes, inputs, library, library_files, parameters
 from lib.workflow.process import Busy, Stopped, locked, stop_on_signals
@@ -135,7 +135,7 @@ def told_outside() -> Iterator[None]:
         yield
     except OSError as error:
         os.dup2(outside, sys.stderr.fileno())
-        complain(explained(error))
+        complain(told(error))
         sys.exit(1)
     finally:
         os.close(outside)

@@ -39,10 +39,10 @@ def exit_code(work: Callable[[], int]) -> int:
     return code
 
 
-def complain(text: str) -> None:
+def complain(text: str, *, prefix: str = PREFIX) -> None:
     """A line on standard error, if that can be written."""
     try:
-        print(f"{PREFIX}{text}", file=sys.stderr, flush=True)
+        print(f"{prefix}{text}", file=sys.stderr, flush=True)
     except OSError:
         _discard(sys.stderr)
 

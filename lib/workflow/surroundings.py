@@ -56,6 +56,7 @@ def surroundings(given: Mapping[str, str]) -> dict[str, str]:
         # The bits of a run must not depend on how many cores a machine has: parallel work is done by processes.
         **{name: given.get(name) or "1" for name in ONE_THREAD},
         # For the Pythons that others start for us: a worker of joblib, a job of Snakemake's.
+        "PYTHONDONTWRITEBYTECODE": "1",  # what launch.py says of it
         "PYTHONNOUSERSITE": "1",
         "PYTHONSAFEPATH": "1",
         "PYTHONUTF8": "1",

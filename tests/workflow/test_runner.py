@@ -148,7 +148,7 @@ def test_killed_runner_takes_kernel_and_workers_with_it(workspace):
 def test_second_runner_keeps_away(workspace):
     process, _ = waiting(workspace)
     ended = workspace.runner(RUN)
-    assert (ended.code, ended.err) == (1, f"{RUN}: process {process.pid} is running it\n")
+    assert (ended.code, ended.err) == (1, f"run_all.sh: {RUN}: process {process.pid} is running it\n")
     assert failure(workspace)["message"].startswith(f"process {process.pid} ")
     process.terminate()
     finish(process)
