@@ -27,13 +27,13 @@ rule run:
     output:
         "results/{notebook}/{name}/status.json",
     params:
-        python=sys.executable,
+        python=lambda wildcards: sys.executable,  # a string would be a pattern
         devices=DEVICES,
     threads: config.get("threads", 1)
     resources:
         device=1 if DEVICES else 0,
     shell:
-        "exec {params.python:q} -m lib.workflow.runner {wildcards.notebook:q} {wildcards.name:q}"
+        "exec {params.python:q} -I -X utf8 lib/workflow/launch.py lib.workflow.runner {wildcards.notebook:q} {wildcards.name:q}"
         " --cores {threads} {params.devices}"
 
 
@@ -41,11 +41,11 @@ rule chunk:
     output:
         "results/{notebook}/{name}/members/chunks/{number}-of-{total}.json",
     params:
-        python=sys.executable,
+        python=lambda wildcards: sys.executable,  # a string would be a pattern
         devices=DEVICES,
     threads: config.get("chunk_threads", 1)
     resources:
         device=1 if DEVICES else 0,
     shell:
-        "exec {params.python:q} -m lib.workflow.chunk_runner {wildcards.notebook:q} {wildcards.name:q}"
+        "exec {params.python:q} -I -X utf8 lib/workflow/launch.py lib.workflow.chunk_runner {wildcards.notebook:q} {wildcards.name:q}"
         " {wildcards.number} {wildcards.total} --cores {threads} {params.devices}"

@@ -241,7 +241,8 @@ class _Download:
                     total=start + int(length) if length else None,
                     unit="B",
                     unit_scale=True,
-                    disable=None,  # shown on a terminal only
+                    # Shown on a terminal only, and one that can rewrite a line.
+                    disable=True if os.environ.get("TERM", "dumb") == "dumb" else None,
                 ) as bar,
             ):
                 for block in answer.iter_content(BLOCK):

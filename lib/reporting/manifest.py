@@ -88,13 +88,21 @@ def manifest(
 
 def git_state(workspace: Path) -> dict[str, object]:
     """`commit` and `dirty` (tracked or new files changed outside `results/`); both None without git or a
-    commit.
+    commit, with a `note` where git refuses the checkout because it belongs to another user.
     """
     commit = _git(workspace, "rev-parse", "--verify", "HEAD")
-    changes = _git(workspace, "status", "--porcelain", "--", ".", ":(exclude)results")
+    changes = _git(workspace, "status", "--porcelain", "--untracked-files=normal", "--", ".", ":(exclude)results")
     if commit is None or changes is None:
-        return {"commit": None, "dirty": None}
+        return {"commit": None, "dirty": None, **_refused(workspace)}
     return {"commit": commit.strip(), "dirty": bool(changes.strip())}
+
+
+def _refused(workspace: Path) -> dict[str, str]:
+    done = _run_git(workspace, "rev-parse", "--git-dir")
+    if done is None or "dubious ownership" not in done.stderr:
+        return {}
+    todo = "git config --global --add safe.directory and the folder"
+    return {"note": f"git refuses, as the checkout belongs to another user; to have the commit here: {todo}"}
 
 
 def processor() -> str:
@@ -132,14 +140,19 @@ def device_name(device: str) -> str:
 
 def _git(workspace: Path, *arguments: str) -> str | None:
     """What a git command prints; None where git, the checkout or a commit is missing."""
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # a reader must not block a commit
+    done = _run_git(workspace, *arguments)
+    return done.stdout if done is not None and done.returncode == 0 else None
+
+
+def _run_git(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[str] | None:
+    # A reader must not block a commit; messages are in English.
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
-        done = subprocess.run(
+        return subprocess.run(
             ["git", *arguments], cwd=workspace, env=environment, capture_output=True, text=True, timeout=60
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout if done.returncode == 0 else None
 
 
 def portable(value: object) -> object:
@@ -151,7 +164,8 @@ def portable(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [portable(item) for item in value]
     if isinstance(value, (str, Path)):
-        text = str(value).replace(str(Path.home()), "~") if Path.home().name else str(value)
+        home = os.path.expanduser("~")  # noqa: PTH111  Path.home() raises where there is none
+        text = str(value).replace(home, "~") if Path(home).name not in ("", "~") else str(value)
         return _ABSOLUTE.sub(lambda found: re.split(r"[/\\]", found[0].rstrip("/\\"))[-1], text)
     return value
 

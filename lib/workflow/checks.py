@@ -2,11 +2,11 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 
 from lib.workflow.engine import available_cores
 from lib.workflow.runs import ROOT
+from lib.workflow.surroundings import python_command
 
 WORKERS = max(2, min(8, available_cores()))
 # Cells of one notebook share a kernel, so one worker must run them all; a dead kernel is noticed by the time limit.
@@ -32,5 +32,6 @@ def check(arguments: Sequence[str], *, slow: bool) -> int:
 
 
 def _run(module: str, *arguments: str) -> int:
+    # The tests start Pythons of their own.
     variables = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-P", "-m", module, *arguments], cwd=ROOT, env=variables).returncode
+    return subprocess.run(python_command(module, *arguments), cwd=ROOT, env=variables).returncode

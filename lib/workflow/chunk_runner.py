@@ -18,9 +18,11 @@ from lib.workflow.chunks import Chunk, identity
 from lib.workflow.devices import one_device
 from lib.workflow.inputs import FileHashes, parameters
 from lib.workflow.process import Stopped, locked, stop_on_signals
-from lib.workflow.runner import log_to
+from lib.workflow.runner import in_words, log_to, told_outside
 from lib.workflow.runs import ROOT, Run
 from lib.workflow.status import Failure
+from lib.workflow.streams import complain
+from lib.workflow.surroundings import enter
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,12 +34,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--cores", type=int, default=1, help="worker processes the chunk may use")
     parser.add_argument("--devices", default="", help="GPUs of this machine to choose a free one from: 0,1")
     given = parser.parse_args(arguments)
+    enter()
     run = Run(given.notebook, given.run)
     chunk = Chunk(run, given.index, given.count)
     stop_on_signals()
     lock = ROOT / ".reprise" / "runs" / f"{run.notebook}.{run.name}.{given.index}-of-{given.count}.lock"
     # An orphan of a killed start may still be at it, for instance on a cluster: wait, then find its records.
-    with locked(lock, on_wait=lambda busy: print(f"{run}, {chunk}: waiting for {busy}", file=sys.stderr)):
+    with told_outside(), locked(lock, on_wait=lambda busy: complain(f"{run}, {chunk}: waiting for {busy}")):
         chunk.log.parent.mkdir(parents=True, exist_ok=True)
         log_to(chunk.log)
         return attempt(chunk, given.cores, given.devices)
@@ -62,7 +65,7 @@ def attempt(chunk: Chunk, cores: int, devices: str) -> int:
         raise
     except Exception as error:
         logging.exception("the chunk failed")
-        failure = Failure("crashed", f"{type(error).__name__}: {error}")
+        failure = Failure("crashed", in_words(error))
     chunk.fail(failure)
     return 2 if failure.state == "input_error" else 1
 

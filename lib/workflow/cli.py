@@ -1,27 +1,20 @@
 """The verbs, in an environment that has the packages. `run_all.sh` gets here through `lib.workflow.start`."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from lib.errors import InputError
-from lib.workflow.runs import ROOT
+from lib.workflow.streams import exit_code
+from lib.workflow.surroundings import python_command
 from lib.workflow.usage import HELP, Request, parse
 
 
 def main(arguments: Sequence[str]) -> int:
-    try:
-        request = parse(arguments)
-        code = VERBS[request.verb](request)
-        sys.stdout.flush()
-        return code
-    except InputError as error:
-        print(f"run_all.sh: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # whoever read what is printed has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return exit_code(lambda: _run(parse(arguments)))
+
+
+def _run(request: Request) -> int:
+    return VERBS[request.verb](request)
 
 
 def _help(request: Request) -> int:
@@ -54,7 +47,7 @@ def _compare(request: Request) -> int:
 
 
 def _bench(request: Request) -> int:
-    return subprocess.run([sys.executable, "-P", str(ROOT / "benchmarks" / "run.py"), *request.rest]).returncode
+    return subprocess.run(python_command("benchmarks.run", *request.rest)).returncode
 
 
 def _lab(request: Request) -> int:

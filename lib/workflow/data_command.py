@@ -16,6 +16,8 @@ from lib.data.raw_decoding import Options
 from lib.data.raw_layout import EMOTIONS, processed_folder
 from lib.data.raw_preprocessing import Outcome, preprocess
 from lib.errors import InputError
+from lib.workflow.advice import explained
+from lib.workflow.streams import complain, exit_code, is_terminal
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -35,13 +37,15 @@ def main(argv: list[str], catalogue: Mapping[str, KnownCorpus] = CATALOGUE) -> i
         options = _parser(catalogue).parse_args(argv)
         return options.run(options, catalogue)
     except InputError as error:
-        print(error, file=sys.stderr)
+        complain(str(error), prefix="")
         return BAD_INPUT
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        if error.filename is None:  # of a stream, not of the data folder
+            raise
+        complain(explained(error), prefix="")
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("interrupted; the next call continues where this one ended", file=sys.stderr)
+        complain("interrupted; the next call continues where this one ended", prefix="")
         return INTERRUPTED
 
 
@@ -92,7 +96,7 @@ def _fetch(corpus: PublicCorpus, root: Path, catalogue: Mapping[str, KnownCorpus
     except Unreachable:
         raise
     except InputError as error:
-        print(error, file=sys.stderr)
+        complain(str(error), prefix="")
         return False
     news = f"{len(fetched)} files fetched" if fetched else "nothing to fetch"
     print(f"{corpus.name}: complete in {root} ({news})")
@@ -116,7 +120,7 @@ def _preprocess(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus
         detector=_DETECTORS.get(options.detector, options.detector),
     )
     made: Counter[bool] = Counter()
-    with tqdm(unit="utterance", leave=False, disable=None) as bar:
+    with tqdm(unit="utterance", leave=False, disable=not is_terminal(sys.stderr)) as bar:
 
         def watch(outcome: Outcome) -> None:
             made[outcome.made] += 1
@@ -141,7 +145,7 @@ def _raw_layout(options: argparse.Namespace) -> Path:
     if not raw_release.is_release(options.name, given):
         return given
     layout = Path(options.layout) if options.layout else data_root(options.root) / "mme2e"
-    with tqdm(unit="recording", leave=False, disable=None) as bar:
+    with tqdm(unit="recording", leave=False, disable=not is_terminal(sys.stderr)) as bar:
         record = raw_release.to_raw_layout(
             options.name, given, layout, workers=options.workers, watch=lambda _: bar.update()
         )
@@ -162,7 +166,7 @@ def _check(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) ->
     root = data_root(options.root)
     print(f"data folder: {root}" if root.exists() else f"data folder: {root} (does not exist)")
     surveys = []
-    with tqdm(bar_format="checking {desc}", leave=False, disable=None) as line:  # on a terminal only
+    with tqdm(bar_format="checking {desc}", leave=False, disable=not is_terminal(sys.stderr)) as line:
         for corpus in catalogue.values():
             surveys.append((corpus, corpus.survey(root, watch=line.set_description_str)))
     for corpus, survey in surveys:
@@ -192,4 +196,4 @@ def _description(corpus: KnownCorpus, survey: Survey) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(exit_code(lambda: main(sys.argv[1:])))

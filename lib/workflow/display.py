@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lib.workflow import status
+from lib.workflow.advice import next_step
 from lib.workflow.runs import Run
+from lib.workflow.streams import is_terminal
 
 LOG_EVERY_S = 30.0
 
@@ -26,7 +28,7 @@ class Display:
     """Prints to standard output; a terminal also gets a line that shows what is running."""
 
     def __init__(self) -> None:
-        self._live = sys.stdout.isatty()
+        self._live = is_terminal(sys.stdout)
         self._logged = time.monotonic()
 
     def line(self, text: str) -> None:
@@ -64,7 +66,7 @@ def plan(reasons: Mapping[Run, str]) -> str:
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """The closing table; under each failed run, the failing cell and its error."""
+    """The closing table; under each failed run, the failing cell, its error, and what to do."""
     runs, states = max(len(str(o.run)) for o in outcomes), max(5, *(len(o.state) for o in outcomes))
     lines = ["", f"{'run':{runs}}  {'state':{states}}  seconds  results"]
     for o in outcomes:
@@ -72,8 +74,5 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         lines.append(f"{o.run!s:{runs}}  {o.state:{states}}  {seconds:>7}  {o.run.results}")
         if o.failure:
             lines.append(f"  {o.failure.state}: {o.failure}")
-            if o.failure.state == "chunk_failed":
-                lines.append(f"  see {o.run.results}/members/chunks")
-            elif o.failure.state not in ("not_started", "input_error"):  # those say everything in one line
-                lines.append(f"  see {o.run.results}/{status.LOG}")
+            lines.append(f"  next: {next_step(o.failure.state, o.failure.message, o.run.notebook, str(o.run))}")
     return "\n".join(lines)

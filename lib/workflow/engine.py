@@ -2,13 +2,16 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from lib.files import write_text
+from lib.workflow.advice import told
 from lib.workflow.process import dismiss, end_with_us, stop
 from lib.workflow.runs import ROOT, Run
 from lib.workflow.status import STATUS
+from lib.workflow.streams import PREFIX
+from lib.workflow.surroundings import python_command, snakemakes
 
 LOG = ROOT / ".reprise" / "snakemake.log"
 PATIENCE_S = 10.0
@@ -57,10 +60,9 @@ def command(
     if devices:
         options += ["--resources", f"device={len(devices)}"]
     options += [
+        # From the top of the workspace, and not by its path, in which Snakemake would take braces for patterns.
         "--snakefile",
-        str(ROOT / "Snakefile"),
-        "--directory",
-        str(ROOT),
+        "Snakefile",
         "--config",
         f"threads={threads}",
         f"chunk_threads={chunk_threads}",
@@ -69,15 +71,21 @@ def command(
         options.append(f"chunks={','.join(f'{run}:{count}' for run, count in chunks.items())}")
     if devices:
         options.append(f"devices={','.join(devices)}")
-    return [sys.executable, "-P", "-m", "snakemake", *targets, *options]
+    return python_command("snakemake", *targets, *options)
 
 
 @contextmanager
-def snakemake(arguments: Sequence[str]) -> Iterator[subprocess.Popen]:
+def snakemake(arguments: Sequence[str], profile: str | None) -> Iterator[subprocess.Popen]:
     """Run it during the block, in a process group of its own that ends with the block or with this process."""
     with LOG.open("w", encoding="utf-8") as log:
         child = subprocess.Popen(
-            arguments, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            arguments,
+            cwd=ROOT,
+            env=snakemakes(os.environ, profile),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     watcher = end_with_us(child.pid)
     try:
@@ -89,5 +97,24 @@ def snakemake(arguments: Sequence[str]) -> Iterator[subprocess.Popen]:
 
 def last_words() -> str:
     """The last line Snakemake said, for when it ended without starting anything."""
-    lines = [line.strip() for line in LOG.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    lines = _lines()
     return f"{lines[-1] if lines else 'Snakemake said nothing'}; see {LOG.relative_to(ROOT)}"
+
+
+def refusal() -> str:
+    """What the machine refuses, as one of our processes said it or as shows now; empty if it refuses nothing."""
+    ours = [line.removeprefix(PREFIX) for line in _lines() if line.startswith(PREFIX)]
+    if ours:
+        return ours[-1]
+    for folder in (LOG.parent, ROOT / "results"):
+        try:
+            write_text(folder / ".probe", " " * 4096)
+            (folder / ".probe").unlink()
+        except OSError as error:
+            error.filename = str(folder)
+            return told(error)
+    return ""
+
+
+def _lines() -> list[str]:
+    return [line.strip() for line in LOG.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]

@@ -5,21 +5,50 @@ of pyproject.toml in range; one of the two environments that this file makes, if
 present recipe; a new one, with conda where there is conda, else with pip. Standard library only.
 """
 
+import ast
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 
 from lib.workflow.process import Busy, locked
 from lib.workflow.runs import ROOT
+from lib.workflow.surroundings import surroundings
 
 LOG = ROOT / ".reprise" / "install.log"
 UNFINISHED = "unfinished"
+
+
+PIP_REACHES = (
+    *("index-url", "extra-index-url", "find-links", "no-index", "trusted-host", "proxy", "cert", "client-cert"),
+    *("timeout", "default-timeout", "retries", "keyring-provider", "use-feature", "use-deprecated"),
+    *("cache-dir", "no-cache-dir"),
+)
+"""Settings of pip that say how to reach packages, and where it keeps what it fetched."""
+
+CACHES = ("XDG_CACHE_HOME", "XDG_DATA_HOME")
+"""What was fetched for others need not be fetched again."""
+
+UNREACHABLE = "no network, or the package index does not answer; connect, or name a mirror in PIP_INDEX_URL"
+CAUSES = {
+    r"ProxyError|Cannot connect to proxy": "the proxy refuses; see pip's `proxy` setting, HTTPS_PROXY and NO_PROXY",
+    r"CERTIFICATE_VERIFY_FAILED": "the package index shows a certificate that is not trusted; see pip's `cert` setting",
+    r"NewConnectionError|Failed to establish a new connection|name resolution|ConnectTimeoutError|ReadTimeoutError"
+    r"|Connection (refused|reset|aborted|timed out)|Network is unreachable|CONNECTION FAILED|Could not resolve host"
+    # of a package that surely exists
+    r"|\(from versions: none\)": UNREACHABLE,
+    r"ensurepip is not available": "this Python lacks its module venv; on Debian and Ubuntu install python3-venv",
+    r"No space left on device": "no space left on device; free some",
+}
+"""By what pip and conda say, why they failed; their own last line speaks of the first package that they missed."""
 
 
 class CannotInstall(Exception):
@@ -110,26 +139,28 @@ def _make_conda() -> Managed:
         shutil.rmtree(CONDA.folder)
     verb = "update" if CONDA.folder.exists() else "create"
     command = [conda, verb] if Path(conda).name == "micromamba" else [conda, "env", verb]
-    _install(CONDA, [*command, "--prefix", str(CONDA.folder), "--file", str(CONDA.recipe)])
+    command += ["--prefix", str(CONDA.folder), "--file", str(CONDA.recipe)]
+    _install(CONDA, command, _pip_settings(Path(sys.executable)))
     return CONDA
 
 
 def _make_venv() -> Managed:
     if not _works(VENV.python) or VENV.state() == UNFINISHED:
         _say("making .venv and installing the packages with pip, one to five minutes")
-        _run([_creator(), "-m", "venv", "--clear", str(VENV.folder)])
+        _run([_creator(), "-I", "-m", "venv", "--clear", str(VENV.folder)])
     else:
         _say("bringing the packages of .venv up to requirements.lock")
-    _install(VENV, [str(VENV.python), "-m", "pip", "install", "--requirement", str(VENV.recipe)])
+    command = [str(VENV.python), "-I", "-m", "pip", "install", "--requirement", str(VENV.recipe)]
+    _install(VENV, command, _pip_settings(VENV.python))
     return VENV
 
 
-def _install(managed: Managed, command: list[str]) -> None:
+def _install(managed: Managed, command: list[str], settings: dict[str, str]) -> None:
     stamp = managed.stamp
     if managed.folder.exists():
         managed.made_from.write_text(UNFINISHED, encoding="utf-8")
     try:
-        _run(command)
+        _run(command, settings)
     except CannotInstall:
         # It gave up by itself, so it left nothing half-installed; what it did install need not be fetched again.
         managed.made_from.unlink(missing_ok=True)
@@ -144,18 +175,47 @@ def _creator() -> str:
 
 
 def _works(python: Path) -> bool:
-    check = [str(python), "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    check = [str(python), "-I", "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
     return python.exists() and subprocess.run(check, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def _run(command: list[str]) -> None:
+def _pip_settings(python: Path) -> dict[str, str]:
+    """As variables, what the user has set for pip, in files or variables, as far as it says how to reach packages.
+
+    Other settings, such as where to install, are meant for other places.
+    """
+    command = [python, "-I", "-m", "pip", "config", "list"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    names = {f"PIP_{name.upper().replace('-', '_')}": name for name in PIP_REACHES}
+    if done.returncode:  # a Python without pip, beside conda: the files stay unread, a variable stands above them
+        return {name: os.environ[name] for name in names if name in os.environ} | {"PIP_USER": "0"}
+    # global.index-url='...', then those of `pip install`, then variables: the later wins, as in pip.
+    found = re.findall(r"^(global|install|:env:)\.([\w-]+)=('.*'|\".*\")$", done.stdout.decode(), re.MULTILINE)
+    found.sort(key=lambda one: ("global", "install", ":env:").index(one[0]))
+    values = {name: ast.literal_eval(value) for _, name, value in found}
+    return {variable: values[name] for variable, name in names.items() if name in values} | {
+        "PIP_CONFIG_FILE": os.devnull
+    }
+
+
+def _run(command: list[str], settings: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Run a command that installs; `settings` are the only ones of pip's. Raises CannotInstall."""
+    theirs = surroundings(os.environ) | {name: os.environ[name] for name in CACHES if name in os.environ}
+    theirs = {name: value for name, value in theirs.items() if not name.startswith("PIP_")}
     yes = {"CONDA_ALWAYS_YES": "true", "MAMBA_ALWAYS_YES": "true"}
     with LOG.open("w", encoding="utf-8") as log:
-        done = subprocess.run(command, stdout=log, stderr=log, cwd=ROOT, env=os.environ | yes, check=False)
+        done = subprocess.run(command, stdout=log, stderr=log, cwd=ROOT, env=theirs | yes | settings, check=False)
     if done.returncode:
-        lines = LOG.read_text(encoding="utf-8", errors="replace").splitlines()
-        said = next((line.strip() for line in reversed(lines) if "error" in line.lower()), "no error message")
-        raise CannotInstall(f"{Path(command[0]).name} failed: {said}; all of it: {LOG.relative_to(ROOT)}")
+        text = LOG.read_text(encoding="utf-8", errors="replace")
+        raise CannotInstall(f"{Path(command[0]).name} failed: {_cause(text)}; all of it: {LOG.relative_to(ROOT)}")
+
+
+def _cause(log: str) -> str:
+    """Why installing failed: what is behind it, where that is known, else the last error that was told."""
+    for words, cause in CAUSES.items():
+        if re.search(words, log, re.IGNORECASE):
+            return cause
+    return next((line.strip() for line in reversed(log.splitlines()) if "error" in line.lower()), "no error message")
 
 
 def _say_waiting(busy: Busy) -> None:

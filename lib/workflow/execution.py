@@ -10,10 +10,13 @@ import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from lib.errors import InputError
+from lib.errors import Diverged, InputError
 from lib.workflow.kernel import Kernel, open_kernel
 from lib.workflow.runs import ROOT
 from lib.workflow.status import Failure, RunFailed, State
+
+STATES: dict[str, State] = {InputError.__name__: "input_error", Diverged.__name__: "diverged"}
+"""How a run ended, by the exception that a cell left with; any other is a `cell_error`."""
 
 
 def execute(source: Path, target: Path, parameters: dict, timeout: float) -> list[str]:
@@ -39,8 +42,8 @@ def _in_new_kernel(source: Path, target: Path, parameters: dict, timeout: float)
 def _execute(kernel: Kernel, source: Path, target: Path, parameters: dict, timeout: float) -> None:
     try:
         notebook = papermill.execute_notebook(
-            source,
-            target,
+            _literal(source),
+            _literal(target),
             parameters,
             kernel_name="python3",
             language="python",
@@ -52,8 +55,8 @@ def _execute(kernel: Kernel, source: Path, target: Path, parameters: dict, timeo
             timeout_func=kernel.seconds_left,
         )
     except PapermillExecutionError as error:
-        if error.ename == InputError.__name__:
-            raise _failed("input_error", error.evalue, kernel) from None
+        if state := STATES.get(error.ename):
+            raise _failed(state, error.evalue, kernel) from None
         raise _failed("cell_error", f"{error.ename}: {error.evalue}", kernel) from None
     except DeadKernelError:
         raise _failed("kernel_died", f"the kernel {kernel.ending()}", kernel) from None
@@ -67,6 +70,11 @@ def _execute(kernel: Kernel, source: Path, target: Path, parameters: dict, timeo
     cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     if kernel.cell < len(cells):
         raise _failed("cell_error", "the notebook ended itself before its last cell", kernel)
+
+
+def _literal(path: Path) -> str:
+    """A path in which papermill puts no parameter in place of braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _failed(state: State, message: str, kernel: Kernel) -> RunFailed:

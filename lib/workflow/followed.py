@@ -68,14 +68,18 @@ class Followed:
             return None
         return (self._ended or time.monotonic()) - self._started
 
-    def outcome(self, last_words: str) -> Outcome:
-        """How it stands now that nothing runs any more; `last_words` explain why a run never started."""
+    def outcome(self, last_words: str, refused: str = "") -> Outcome:
+        """How it stands now that nothing runs any more.
+
+        `last_words` explain why a run never started; `refused` is what the machine refuses, so that a run could not
+        even record its end.
+        """
         if self._failure:
             return Outcome(self.run, "FAILED", self.seconds(), self._failure)
         if self._ended is not None:
             return Outcome(self.run, "ran", status.read_status(self.run)["seconds"])
         if self._started is not None:
-            killed = status.Failure(status.UNFINISHED, "the process that ran it was killed")
+            killed = status.Failure(status.UNFINISHED, refused or "the process that ran it was killed")
             return Outcome(self.run, "FAILED", self.seconds(), killed)
         for chunk, failure in self._chunk_failures.items():
             if failure.state == "input_error":  # as the run itself would have ended, on the same input

@@ -15,6 +15,14 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_core.utils import run_sync
 
 from lib.workflow.process import dismiss, end_with_us, signal_group
+from lib.workflow.surroundings import python_command
+
+
+class _Manager(AsyncKernelManager):
+    """Starts our own process; a kernel's specification could not name paths with braces."""
+
+    def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
+        return python_command("lib.workflow.kernel_process", "-f", self.connection_file, *(extra_arguments or []))
 
 
 class Kernel:
@@ -26,7 +34,7 @@ class Kernel:
 
     def __init__(self, folder: str, timeout: float):
         os.environ |= {"JUPYTER_RUNTIME_DIR": folder, "IPYTHONDIR": folder}
-        self.manager = AsyncKernelManager(
+        self.manager = _Manager(
             kernel_name="python3",
             kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
             transport="ipc",
@@ -86,11 +94,15 @@ class Kernel:
             dismiss(self._watcher)
 
 
+def _for_sockets() -> str:
+    """Where a folder for unix sockets can be made, whose names are limited to about 100 characters."""
+    return next((name for name in ("/tmp", "/dev/shm") if os.access(name, os.W_OK | os.X_OK)), tempfile.gettempdir())
+
+
 @contextmanager
 def open_kernel(timeout: float) -> Iterator[Kernel]:
     """A kernel not yet started. After an orderly block it may clean up behind itself; in any case it is gone."""
-    # The names of unix sockets are limited to about 100 characters: not below a TMPDIR of any length.
-    with tempfile.TemporaryDirectory(prefix="reprise-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="reprise-", dir=_for_sockets(), ignore_cleanup_errors=True) as folder:
         kernel = Kernel(folder, timeout)
         try:
             yield kernel

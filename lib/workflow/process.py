@@ -58,8 +58,12 @@ def locked(path: Path, on_wait: Callable[[Busy], None] | None = None) -> Iterato
             on_wait(busy)
             fcntl.flock(handle, fcntl.LOCK_EX)
         handle.truncate(0)
-        handle.write(str(os.getpid()))
-        handle.flush()
+        try:
+            handle.write(str(os.getpid()))
+            handle.flush()
+        except OSError as error:
+            error.filename = str(path)
+            raise
         yield
 
 

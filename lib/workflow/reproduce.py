@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from lib.errors import InputError
 from lib.workflow import status
 from lib.workflow.chunk_plan import chunk_counts
 from lib.workflow.chunks import Chunk, chunks, forget_stale
 from lib.workflow.display import Display, Outcome, plan, summary
-from lib.workflow.engine import command, last_words, snakemake
+from lib.workflow.engine import command, last_words, refusal, snakemake
 from lib.workflow.followed import Followed
 from lib.workflow.freshness import why_stale
 from lib.workflow.inputs import FileHashes, comes_last
@@ -31,6 +32,8 @@ def reproduce(request: Request) -> int:
             return _reproduce(request)
     except Busy as busy:
         raise InputError(f"{busy} is reproducing in this workspace", todo="wait for it or stop it") from None
+    except BrokenPipeError:  # nobody reads how it goes on, so it was stopped: what was asked for is not there
+        return 1
 
 
 def _reproduce(request: Request) -> int:
@@ -41,10 +44,13 @@ def _reproduce(request: Request) -> int:
         if stopped is None:
             found, stopped = _bring_up_to_date(runs, request, display)
             outcomes |= found
-    display.line(summary(list(outcomes.values())))
+    # All is done: who has stopped reading misses words alone.
+    with suppress(BrokenPipeError):
+        display.line(summary(list(outcomes.values())))
     if any(outcome.state != UP_TO_DATE for outcome in outcomes.values()) or not (ROOT / PAGE).exists():
         _write_page()
-    display.line(f"all papers: {PAGE}")
+    with suppress(BrokenPipeError):
+        display.line(f"all papers: {PAGE}")
     if stopped:
         return stopped.code
     failures = [outcome.failure for outcome in outcomes.values() if outcome.failure]
@@ -82,17 +88,19 @@ def _repeat(stale: Sequence[Run], request: Request, display: Display) -> tuple[d
     """How the runs ended, and the signal that ended them early, if one did."""
     counts = chunk_counts(stale, request.chunks)
     following = [Followed(run, _todo(run, counts, display)) for run in stale]
+    arguments = command(stale, request.cores, request.profile, counts, request.devices)
     stopped = None
     try:
-        with snakemake(command(stale, request.cores, request.profile, counts, request.devices)) as child:
+        with snakemake(arguments, request.profile) as child:
             while child.poll() is None:
                 _show(following, display)
                 time.sleep(POLL_S)
     except Stopped as signal:
         stopped = signal
     _show(following, display)
-    words = f"stopped by {stopped.signal.name}" if stopped else last_words()
-    return {followed.run: followed.outcome(words) for followed in following}, stopped
+    refused = "" if stopped else refusal()
+    words = f"stopped by {stopped.signal.name}" if stopped else refused or last_words()
+    return {followed.run: followed.outcome(words, refused) for followed in following}, stopped
 
 
 def _todo(run: Run, counts: Mapping[Run, int], display: Display) -> list[Chunk]:

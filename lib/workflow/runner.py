@@ -10,17 +10,21 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lib.errors import InputError
 from lib.files import remove_unfinished, write_text
 from lib.reporting.result_folders import write_contents
 from lib.workflow import status
+from lib.workflow.advice import told
 from lib.workflow.devices import one_device
 from lib.workflow.inputs import FileHashes, inputs, library, library_files, parameters
 from lib.workflow.process import Busy, Stopped, locked, stop_on_signals
 from lib.workflow.runs import ROOT, Run
+from lib.workflow.streams import complain
+from lib.workflow.surroundings import enter
 
 THREE_DAYS = 3 * 24 * 3600.0
 
@@ -33,16 +37,22 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--devices", default="", help="GPUs of this machine to choose a free one from: 0,1")
     parser.add_argument("--timeout", type=float, default=THREE_DAYS, help="seconds until the run is given up")
     given = parser.parse_args(arguments)
+    enter()
     run = Run(given.notebook, given.run)
     stop_on_signals()
+    with told_outside():
+        return _main(run, given.cores, given.devices, given.timeout)
+
+
+def _main(run: Run, cores: int, devices: str, timeout: float) -> int:
     try:
         with locked(ROOT / ".reprise" / "runs" / f"{run.notebook}.{run.name}.lock"):
             run.folder.mkdir(parents=True, exist_ok=True)
             log_to(run.folder / status.LOG)
-            with one_device(given.devices):
-                return attempt(run, given.cores, given.timeout)
+            with one_device(devices):
+                return attempt(run, cores, timeout)
     except Busy as busy:
-        print(f"{run}: {busy} is running it", file=sys.stderr)
+        complain(f"{run}: {busy} is running it")
         return 1
 
 
@@ -63,7 +73,7 @@ def attempt(run: Run, cores: int, timeout: float) -> int:
         raise
     except Exception as error:
         logging.exception("the runner itself failed")
-        failure = status.Failure("crashed", f"{type(error).__name__}: {error}")
+        failure = status.Failure("crashed", in_words(error))
     logging.error("%s: %s", failure.state, failure)
     status.fail(run, failure)
     return 2 if failure.state == "input_error" else 1
@@ -109,6 +119,26 @@ def _check_results(run: Run, earlier: dict[str, tuple[int, int, int]]) -> None:
         raise status.RunFailed(status.Failure("bad_output", "the notebook wrote no readable manifest.json")) from None
     if empty := [name for name in status.outputs(run) if not (run.folder / name).stat().st_size]:
         raise status.RunFailed(status.Failure("bad_output", f"empty: {', '.join(empty)}"))
+
+
+def in_words(error: Exception) -> str:
+    return told(error) if isinstance(error, OSError) and error.strerror else f"{type(error).__name__}: {error}"
+
+
+@contextmanager
+def told_outside() -> Iterator[None]:
+    """Ends the process with exit code 1, and a line where its messages went at first, if the block cannot even record
+    what went wrong.
+    """
+    outside = os.dup(sys.stderr.fileno())
+    try:
+        yield
+    except OSError as error:
+        os.dup2(outside, sys.stderr.fileno())
+        complain(told(error))
+        sys.exit(1)
+    finally:
+        os.close(outside)
 
 
 def log_to(path: Path) -> None:

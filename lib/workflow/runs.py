@@ -52,20 +52,27 @@ def select(scale: str, only: Sequence[str] = ()) -> list[Run]:
     Raises InputError for a notebook or a run that does not exist.
     """
     known = known_runs()
+    todo = "; ".join([f"known: {', '.join(map(str, known)) or 'none'}", *_misnamed(known)])
     if not only:
         chosen = [run for run in known if run.name == scale]
         if not chosen:
-            raise InputError(f"no run is called {scale!r}", where="params", todo=_known(known))
+            raise InputError(f"no run is called {scale!r}", where="params", todo=todo)
         return chosen
     chosen = []
     for wanted in only:
         notebook, _, name = wanted.strip("/").partition("/")
         run = Run(notebook, name or scale)
         if run not in known:
-            raise InputError(f"no run {str(run)!r}", where="--only", todo=_known(known))
+            raise InputError(f"no run {str(run)!r}", where="--only", todo=todo)
         chosen.append(run)
     return sorted(set(chosen))
 
 
-def _known(runs: Sequence[Run]) -> str:
-    return f"known: {', '.join(map(str, runs)) or 'none'}"
+def _misnamed(known: Sequence[Run]) -> list[str]:
+    """What to do about the first file that was meant for a run and is none by its name; nothing if there is none."""
+    paths = {run.parameters for run in known}
+    for path in sorted((ROOT / "params").glob("*/[!.]*")):
+        if path.suffix.lower() in (".yaml", ".yml") and path not in paths:
+            name = re.sub(r"[^\w.-]", "_", path.stem).lstrip(".-") or "run"
+            return [f"rename {path.relative_to(ROOT)} to {name}.yaml: a run's name is letters, digits, and _ . -"]
+    return []

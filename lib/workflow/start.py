@@ -1,41 +1,53 @@
 """What `run_all.sh` calls: usage errors first, then the environment, then `lib.workflow.cli` in that environment."""
 
 import os
-import signal
+import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from lib.errors import InputError
 from lib.workflow import environment
+from lib.workflow.streams import complain, exit_code
+from lib.workflow.surroundings import python_command, surroundings
 from lib.workflow.usage import HELP, parse
 
-ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+FEWEST_FILES, ENOUGH_FILES = 64, 1024
+"""With which a kernel starts, and with which many work."""
 
 
-def main(arguments: Sequence[str]) -> NoReturn:
+def main(arguments: Sequence[str]) -> int:
     """Become `lib.workflow.cli`, or end with the help (exit code 0) or with one line (2: usage, 1: installing)."""
+    return exit_code(lambda: _become(arguments))
+
+
+def _become(arguments: Sequence[str]) -> int:
+    if parse(arguments).verb == "help":
+        print(HELP, end="")
+        return 0
     try:
-        if parse(arguments).verb == "help":
-            print(HELP, end="")
-            sys.exit(0)
         python = environment.ensure()
-    except (InputError, environment.CannotInstall) as error:
-        print(f"run_all.sh: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, InputError) else 1)
-    except KeyboardInterrupt:
-        print("run_all.sh: interrupted", file=sys.stderr)
-        sys.exit(128 + signal.SIGINT)
-    variables = os.environ | {
-        "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        # The bits of a run must not depend on how many cores a machine has: parallel work is done by processes.
-        **{name: os.environ.get(name, "1") for name in ONE_THREAD},
-    }
+    except environment.CannotInstall as error:
+        complain(str(error))
+        return 1
+    if (files := _open_files()) < FEWEST_FILES:
+        complain(f"only {files} files may be open at once; raise the limit (ulimit -n 256)")
+        return 1
+    variables = surroundings(os.environ)
+    variables["PATH"] = f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     if data := os.environ.get("REPRISE_DATA"):
         variables["REPRISE_DATA"] = str(Path(data).absolute())
-    os.execve(python, [str(python), "-P", "-m", "lib.workflow.cli", *arguments], variables)
+    return os.execve(python, python_command("lib.workflow.cli", *arguments, python=python), variables)
+
+
+def _open_files() -> int:
+    """How many files a process may open, once it has allowed itself `ENOUGH_FILES` as far as it can."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed not in range(ENOUGH_FILES):
+        return ENOUGH_FILES
+    allowed = ENOUGH_FILES if most == resource.RLIM_INFINITY else min(most, ENOUGH_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+    return allowed
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -1,5 +1,6 @@
 """Miniature workspaces: one that has never run, one whose two runs have succeeded; every test gets its own copy."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -25,6 +26,14 @@ def finished_template(template, tmp_path_factory) -> Workspace:
 @pytest.fixture
 def workspace(template, tmp_path) -> Iterator[Workspace]:
     with closing(template.copy(tmp_path / "workspace")) as workspace:
+        yield workspace
+
+
+@pytest.fixture
+def small(template, tmp_path) -> Iterator[Workspace]:
+    """Of one run, alpha/quick."""
+    with closing(template.copy(tmp_path / "workspace")) as workspace:
+        shutil.rmtree(workspace.root / "params/beta")
         yield workspace
 
 

@@ -26,6 +26,7 @@ def progress(run, text):
 @pytest.fixture
 def terminal(monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "45")
     return Display()
 
@@ -82,7 +83,8 @@ def test_summary_names_failing_cell_error_and_folder():
         "alpha/quick  up to date      2.0  results/alpha/quick",
         "beta/paper   FAILED         61.0  results/beta/paper",
         "  cell_error: cell [4] `x = 1`: ValueError: odd",
-        "  see results/beta/paper/log.txt",
+        "  next: see results/beta/paper/executed.ipynb and log.txt; mend the cause, then start again",
         "gamma/quick  NOT RUN              results/gamma/quick",
         "  not_started: no such profile",
+        "  next: see .reprise/snakemake.log",
     ]

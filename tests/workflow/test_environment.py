@@ -110,7 +110,7 @@ def test_venv_is_made_once_brought_up_to_date_and_made_anew_after_a_kill(bare):
     pip = bare.root / ".venv/bin/python"
     real = pip.resolve()
     pip.unlink()
-    pip.write_text(f'#!/bin/sh\n[ "$1" = -m ] && sleep 600\nexec "{real}" "$@"\n')
+    pip.write_text(f'#!/bin/sh\n[ "$2" = -m ] && [ "$4" = install ] && sleep 600\nexec "{real}" "$@"\n')
     pip.chmod(0o755)
     process = ensure(bare)
     wait_until(lambda: (bare.root / ".venv/.made-from").read_text() == "unfinished", "pip works")

@@ -1,6 +1,7 @@
 """`run_all.sh lab`, asked as JupyterLab's own pages ask it: contents, sessions, and kernels over their websocket."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from tests.workflow.workspace import REAL, Workspace, finish, is_alive, wait_unt
 TOKEN = "the-right-token"
 FASTEST = "mosi_positive_colearning"
 PROGRESS_BAR = "application/vnd.jupyter.widget-view+json"
+RUNTIME = ".reprise/home/jupyter/runtime"
 STRANGER = "print('started by a stranger')"
 
 
@@ -61,13 +63,16 @@ def real(tmp_path_factory) -> Iterator[Workspace]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
-    """A user who has registered a broken kernel of the usual name and opened the server to the world."""
+    """A user who has registered a broken kernel of the usual name, opened the server to the world, and named a class
+    that nobody has.
+    """
     home = tmp_path_factory.mktemp("home")
     kernel = home / ".local/share/jupyter/kernels/python3/kernel.json"
     kernel.parent.mkdir(parents=True)
     broken = {"argv": [sys.executable, "-c", STRANGER], "display_name": "stranger", "language": "python"}
     kernel.write_text(json.dumps(broken))
     (home / ".jupyter").mkdir()
+    (home / ".jupyter/jupyter_config.py").write_text("c.ServerApp.contents_manager_class = 'no_such.Manager'\n")
     own = {"ServerApp": {"ip": "0.0.0.0", "allow_remote_access": True}, "IdentityProvider": {"token": ""}}
     (home / ".jupyter/jupyter_server_config.json").write_text(json.dumps(own))
     return home
@@ -165,12 +170,12 @@ def test_nothing_is_left_when_it_is_stopped(real, home):
     lab.run_all(kernel, [{"cell_type": "code", "source": "1 + 1"}], seconds=60)
     family = [process.pid for process in lab.family()]
     assert len(family) > 1
-    running = files(home / ".local/share/jupyter/runtime")
+    running = files(real.root / RUNTIME)
     mine = {name for name in running if str(lab.process.pid) in name or kernel in name}
     assert len(mine) >= 2
     assert lab.stop() == 0
     wait_until(lambda: not [pid for pid in family if is_alive(pid)], "server and kernels are gone", 30)
-    assert not mine & files(home / ".local/share/jupyter/runtime")
+    assert not mine & files(real.root / RUNTIME)
     registered = subprocess.run(["find", home / ".local/share/jupyter/kernels", "-type", "f"], capture_output=True)
     assert registered.stdout.decode().split() == [f"{home}/.local/share/jupyter/kernels/python3/kernel.json"]
 
@@ -188,7 +193,7 @@ def test_without_a_token_of_the_users_there_is_a_new_one_each_time(real, home):
     tokens = []
     for _ in range(2):
         lab = Lab(real, home, JUPYTER_TOKEN="")
-        info = home / f".local/share/jupyter/runtime/jpserver-{lab.process.pid}.json"
+        info = real.root / RUNTIME / f"jpserver-{lab.process.pid}.json"
         wait_until(lambda info=info: info.exists() and info.read_text().endswith("}"), "the server describes itself")
         lab.token = json.loads(info.read_text())["token"]
         lab.wait()
@@ -197,3 +202,23 @@ def test_without_a_token_of_the_users_there_is_a_new_one_each_time(real, home):
         assert lab.stop() == 0
     assert len(set(tokens)) == 2
     assert min(map(len, tokens)) >= 32
+
+
+def test_root_is_told_how_to_go_on(real):
+    if os.geteuid() != 0:
+        pytest.skip("only root is refused")
+    ended = real.run_all("lab")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "run_all.sh: JupyterLab does not start as root unasked; ./run_all.sh lab -- --allow-root\n"
+
+
+def test_neither_a_home_nor_settings_of_the_users_are_needed(real, tmp_path):
+    """The user's home cannot be written and configures a class that nobody has; as a variable does."""
+    (tmp_path / "jupyter").mkdir()
+    (tmp_path / "jupyter/jupyter_server_config.py").write_text("c.ServerApp.kernel_manager_class = 'no_such.Class'\n")
+    theirs = {"JUPYTER_CONFIG_DIR": str(tmp_path / "jupyter"), "JUPYTER_CONFIG_PATH": str(tmp_path / "jupyter")}
+    lab = Lab(real, Path("/"), JUPYTER_PLATFORM_DIRS="1", IPYTHONDIR=str(tmp_path), **theirs).wait()
+    _, kernel = lab.open_notebook("notebooks/low_rank_fusion.ipynb")
+    ((said,),) = lab.run_all(kernel, [{"cell_type": "code", "source": "print(1 + 1)"}], seconds=60)
+    assert said["text"] == "2\n"
+    assert lab.stop() == 0

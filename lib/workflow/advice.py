@@ -1,0 +1,61 @@
+"""What to do next, for every way in which a run or a command can fail. Standard library only."""
+
+import os
+
+from lib.workflow.runs import ROOT
+
+FAULTS_OF_THE_MACHINE = {
+    "No space left on device": "free some space",
+    "Disk quota exceeded": "free some space, or have the quota raised",
+    "File too large": "raise the limit on the size of files (ulimit -f)",
+    "Read-only file system": "make it writable, or copy the workspace to where it is",
+    "Permission denied": f"make it writable for user {os.getuid()}, or copy the workspace to where it is",
+    "Operation not permitted": f"make it writable for user {os.getuid()}, or copy the workspace to where it is",
+    "Too many open files": "raise the limit on open files (ulimit -n)",
+    "Resource temporarily unavailable": "raise the limit on processes (ulimit -u), or use fewer --cores",
+    "can't start new thread": "raise the limit on processes (ulimit -u), or use fewer --cores",
+    "Cannot allocate memory": "use fewer --cores, or a machine with more memory",
+    "MemoryError": "use fewer --cores, or a machine with more memory",
+    "out of memory": "use fewer --cores, a smaller batch_size, or a machine with more memory",
+}
+"""By what the system says."""
+
+AGAIN = "start again: what is finished is kept"
+BY_STATE = {
+    "unfinished": f"{AGAIN}; if it is killed again, use fewer --cores or see the system's log",
+    "input_error": "mend what the line names, then start again",
+    "diverged": "change params/{run}.yaml, then start again; results/{run}/executed.ipynb lists what was trained",
+    "cell_error": "see results/{run}/executed.ipynb and log.txt; mend the cause, then start again",
+    "kernel_died": f"see results/{{run}}/log.txt; {AGAIN}",
+    "timeout": f"{AGAIN}; --chunks cuts a run into shorter jobs",
+    "start_failed": "see results/{run}/log.txt; if it happens again, remove .venv and start again",
+    "bad_output": "the notebook must write it: mend notebooks/{notebook}.ipynb, then start again",
+    "interrupted": AGAIN,
+    "crashed": f"see results/{{run}}/log.txt; {AGAIN}",
+    "not_started": "see .reprise/snakemake.log",
+    "chunk_failed": f"see results/{{run}}/members/chunks; {AGAIN}",
+}
+"""By how a run ended (`lib.workflow.status.State`)."""
+
+
+def next_step(state: str, message: str, notebook: str, run: str) -> str:
+    """What to do about a failed run; `run` is NOTEBOOK/NAME."""
+    by_cause = of_the_machine(message) if state != "input_error" else ""
+    return f"{by_cause}, then {AGAIN}" if by_cause else BY_STATE[state].format(notebook=notebook, run=run)
+
+
+def of_the_machine(message: str) -> str:
+    """What to do about a limit of the machine that a message speaks of; empty if it speaks of none."""
+    return next((todo for words, todo in FAULTS_OF_THE_MACHINE.items() if words in message), "")
+
+
+def explained(error: OSError, where: object = None) -> str:
+    """What, where and what to do, in one line."""
+    said = told(error, where)
+    return "; ".join(filter(None, [said, of_the_machine(said)]))
+
+
+def told(error: OSError, where: object = None) -> str:
+    """What and where, the place in the workspace if it is there."""
+    what, place = error.strerror or str(error), error.filename or where
+    return f"{str(place).removeprefix(f'{ROOT}/')}: {what}" if place else what
