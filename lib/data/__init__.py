@@ -23,6 +23,8 @@ class _Entry:
         return attrgetter(name)(import_module(self.module))
 
 
+_FEWEST = 4
+"""Samples of a stand-in; how many it takes beyond that depends on the corpus."""
 _CORPORA = {
     "mosi": _Entry("lib.data.mfn_h5", "MOSI.read", "MOSI.files"),
     "mmmo": _Entry("lib.data.mfn_h5", "MMMO.read", "MMMO.files"),
@@ -68,6 +70,10 @@ def load(name: str, root: Path | str | None = None, **options: object) -> Corpus
     out of range).
     """
     entry = _entry(name)
+    samples = options.get("samples")
+    if entry.files is None and isinstance(samples, int) and samples < _FEWEST:
+        what = f"{samples} samples cannot be cut into training, validation and test"
+        raise InputError(what, where=name, todo="raise `samples`")
     return entry.get(entry.read)(data_root(root), **options)
 
 

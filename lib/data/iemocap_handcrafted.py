@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lib.data import safe_pickle
+from lib.data.impostors import refuse
 from lib.data.mme2e_rules import audio_columns, uses_left_camera
 from lib.errors import InputError
 from lib.files import atomic_path
@@ -37,8 +38,7 @@ def read_phase(root: Path, phase: str, audio_type: int = 0) -> tuple[dict[str, S
     tables = {}
     for modality in MODALITIES:
         path = feature_file(root, phase, modality)
-        if not path.is_file():
-            raise InputError("missing", where=path)
+        refuse(path)
         tables[modality] = safe_pickle.load(path)
         if not isinstance(tables[modality], dict):
             raise InputError("not a table of utterances", where=path)

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from lib.data import safe_pickle
 from lib.data.emotion_rules import without_minus_infinity
 from lib.data.features import as_float32
+from lib.data.impostors import refuse
 from lib.errors import InputError
 from lib.files import atomic_path
 
@@ -36,8 +37,7 @@ def read_phase(root: Path, phase: str) -> tuple[dict[str, Sequences], dict[str, 
     twice the first counts, as in the reference's search. Raises InputError for a missing or damaged file.
     """
     (path,) = files(root, phase)
-    if not path.is_file():
-        raise InputError("missing", where=path)
+    refuse(path)
     stored = safe_pickle.load(path)
     if not isinstance(stored, dict) or not {"id", *_KEYS.values()} <= set(stored):
         raise InputError("not a table with id, text, audio and vision", where=path)

@@ -14,6 +14,7 @@ import numpy as np
 
 from lib.data.corpus import SPLITS, Source
 from lib.data.handcrafted_batches import HandcraftedBatches, feature_files, open_split
+from lib.data.impostors import refuse
 from lib.data.npz_files import read_arrays
 from lib.data.raw_batches import HashTokenizer, RawBatches, Tokenizer, open_batches
 from lib.data.raw_layout import EMOTIONS, Kind, Problem
@@ -93,6 +94,7 @@ def open_handcrafted(folder: Path, features: Path, audio_type: int = 0) -> Strea
 
 def _prepared(folder: Path) -> dict:
     path = Path(folder) / LIST
+    refuse(path, how="run ./run_all.sh data preprocess")
     try:
         prepared = json.loads(path.read_text(encoding="utf-8"))
         [Problem(**problem) for problem in prepared["problems"]]
