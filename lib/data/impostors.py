@@ -213,7 +213,7 @@ def _is_json(start: bytes, whole: bool) -> bool:
 
 def _not_a_text_pickle(head: bytes) -> tuple[str, str] | None:
     """Protocol 0, Python 2's default, is text as well: instructions and their arguments, one a line."""
-    if re.match(rb"\([dlSVIFLicNt(]|c[A-Za-z_][\w.]*\r?\n|[IL]-?[0-9]|F-?[0-9.]|S['\"]|N\.", head):
+    if re.match(rb"\([dlSVIFLicNt(]|c[A-Za-z_][\w.]*\r?\n|[IL]-?[0-9]|F-?[0-9.]|S['\"]|V[^\n]*\np0\n|N\.", head):
         return None
     shown = " ".join(head[:60].decode("utf-8", "replace").split())
     return f"not {_EXPECTED['.pkl']} but text, which begins {shown!r}", _WHOLE

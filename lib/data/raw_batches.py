@@ -96,9 +96,7 @@ class RawBatches:
             if faces.ndim != 4 or faces.dtype != np.uint8 or pieces.ndim != 4 or pieces.dtype != np.float32:
                 raise InputError("neither faces nor pieces")
         except InputError as error:
-            raise InputError(
-                f"missing or damaged: {error.what}", where=path, todo="run data preprocess again"
-            ) from error
+            raise InputError(error.what, where=path, todo="run data preprocess again") from error
         if str(stored) != key:
             raise InputError("not the file that was prepared", where=path, todo="run data preprocess again")
         return RawUtterance(utterance_id, faces, pieces, text, label)

@@ -93,7 +93,7 @@ def load_npy(path: Path) -> np.ndarray:
     except InputError:
         raise
     except Exception as error:  # the header is hostile, too
-        todo = CUT_SHORT if "greater than file size" in str(error) or isinstance(error, EOFError) else None
+        todo = CUT_SHORT if "greater than file size" in str(error) or "EOF" in str(error) else None
         raise InputError(f"not a complete .npy file ({error})", where=path, todo=todo) from error
     if not isinstance(value, np.ndarray) or value.shape != shape:
         raise InputError("the pickled content is not the array that the header announces", where=path)

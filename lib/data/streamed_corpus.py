@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.data.corpus import SPLITS, Source
+from lib.data.features import Nonfinite
 from lib.data.handcrafted_batches import HandcraftedBatches, feature_files, open_split
 from lib.data.impostors import refuse
 from lib.data.npz_files import read_arrays
@@ -73,7 +74,9 @@ def open_raw(folder: Path, tokenizer: Tokenizer) -> StreamedCorpus:
     return StreamedCorpus(names, splits, source, tuple(problems), digest, prepared["options"])
 
 
-def open_handcrafted(folder: Path, features: Path, audio_type: int = 0) -> StreamedCorpus:
+def open_handcrafted(
+    folder: Path, features: Path, audio_type: int = 0, nonfinite: Nonfinite = "error"
+) -> StreamedCorpus:
     """The hand-crafted features below `features`, of the utterances and labels that are prepared in `folder`.
 
     Utterances without usable features are left out and listed. Raises InputError for missing files and for a split of
@@ -83,10 +86,11 @@ def open_handcrafted(folder: Path, features: Path, audio_type: int = 0) -> Strea
     kind: Kind = prepared["kind"]
     for split in SPLITS:
         labels = [(entry["id"], entry["label"]) for entry in prepared["splits"][split]]
-        splits[split], told = open_split(kind, features, split, labels, audio_type)
+        splits[split], told = open_split(kind, features, split, labels, audio_type, nonfinite)
         problems += told
         hashes |= {path.name: sha256_file(path) for path in feature_files(kind, features, split)}
-    digest = sha256_json([sha256_file(folder / LIST), hashes, audio_type, [b.ids for b in splits.values()]])
+    identity = [sha256_file(folder / LIST), hashes, audio_type, [b.ids for b in splits.values()]]
+    digest = sha256_json(identity + [nonfinite] * (nonfinite != "error"))
     source = replace(_source(prepared), files=hashes)
     names = tuple(prepared["label_names"])
     return StreamedCorpus(names, splits, source, tuple(problems), digest, prepared["options"])

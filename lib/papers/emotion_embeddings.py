@@ -98,7 +98,7 @@ def _load(p: EmotionEmbeddings, dataset: str) -> Task:
         options = {"samples": p.samples}
     elif dataset == "meld_text":
         options = {"file": p.emotion_vectors} if p.emotion_vectors else {"width": p.hidden.text}
-    corpus = data.load(dataset, root, **options)
+    corpus = data.load(dataset, root, nonfinite=p.nonfinite, **options)
     options |= {"file": p.emotion_vectors, "capitalised": p.capitalised}
     return Task(name, dataset, corpus, emotion_vectors(dataset, corpus.label_names, root, **options))
 

@@ -79,7 +79,7 @@ def load_corpora(p: EndToEnd) -> Corpora:
         )
     features = None
     if chosen & set(BASELINES):
-        features = open_handcrafted(reader.folder(root), reader.features(root), p.audio_type)
+        features = open_handcrafted(reader.folder(root), reader.features(root), p.audio_type, p.nonfinite)
     return Corpora(raw, features, shown)
 
 

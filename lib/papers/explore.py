@@ -81,7 +81,7 @@ def present_corpora() -> list[str]:
 def load_corpus(p: Explore) -> Corpus:
     """The corpus of a setting. Raises InputError for unusable data and for modalities that it lacks."""
     options = {"samples": p.samples} if p.samples else {}
-    corpus = data.load(p.dataset, p.data_root or None, **options)
+    corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
     if missing := [m for m in p.modalities if m not in corpus.modalities]:
         there = ", ".join(corpus.modalities)
         raise InputError(f"no modality {', '.join(missing)}", where=corpus.source.name, todo=f"there are: {there}")

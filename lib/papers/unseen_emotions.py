@@ -91,8 +91,8 @@ def load_cases(p: UnseenEmotions) -> list[Case]:
         options = {"samples": p.samples}
     elif p.dataset == "meld_text":
         options = {"file": p.emotion_vectors} if p.emotion_vectors else {"width": p.hidden.text}
-    corpus = data.load(p.dataset, root, **options)
-    nine = data.load("iemocap_nine", root) if p.dataset == "iemocap_emotions" else None
+    corpus = data.load(p.dataset, root, nonfinite=p.nonfinite, **options)
+    nine = data.load("iemocap_nine", root, nonfinite=p.nonfinite) if p.dataset == "iemocap_emotions" else None
     options |= {"file": p.emotion_vectors, "capitalised": p.capitalised}
     cases = []
     for emotion in p.held_out:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.data import word_vectors
-from lib.params.base import Parameters
+from lib.params.base import NONFINITE, Nonfinite, Parameters
 
 MODALITIES = ("text", "audio", "video")
 Modality = Literal["text", "audio", "video"]
@@ -93,6 +93,7 @@ class EmotionEmbeddings(Parameters):
     mult: MulTSizes = MulTSizes()
     emotion_vectors: str = Field("", description="word vectors in the data folder; empty for those of the corpus")
     capitalised: bool = Field(False, description="whether emotions are looked up with a capital first letter")
+    nonfinite: Nonfinite = NONFINITE
 
     def further_files(self) -> tuple[str, ...]:
         return word_vectors.file_names(self.datasets, self.emotion_vectors)

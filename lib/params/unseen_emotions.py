@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from lib.data import word_vectors
 from lib.data.emotion_rules import IEMOCAP_EMOTIONS, IEMOCAP_UNSEEN, MOSEI_EMOTIONS
 from lib.data.meld_text import EMOTIONS as MELD_EMOTIONS
-from lib.params.base import Parameters
+from lib.params.base import NONFINITE, Nonfinite, Parameters
 from lib.params.emotion_embeddings import (
     MODALITIES,
     Dataset,
@@ -29,7 +29,7 @@ _CAN_BE_HELD_OUT = {
 _SHARED = (
     "results", "data_root", "cores", "samples", "modalities", "seeds", "epochs", "patience", "batch_size",
     "learning_rate", "clip_norm", "plateau_patience", "plateau_factor", "select_by", "cell", "layers", "bidirectional",
-    "dropout", "hidden", "emotion_vectors", "capitalised",
+    "dropout", "hidden", "emotion_vectors", "capitalised", "nonfinite",
 )  # fmt: skip
 
 
@@ -80,6 +80,7 @@ class UnseenEmotions(Parameters):
     hidden: Hidden
     emotion_vectors: str = ""
     capitalised: bool = False
+    nonfinite: Nonfinite = NONFINITE
 
     @property
     def training(self) -> EmotionEmbeddings:
