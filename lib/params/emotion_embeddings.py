@@ -94,13 +94,14 @@ class EmotionEmbeddings(Parameters):
     emotion_vectors: str = Field("", description="word vectors in the data folder; empty for those of the corpus")
     capitalised: bool = Field(False, description="whether emotions are looked up with a capital first letter")
     nonfinite: Nonfinite = NONFINITE
+    left_out: tuple[str, ...] = Field((), description="emotions that are not scored; their samples stay")
 
     def further_files(self) -> tuple[str, ...]:
         return word_vectors.file_names(self.datasets, self.emotion_vectors)
 
     @model_validator(mode="after")
     def _consistent(self) -> "EmotionEmbeddings":
-        for name in ("datasets", "models", "modalities", "contrasts", "seeds"):
+        for name in ("datasets", "models", "modalities", "contrasts", "seeds", "left_out"):
             if len(set(getattr(self, name))) != len(getattr(self, name)):
                 raise ValueError(f"{name} holds a value twice")
         like = {dataset.endswith("_like") for dataset in self.datasets}

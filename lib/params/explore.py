@@ -55,6 +55,7 @@ class Explore(Parameters):
     learning_rate: float = Field(gt=0.0)
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(min_length=1)
     nonfinite: Nonfinite = NONFINITE
+    left_out: tuple[str, ...] = Field((), description="emotions that are not scored; their samples stay")
 
     @property
     def kind(self) -> Kind:

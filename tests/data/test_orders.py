@@ -76,12 +76,12 @@ def test_dialogues_without_an_order_are_the_same_in_every_process(kind, tmp_path
 
 
 def test_every_corpus_is_the_same_in_every_process(tmp_path):
-    roots = {}
-    for name in ("iemocap", "mosi_utterances", "meld_text", "mosi_lmf", "iemocap_nine", "mosei_emotions", "iemocap_emotions"):
-        roots[name] = tmp_path / name
-        roots[name].mkdir()
-        READERS[name].make(roots[name])
-    roots.pop("meld_text")  # learned vectors are wider than its small tables allow
+    names = ["iemocap", "mosi_utterances", "mosi_words", "mosi_conversations", "mosi_lmf", "mmmo", "iemocap_nine"]
+    names += ["mosei_emotions", "iemocap_emotions", "iemocap_raw", "mosei_raw", "iemocap_handcrafted"]
+    roots = {name: tmp_path / name for name in names}
+    for name, root in roots.items():
+        root.mkdir()
+        READERS[name].make(root)
     assert hashes(roots, "1", tmp_path / "one") == hashes(roots, "2", tmp_path / "two")
 
 
@@ -91,7 +91,8 @@ def test_a_list_without_an_order_is_sorted_and_said_to_be(name, tmp_path):
     for _ in range(2):  # read, and from the cache
         corpus = data.load(name, tmp_path)
         told = [warning for warning in corpus.source.warnings if RULE in warning]
-        assert told == [f"the file keeps its {part} dialogues without an order: {RULE}" for part in ("training", "test")]
+        parts = ("training", "test")
+        assert told == [f"the file keeps its {part} dialogues without an order: {RULE}" for part in parts]
     kept = stored(LAYOUTS[name].kind, train=23, test=4)
     assert corpus.splits["test"].ids == tuple(map(str, natural_order(kept.test)))
 
