@@ -8,21 +8,28 @@ from operator import attrgetter
 from pathlib import Path
 
 from lib.data.corpus import Corpus
+from lib.data.features import Nonfinite
 from lib.errors import InputError
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """Where a corpus' reader lives; readers are imported only when asked for. No `files`: nothing on disk."""
+    """Where a corpus' reader lives; readers are imported only when asked for. No `files`: nothing on disk.
+
+    `measured`: it reads numbers that somebody else computed, so not all need be finite.
+    """
 
     module: str
     read: str = "read"
     files: str | None = "files"
+    measured: bool = True
 
     def get(self, name: str) -> Callable:
         return attrgetter(name)(import_module(self.module))
 
 
+_FEWEST = 4
+"""Samples of a stand-in; how many it takes beyond that depends on the corpus."""
 _CORPORA = {
     "mosi": _Entry("lib.data.mfn_h5", "MOSI.read", "MOSI.files"),
     "mmmo": _Entry("lib.data.mfn_h5", "MMMO.read", "MMMO.files"),
@@ -39,7 +46,7 @@ _CORPORA = {
     "mosei_emotions": _Entry("lib.data.mosei_emotions"),
     "iemocap_emotions": _Entry("lib.data.iemocap_emotions"),
     "iemocap_nine": _Entry("lib.data.iemocap_nine"),
-    "meld_text": _Entry("lib.data.meld_text"),
+    "meld_text": _Entry("lib.data.meld_text", measured=False),
     "mosei_emotions_like": _Entry("lib.data.synthetic_emotions", "load_mosei", None),
     "iemocap_emotions_like": _Entry("lib.data.synthetic_emotions", "load_iemocap", None),
     "iemocap_conversations": _Entry("lib.data.spcl_pickles", "IEMOCAP.read", "IEMOCAP.files"),
@@ -51,8 +58,8 @@ _CORPORA = {
     "meld_conversations_like": _Entry("lib.data.synthetic_conversations", "load_meld", None),
     "iemocap_handcrafted": _Entry("lib.data.handcrafted_corpus", "IEMOCAP.read", "IEMOCAP.files"),
     "mosei_handcrafted": _Entry("lib.data.handcrafted_corpus", "MOSEI.read", "MOSEI.files"),
-    "iemocap_raw": _Entry("lib.data.streamed_corpus", "IEMOCAP.read", "IEMOCAP.files"),
-    "mosei_raw": _Entry("lib.data.streamed_corpus", "MOSEI.read", "MOSEI.files"),
+    "iemocap_raw": _Entry("lib.data.streamed_corpus", "IEMOCAP.read", "IEMOCAP.files", measured=False),
+    "mosei_raw": _Entry("lib.data.streamed_corpus", "MOSEI.read", "MOSEI.files", measured=False),
     "iemocap_raw_like": _Entry("lib.data.synthetic_raw", "write", None),
     "mosei_raw_like": _Entry("lib.data.synthetic_raw", "write", None),
     "iemocap_like": _Entry("lib.data.synthetic", "load_iemocap_like", None),
@@ -60,14 +67,21 @@ _CORPORA = {
 }
 
 
-def load(name: str, root: Path | str | None = None, **options: object) -> Corpus:
+def load(name: str, root: Path | str | None = None, *, nonfinite: Nonfinite = "error", **options: object) -> Corpus:
     """The corpus called `name`, read from the data folder `root` (see `data_root`).
 
-    `options` are those of the corpus' reader, for example `split="session"` for IEMOCAP. Raises
-    `InputError` for an unknown name, missing or damaged files, and values that no paper defines (NaN, labels
-    out of range).
+    `nonfinite` says what becomes of features that are NaN, infinite or too large for float32: they are refused, or set
+    to 0 and counted in `Source.warnings`; words and stand-ins have none. `options` are those of the corpus' reader, for
+    example `split="session"` for IEMOCAP. Raises `InputError` for an unknown name, missing or damaged files, and values
+    that no paper defines (NaN, labels out of range).
     """
     entry = _entry(name)
+    samples = options.get("samples")
+    if entry.files is None and isinstance(samples, int) and samples < _FEWEST:
+        what = f"{samples} samples cannot be cut into training, validation and test"
+        raise InputError(what, where=name, todo="raise `samples`")
+    if entry.files is not None and entry.measured:
+        options["nonfinite"] = nonfinite
     return entry.get(entry.read)(data_root(root), **options)
 
 

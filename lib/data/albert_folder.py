@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lib.data.impostors import refuse
 from lib.errors import InputError
 from lib.files import sha256_file
 
@@ -73,6 +74,5 @@ def _tokenizers():
 
 def _present(folder: Path, name: str) -> Path:
     path = Path(folder) / name
-    if not path.is_file():
-        raise InputError("missing", where=path, todo="download albert-base-v2 from the Hugging Face hub into it")
+    refuse(path, how="download albert-base-v2 from the Hugging Face hub into it")
     return path

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from urllib.parse import quote
 
+from lib.data.impostors import LFS_POINTER, fault_of
 from lib.data.source_files import STAND_IN_NOTE
+from lib.errors import InputError
 from lib.files import git_blob_sha1, sha256_file
 
 TABLE = Path(__file__).with_suffix(".csv")
-LFS_POINTER = b"version https://git-lfs"
 Watch = Callable[[str], None]
 
 
@@ -51,12 +52,15 @@ class PublicFile:
             return "is a git-lfs pointer, not the file itself"
         size = copy.stat().st_size
         if self.size is not None and size != self.size:
-            return f"holds {size} bytes, expected {self.size}"
-        if (found := git_blob_sha1(copy)) != self.git_blob_sha1:
-            return f"has git blob id {found}, expected {self.git_blob_sha1}"
-        if self.sha256 is not None and (found := sha256_file(copy)) != self.sha256:
-            return f"has sha256 {found}, expected {self.sha256}"
-        return ""
+            fault = f"holds {size} bytes, expected {self.size}"
+        elif (found := git_blob_sha1(copy)) != self.git_blob_sha1:
+            fault = f"has git blob id {found}, expected {self.git_blob_sha1}"
+        elif self.sha256 is not None and (found := sha256_file(copy)) != self.sha256:
+            fault = f"has sha256 {found}, expected {self.sha256}"
+        else:
+            return ""
+        impostor = fault_of(copy, expected=PurePath(self.path).suffix)  # a download lies under another name
+        return f"{fault}; it is {impostor[0]}" if impostor else fault
 
     def part(self, root: Path) -> Path:
         """Where a download keeps what it has until the file is whole."""
@@ -130,22 +134,38 @@ class RestrictedCorpus:
     steps: str
 
     def survey(self, root: Path, watch: Watch = _unwatched) -> Survey:
-        """Report the first layout of which anything is there; no content is pinned, so none is `damaged`."""
+        """Report the first layout of which anything is there.
+
+        No content is pinned, so only what is plainly something else (see `impostors`) is `damaged`.
+        """
         begun = (paths for paths in self.layouts if any((root / path).exists() for path in paths))
         survey = Survey()
         for path in next(begun, self.layouts[0]):
             watch(path)
             if (root / path).exists() and _marked_as_stand_in(root, path):
                 survey.stand_in.append(path)
-            elif (root / path).exists():
-                survey.sound[path] = (root / path).stat().st_size
-            else:
+            elif not (root / path).exists():
                 survey.missing.append(path)
+            elif fault := _impostor(root / path):
+                survey.damaged[path] = fault
+            else:
+                survey.sound[path] = (root / path).stat().st_size
         return survey
 
     def instructions(self, root: Path) -> str:
         """What to obtain, from whom, and where to put it; several lines."""
         return self.steps.format(root=root)
+
+
+def _impostor(path: Path) -> str:
+    """What lies in the place of a file whose content is not pinned, if it is plainly no such file."""
+    if path.is_dir():
+        return "is a folder, not a file"
+    try:
+        impostor = fault_of(path)
+    except InputError as error:
+        return error.what
+    return f"is {'; '.join(impostor)}" if impostor else ""
 
 
 def _marked_as_stand_in(root: Path, path: str) -> bool:

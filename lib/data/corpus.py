@@ -1,5 +1,6 @@
 """The one in-memory form of every corpus."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -78,9 +79,12 @@ def _check_split(corpus: Corpus, name: str, split: Split) -> None:
     where = f"{corpus.source.name}, {name} split"
     n = len(split)
     if n == 0:
-        raise InputError("no samples", where=where, todo="check that the data files are complete")
+        stand_in = "raise `samples`: the stand-in is too small for three splits"
+        todo = stand_in if corpus.source.synthetic else "check that the data files are complete"
+        raise InputError("no samples", where=where, todo=todo)
     if len(set(split.ids)) != n:
-        raise InputError("duplicate sample ids", where=where)
+        twice = next(key for key, times in Counter(split.ids).items() if times > 1)
+        raise InputError(f"sample {twice} stands twice", where=where)
     if list(split.features) != list(corpus.modalities):
         raise InputError(f"modalities {list(split.features)}, expected {list(corpus.modalities)}", where=where)
     for modality, array in split.features.items():

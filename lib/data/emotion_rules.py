@@ -23,8 +23,8 @@ IEMOCAP_UNSEEN = {"exciting": 1, "surprising": 4, "frustrating": 5}
 
 
 def without_minus_infinity(audio: np.ndarray) -> np.ndarray:
-    """Float32 copy of the audio features with -inf (the log of silence) set to 0; nothing else is cleaned."""
-    return np.where(np.isneginf(audio), 0.0, audio).astype(np.float32)
+    """Copy of the audio features with -inf (the log of silence) set to 0; nothing else is cleaned."""
+    return np.where(np.isneginf(audio), np.zeros((), audio.dtype), audio)
 
 
 def intensities_to_labels(intensities: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from lib.data.impostors import refuse
 from lib.errors import InputError
 from lib.files import sha256_file
 
@@ -74,6 +75,7 @@ def _weights() -> Path:
     if not path.is_file():
         todo = "set REPRISE_YUNET to the path of face_detection_yunet_2023mar.onnx from github.com/opencv/opencv_zoo"
         raise InputError("the face detector's network is missing", where=path, todo=todo)
+    refuse(path)
     return path
 
 

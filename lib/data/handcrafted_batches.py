@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lib.data import iemocap_handcrafted, mosei_handcrafted
+from lib.data.features import Nonfinite
 from lib.data.mme2e_rules import collate_handcrafted
 from lib.data.raw_layout import Kind, Problem
 from lib.errors import InputError
@@ -70,16 +71,21 @@ def feature_files(kind: Kind, features: Path, split: str) -> list[Path]:
 
 
 def open_split(
-    kind: Kind, features: Path, split: str, labels: Sequence[tuple[str, np.ndarray]], audio_type: int = 0
+    kind: Kind,
+    features: Path,
+    split: str,
+    labels: Sequence[tuple[str, np.ndarray]],
+    audio_type: int = 0,
+    nonfinite: Nonfinite = "error",
 ) -> tuple[HandcraftedBatches, list[Problem]]:
     """The utterances named in `labels`, in this order, that have usable features; and the problems of the split.
 
     `audio_type` chooses IEMOCAP's audio columns. Raises InputError for missing files and if nothing is left.
     """
     if kind == "iemocap":
-        found, faults = iemocap_handcrafted.read_phase(features, split, audio_type)
+        found, faults = iemocap_handcrafted.read_phase(features, split, audio_type, nonfinite)
     else:
-        found, faults = mosei_handcrafted.read_phase(features, split)
+        found, faults = mosei_handcrafted.read_phase(features, split, nonfinite)
     problems, kept = [], []
     for utterance_id, label in labels:
         if (fault := faults.get(utterance_id)) is not None:

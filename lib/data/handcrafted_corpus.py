@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lib.data.corpus import SPLITS
+from lib.data.features import Nonfinite
 from lib.data.handcrafted_batches import feature_files, open_split
 from lib.data.raw_layout import EMOTIONS, Kind, processed_folder, read, split_list
 from lib.data.source_files import hash_sources
@@ -25,10 +26,11 @@ class HandcraftedReader:
         lists = [split_list(self.kind, folder, split) for split in SPLITS]
         return [processed_folder(self.kind, folder) / "meta.pkl", *lists, *features]
 
-    def read(self, root: Path, audio_type: int = 0) -> StreamedCorpus:
+    def read(self, root: Path, audio_type: int = 0, *, nonfinite: Nonfinite = "error") -> StreamedCorpus:
         """Batches are padded when they are asked for; `audio_type` (0-6) chooses IEMOCAP's audio columns.
 
-        Utterances without usable features are left out and listed. Raises InputError for missing or damaged files and
+        Utterances without usable features are left out and listed, as are those with NaN or infinity, which
+        `nonfinite="zero"` sets to 0 instead. Raises InputError for missing or damaged files and
         for a split of which nothing is left.
         """
         root = Path(root)
@@ -37,9 +39,9 @@ class HandcraftedReader:
         splits, problems = {}, list(listed.problems)
         for split in SPLITS:
             labels = [(item.id, item.label) for item in listed.splits[split]]
-            splits[split], told = open_split(self.kind, root / RAW, split, labels, audio_type)
+            splits[split], told = open_split(self.kind, root / RAW, split, labels, audio_type, nonfinite)
             problems += told
-        options = {"audio_type": audio_type}
+        options = {"audio_type": audio_type} | ({"nonfinite": nonfinite} if nonfinite != "error" else {})
         source = replace(raw_source(self.kind, listed.synthetic), files=hashes)
         if not listed.synthetic:
             source = replace(source, name=source.name.replace("raw, end-to-end", "hand-crafted, end-to-end"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from lib.data.impostors import CUT_SHORT, refuse
 from lib.errors import InputError
 
 _SMALL = 2**26  # bytes that may always be allocated
@@ -20,6 +21,7 @@ def read_numbers(path: Path, key: str) -> np.ndarray:
 
     Raises `InputError` for a damaged file, a missing key, and for anything else than numbers stored in this file.
     """
+    refuse(path)
     try:
         with h5py.File(path, "r") as file:
             if not isinstance(file.get(key, getlink=True), h5py.HardLink) or not isinstance(file[key], h5py.Dataset):
@@ -39,4 +41,6 @@ def read_numbers(path: Path, key: str) -> np.ndarray:
     except InputError:
         raise
     except Exception as error:  # the bytes are hostile: whatever they provoke means the same to the user
-        raise InputError(f"not a complete HDF5 file ({error})", where=path) from error
+        cut = "truncated" in str(error)
+        what = f"not a complete HDF5 file ({error})"
+        raise InputError(what, where=path, todo=CUT_SHORT if cut else None) from error

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.data.csv_files import csv_rows
-from lib.data.features import as_float32
+from lib.data.features import Nonfinite, finite_float32, zeroed_notes
+from lib.data.ordering import RULE, natural_order
 from lib.data.safe_pickle import load_npy
+from lib.data.text_files import records
 from lib.errors import InputError
 from lib.files import atomic_path
 
@@ -33,11 +34,15 @@ _COLUMNS = ("start_time", "end_time", "wav_file", "emotion", "val", "act", "dom"
 
 @dataclass(frozen=True)
 class Utterances:
-    """Usable utterances: ids, int64 labels `(N,)` that index `LABELS`, float32 features `(N, T, d)`."""
+    """Usable utterances: ids, int64 labels `(N,)` that index `LABELS`, float32 features `(N, T, d)`.
+
+    `notes` are sentences for `Source.warnings`.
+    """
 
     ids: tuple[str, ...]
     labels: np.ndarray
     features: Mapping[str, np.ndarray]
+    notes: tuple[str, ...] = ()
 
 
 def paths(folder: Path) -> list[Path]:
@@ -45,12 +50,13 @@ def paths(folder: Path) -> list[Path]:
     return [folder / TABLE, *(folder / name for name in FEATURE_FILES.values())]
 
 
-def stack(folder: Path) -> Utterances:
-    """Every utterance of the audio dictionary, in its order, that has a usable label.
+def stack(folder: Path, nonfinite: Nonfinite = "error") -> Utterances:
+    """Every utterance of the audio dictionary that has a usable label, in `natural_order` of the ids.
 
-    Dropped as by the authors: labels `xxx` and `oth`, and the two ids whose data are missing. Raises
-    `InputError` for a duplicate or unknown label, an utterance without label, text or video, a wrong shape,
-    NaN and infinity.
+    The authors took them in the dictionary's order, which is whatever their process filled it in; that of the ids is
+    the same for every copy of the data. Dropped as by the authors: labels `xxx` and `oth`, and the two ids whose data
+    are missing. Raises `InputError` for a duplicate or unknown label, an utterance without label, text or video, a
+    wrong shape, and for NaN and infinity unless `nonfinite="zero"` sets them to 0.
     """
     labels = _read_labels(folder / TABLE)
     tables = {modality: _read_dictionary(folder / name) for modality, name in FEATURE_FILES.items()}
@@ -60,13 +66,19 @@ def stack(folder: Path) -> Utterances:
     for key in ids:
         if key not in labels:
             raise InputError(f"no label for utterance {key}", where=folder / TABLE)
+    stored, notes = ids, []
+    if strange := [key for key in ids if not isinstance(key, str)]:
+        raise InputError(f"an utterance id of type {type(strange[0]).__name__}", where=folder / FEATURE_FILES["audio"])
+    if (ids := natural_order(ids)) != stored:
+        notes.append(f"the dictionaries' order of utterances is not used: {RULE}")
     features = {}
     steps = getattr(tables["audio"][ids[0]], "shape", ())[:1]
     for modality, width in WIDTHS.items():
         path = folder / FEATURE_FILES[modality]
-        features[modality] = _stack_one(tables[modality], ids, (*steps, width), path)
+        features[modality], zeroed = _stack_one(modality, tables[modality], ids, (*steps, width), path, nonfinite)
+        notes += zeroed_notes({modality: zeroed})
     numbers = np.array([LABELS.index(labels[key]) for key in ids], dtype=np.int64)
-    return Utterances(tuple(ids), numbers, features)
+    return Utterances(tuple(ids), numbers, features, tuple(notes))
 
 
 def write(folder: Path, utterances: Utterances) -> None:
@@ -93,18 +105,15 @@ def write(folder: Path, utterances: Utterances) -> None:
 def _read_labels(path: Path) -> dict[str, str]:
     """Label string by utterance id, the unused ones included."""
     labels: dict[str, str] = {}
-    with csv_rows(path) as table:
-        if absent := {"wav_file", "emotion"} - set(table.fieldnames or ()):
-            raise InputError(f"no column {', '.join(sorted(absent))}", where=path)
-        for row in table:
-            where = f"{path}, line {table.line_num}"
-            key, label = row["wav_file"], row["emotion"]
-            if label not in LABELS + UNUSED_LABELS:
-                todo = f"known: {', '.join(LABELS + UNUSED_LABELS)}"
-                raise InputError(f"unknown label {label!r}", where=where, todo=todo)
-            if key in labels:
-                raise InputError(f"utterance {key} stands twice", where=where)
-            labels[key] = label
+    for line, row in records(path, ("wav_file", "emotion")):
+        where = f"{path}, line {line}"
+        key, label = row["wav_file"].strip(), row["emotion"].strip().lower()
+        if label not in LABELS + UNUSED_LABELS:
+            todo = f"known: {', '.join(LABELS + UNUSED_LABELS)}"
+            raise InputError(f"unknown label {row['emotion']!r}", where=where, todo=todo)
+        if key in labels:
+            raise InputError(f"utterance {key} stands twice", where=where)
+        labels[key] = label
     return labels
 
 
@@ -116,15 +125,21 @@ def _read_dictionary(path: Path) -> Mapping[str, np.ndarray]:
     return content
 
 
-def _stack_one(table: Mapping[str, np.ndarray], ids: Sequence[str], shape: tuple[int, ...], path: Path) -> np.ndarray:
-    stacked = np.empty((len(ids), *shape), dtype=np.float32)
+def _stack_one(
+    modality: str,
+    table: Mapping[str, np.ndarray],
+    ids: Sequence[str],
+    shape: tuple[int, ...],
+    path: Path,
+    nonfinite: Nonfinite,
+) -> tuple[np.ndarray, int]:
+    stacked, zeroed = np.empty((len(ids), *shape), dtype=np.float32), 0
     for row, key in zip(stacked, ids, strict=True):
         block = table.get(key)
         if not isinstance(block, np.ndarray) or block.dtype.kind not in "fiu":
             raise InputError(f"no numbers for utterance {key}", where=path)
         if block.shape != shape:
             raise InputError(f"utterance {key} has shape {block.shape}, expected {shape}", where=path)
-        row[...] = as_float32(block)
-        if not np.isfinite(row).all():
-            raise InputError(f"utterance {key} holds NaN or infinity", where=path)
-    return stacked
+        row[...], count = finite_float32(block, modality, path, nonfinite, row=lambda _, key=key: f"utterance {key}")
+        zeroed += count
+    return stacked, zeroed

@@ -11,7 +11,8 @@ import numpy as np
 from lib.data import safe_pickle
 from lib.data.corpus import SPLITS, Corpus, Source, Split
 from lib.data.emotion_rules import IEMOCAP_EMOTIONS, pairs_to_labels, without_minus_infinity
-from lib.data.features import as_float32
+from lib.data.features import Nonfinite, finite_modalities
+from lib.data.label_rules import one_hot_pairs
 from lib.data.sequences import lengths_of
 from lib.data.source_files import hash_sources, heed_stand_in, note_stand_in
 from lib.errors import InputError
@@ -25,31 +26,34 @@ def files(root: Path) -> list[Path]:
     return [Path(root) / "iemocap" / "iemocap_data.pkl"]
 
 
-def read(root: Path) -> Corpus:
+def read(root: Path, *, nonfinite: Nonfinite = "error") -> Corpus:
     """Multilabel corpus, one 1 per row; features float32 `(N, T, d)`, -inf in audio set to 0, as in the reference.
 
     Samples have no ids in the file: they are called `<split>_<row>`. Raises InputError for a missing, damaged or
-    mis-shaped file, and for NaN or an infinity that the reference would let through.
+    mis-shaped file, and for NaN or an infinity that the reference would let through,
+    unless `nonfinite="zero"` sets it to 0.
     """
     root, (path,) = Path(root), files(root)
     hashes = hash_sources("iemocap_emotions", root, [path])
-    tree, splits, silent = safe_pickle.load(path), {}, 0
+    tree, splits, silent, notes = safe_pickle.load(path), {}, 0, []
     for split in SPLITS:
         where = f"{path}, {split}"
         arrays = {name: _array(tree, split, key, where) for name, key in (*_KEYS.items(), ("labels", "labels"))}
-        pairs = arrays.pop("labels")
-        if pairs.shape[1:] != (len(IEMOCAP_EMOTIONS), 2):
-            raise InputError(f"labels {pairs.shape}, expected (N, {len(IEMOCAP_EMOTIONS)}, 2)", where=where)
+        labels = arrays.pop("labels")
+        if labels.shape[1:] != (len(IEMOCAP_EMOTIONS), 2):
+            raise InputError(f"labels {labels.shape}, expected (N, {len(IEMOCAP_EMOTIONS)}, 2)", where=where)
         shapes = {m: x.shape for m, x in arrays.items()}
-        if any(x.ndim != 3 or x.shape[:2] != (len(pairs), arrays["text"].shape[1]) for x in arrays.values()):
-            raise InputError(f"samples or steps differ: {shapes}, {len(pairs)} labels", where=where)
+        if any(x.ndim != 3 or x.shape[:2] != (len(labels), arrays["text"].shape[1]) for x in arrays.values()):
+            raise InputError(f"samples or steps differ: {shapes}, {len(labels)} labels", where=where)
         silent += int(np.isneginf(arrays["audio"]).sum())
         arrays["audio"] = without_minus_infinity(arrays["audio"])
+        arrays, told = finite_modalities(arrays, split, lambda _, where=where: where, nonfinite)
+        notes += told
         splits[split] = Split(
-            features={m: as_float32(x) for m, x in arrays.items()},
+            features=arrays,
             lengths=np.maximum.reduce([lengths_of(x, "front") for x in arrays.values()]),
-            labels=pairs_to_labels(pairs),
-            ids=tuple(f"{split}_{row}" for row in range(len(pairs))),
+            labels=pairs_to_labels(one_hot_pairs(labels, where)),
+            ids=tuple(f"{split}_{row}" for row in range(len(labels))),
         )
     source = Source(
         name="IEMOCAP (four emotions)",
@@ -59,6 +63,7 @@ def read(root: Path) -> Corpus:
         split_rule="as released",
         warnings=(
             *([f"{silent} audio values of -inf set to 0, as in the reference"] if silent else []),
+            *notes,
             "FACET video features may include the extractor's own emotion estimates",
         ),
     )

@@ -12,12 +12,15 @@ import numpy as np
 from jaxtyping import Float
 
 from lib.data import safe_pickle
+from lib.data.features import Nonfinite, finite_float32
+from lib.data.impostors import refuse
 from lib.data.mme2e_rules import audio_columns, uses_left_camera
 from lib.errors import InputError
 from lib.files import atomic_path
 
 WORD_WIDTH, ACTION_UNITS, AUDIO_WIDTH = 300, 35, 763
 MODALITIES = ("text", "audio", "video")
+ZEROED = "features of NaN or infinity set to 0"
 Sequences = dict[str, Float[np.ndarray, "time features"]]
 
 
@@ -29,23 +32,29 @@ def files(root: Path, phase: str) -> list[Path]:
     return [feature_file(root, phase, modality) for modality in MODALITIES]
 
 
-def read_phase(root: Path, phase: str, audio_type: int = 0) -> tuple[dict[str, Sequences], dict[str, str]]:
-    """Per utterance its sequences (text may be empty), and per unusable utterance what is wrong with it.
+def read_phase(
+    root: Path, phase: str, audio_type: int = 0, nonfinite: Nonfinite = "error"
+) -> tuple[dict[str, Sequences], dict[str, str]]:
+    """Per utterance its sequences (text may be empty), and per unusable or mended utterance what is wrong with it.
+
+    One with NaN or infinity is unusable; with `nonfinite="zero"` these are set to 0, which is told as `ZEROED`.
 
     Raises InputError for a missing or damaged file.
     """
     tables = {}
     for modality in MODALITIES:
         path = feature_file(root, phase, modality)
-        if not path.is_file():
-            raise InputError("missing", where=path)
+        refuse(path)
         tables[modality] = safe_pickle.load(path)
         if not isinstance(tables[modality], dict):
             raise InputError("not a table of utterances", where=path)
     found, problems = {}, {}
     for utterance_id in tables["text"]:
         try:
-            found[utterance_id] = _sequences(utterance_id, tables, audio_columns(audio_type))
+            sequences = _sequences(utterance_id, tables, audio_columns(audio_type))
+            found[utterance_id], zeroed = finite_sequences(sequences, nonfinite)
+            if zeroed:
+                problems[utterance_id] = ZEROED
         except (InputError, KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
             problems[utterance_id] = error.what if isinstance(error, InputError) else "malformed features"
     return found, problems
@@ -68,9 +77,19 @@ def _sequences(utterance_id: str, tables: Mapping[str, Mapping], columns: np.nda
     }
     if sequences["video"].shape[1] != ACTION_UNITS:
         raise InputError(f"images of fewer than {ACTION_UNITS} features")
-    if not all(np.isfinite(array).all() for array in sequences.values()):
-        raise InputError("features hold NaN or infinity")
     return sequences
+
+
+def finite_sequences(sequences: Mapping[str, np.ndarray], nonfinite: Nonfinite) -> tuple[Sequences, int]:
+    """The sequences as float32, and how many numbers were set to 0. Raises InputError for what is not finite."""
+    found, zeroed = {}, 0
+    for modality, array in sequences.items():
+        try:
+            found[modality], count = finite_float32(array, modality, None, nonfinite)
+        except InputError as error:
+            raise InputError("features hold NaN or infinity") from error
+        zeroed += count
+    return found, zeroed
 
 
 def write_phase(root: Path, phase: str, tables: Mapping[str, Mapping]) -> None:

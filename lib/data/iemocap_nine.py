@@ -12,7 +12,8 @@ import numpy as np
 from lib.data import safe_pickle
 from lib.data.corpus import SPLITS, Corpus, Source, Split
 from lib.data.emotion_rules import IEMOCAP_ALL_EMOTIONS, without_minus_infinity
-from lib.data.features import as_float32
+from lib.data.features import Nonfinite, finite_modalities
+from lib.data.label_rules import zeros_and_ones
 from lib.data.sequences import lengths_of
 from lib.data.source_files import hash_sources, heed_stand_in, note_stand_in
 from lib.errors import InputError
@@ -28,15 +29,16 @@ def files(root: Path) -> list[Path]:
     return [Path(root) / "iemocap" / name.format(split) for split in SPLITS for name in (*_NAMES.values(), _LABELS)]
 
 
-def read(root: Path) -> Corpus:
+def read(root: Path, *, nonfinite: Nonfinite = "error") -> Corpus:
     """Multilabel corpus; features float32 `(N, T - 1, d)`, the last step dropped and -inf in audio set to 0.
 
     The files have no ids: samples are called `nine_<split>_<row>`. Raises InputError for a missing, damaged or
-    mis-shaped file, labels other than 0 and 1, and for NaN or an infinity that the reference would let through.
+    mis-shaped file, labels other than 0 and 1, and for NaN or an infinity that the reference would let through,
+    unless `nonfinite="zero"` sets it to 0.
     """
     root = Path(root)
     hashes = hash_sources("iemocap_nine", root, files(root))
-    folder, splits, silent = root / "iemocap", {}, 0
+    folder, splits, silent, notes = root / "iemocap", {}, 0, []
     for split in SPLITS:
         features = {m: _array(folder / name.format(split), axes=3)[:, :-1] for m, name in _NAMES.items()}
         silent += int(np.isneginf(features["audio"]).sum())
@@ -46,12 +48,16 @@ def read(root: Path) -> Corpus:
         shapes = {m: x.shape[:2] for m, x in features.items()}
         if len(set(shapes.values())) > 1 or shapes["text"][0] != len(labels):
             raise InputError(f"samples or steps differ: {shapes}, {len(labels)} labels", where=path)
-        if labels.shape[1] != COLUMNS or not np.isin(labels, (0, 1)).all():
+        if labels.shape[1] != COLUMNS:
             raise InputError(f"labels {labels.shape}, expected {COLUMNS} columns of zeros and ones", where=path)
+        labels = zeros_and_ones(labels, path)
+        paths = {m: folder / name.format(split) for m, name in _NAMES.items()}
+        features, told = finite_modalities(features, split, paths.get, nonfinite)
+        notes += told
         splits[split] = Split(
-            features={m: as_float32(x) for m, x in features.items()},
+            features=features,
             lengths=np.maximum.reduce([lengths_of(x, "front") for x in features.values()]),
-            labels=labels[:, 1:-1].astype(np.float32),
+            labels=labels[:, 1:-1],
             ids=tuple(f"nine_{split}_{row}" for row in range(len(labels))),
         )
     source = Source(
@@ -62,6 +68,7 @@ def read(root: Path) -> Corpus:
         split_rule="as released",
         warnings=(
             *([f"{silent} audio values of -inf set to 0, as in the reference"] if silent else []),
+            *notes,
             "FACET video features may include the extractor's own emotion estimates",
         ),
     )

@@ -12,8 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from lib.data.impostors import refuse
 from lib.data.raw_layout import Problem, utterance_folder
 from lib.data.recordings import Cut, Recording
+from lib.data.text_files import lines
 from lib.data.video_frames import Video
 from lib.errors import InputError
 
@@ -102,10 +104,8 @@ def _transcripts(path: Path) -> dict[str, str]:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        raise InputError("missing", where=path) from None
+    refuse(path)
+    return lines(path, errors="replace")
 
 
 def _centre(half: np.ndarray) -> np.ndarray:

@@ -16,15 +16,16 @@ import numpy as np
 from lib.data import iemocap_dictionaries as dictionaries
 from lib.data.cache import cached
 from lib.data.corpus import SPLITS, Corpus, Source, Split
-from lib.data.features import split_columns
+from lib.data.features import Nonfinite, finite_modalities, split_columns
 from lib.data.iemocap_dictionaries import LABELS, WIDTHS
+from lib.data.label_rules import class_numbers
 from lib.data.safe_pickle import load_npy
 from lib.data.source_files import hash_sources, heed_stand_in, note_stand_in
 from lib.errors import InputError
 from lib.files import atomic_path
 
 _FOLDER = "iemocap"
-_VERSION = 1  # of what the cache keeps
+_VERSION = 2  # of what the cache keeps
 _FILE_SPLITS = {"train": "train", "valid": "val", "test": "test"}
 _SESSIONS = {"train": "123", "valid": "4", "test": "5"}
 _RULES = {
@@ -44,23 +45,27 @@ def files(root: Path) -> list[Path]:
     return [Path(root) / _FOLDER / f"{name}.npy" for name in names]
 
 
-def read(root: Path, split: Literal["paper", "session"] = "paper", seed: int = 0) -> Corpus:
+def read(
+    root: Path, split: Literal["paper", "session"] = "paper", seed: int = 0, *, nonfinite: Nonfinite = "error"
+) -> Corpus:
     """Nine-class corpus; features float32 `(N, T, d)`; labels int64 in the published order (spec 4.2).
 
     `split="paper"` draws the published proportions with `seed`; `split="session"` keeps speakers apart.
     Stacked arrays bring their own split and no ids: `seed` has no effect on them. `lengths` counts the steps
     from the first to the last that is not all zero, because the padding side is not known.
 
-    Raises `InputError` for missing, damaged, mis-shaped files, unknown labels, NaN and infinity.
+    Raises `InputError` for missing, damaged, mis-shaped files, unknown labels, and for NaN and infinity unless
+    `nonfinite="zero"` sets them to 0.
     """
     root = Path(root)
     if split not in ("paper", "session"):
         raise InputError(f"unknown IEMOCAP split {split!r}", todo="known: paper, session")
     hashes = hash_sources("iemocap", root, files(root))
     if _has_dictionaries(root):
-        splits, rule = _split_dictionaries(root, hashes, split, seed), _RULES[split].format(seed=seed)
+        splits, notes = _split_dictionaries(root, hashes, split, seed, nonfinite)
+        rule = _RULES[split].format(seed=seed)
     elif split == "paper":
-        splits, rule = _read_stacked(root), _RULES["stored"]
+        (splits, notes), rule = _read_stacked(root, nonfinite), _RULES["stored"]
     else:
         todo = f"put the label table and the three dictionaries into {_dictionary_folder(root)}"
         raise InputError("stacked arrays carry no ids to split by session", where=root / _FOLDER, todo=todo)
@@ -70,6 +75,7 @@ def read(root: Path, split: Literal["paper", "session"] = "paper", seed: int = 0
         files=hashes,
         licence="restricted: release agreement with the University of Southern California",
         split_rule=rule,
+        warnings=tuple(notes),
     )
     return Corpus(
         task="classes",
@@ -133,49 +139,49 @@ def _has_dictionaries(root: Path) -> bool:
     return any(path.exists() for path in dictionaries.paths(_dictionary_folder(root)))
 
 
-def _split_dictionaries(root: Path, hashes: Mapping[str, str], split: str, seed: int) -> dict[str, Split]:
-    def build() -> dict[str, np.ndarray]:
-        stacked = dictionaries.stack(_dictionary_folder(root))
-        return {"ids": np.array(stacked.ids), "labels": stacked.labels, **stacked.features}
+def _split_dictionaries(
+    root: Path, hashes: Mapping[str, str], split: str, seed: int, nonfinite: Nonfinite
+) -> tuple[dict[str, Split], list[str]]:
+    """The splits, and what `Source.warnings` has to say."""
 
-    arrays = cached("iemocap", _VERSION, hashes, {}, build)
+    def build() -> dict[str, np.ndarray]:
+        stacked = dictionaries.stack(_dictionary_folder(root), nonfinite)
+        notes = np.array(stacked.notes, dtype="U200")
+        return {"ids": np.array(stacked.ids), "labels": stacked.labels, "notes": notes, **stacked.features}
+
+    arrays = cached("iemocap", _VERSION, hashes, {"nonfinite": nonfinite}, build)
     ids = tuple(arrays["ids"].tolist())
     parts = paper_split(len(ids), seed) if split == "paper" else session_split(ids)
     splits = {}
     for name, rows in parts.items():
         features = {modality: arrays[modality][rows] for modality in WIDTHS}
         splits[name] = _as_split(features, arrays["labels"][rows], tuple(ids[row] for row in rows))
-    return splits
+    return splits, arrays["notes"].tolist()
 
 
-def _read_stacked(root: Path) -> dict[str, Split]:
+def _read_stacked(root: Path, nonfinite: Nonfinite) -> tuple[dict[str, Split], list[str]]:
+    """As `_split_dictionaries`."""
     folder = Path(root) / _FOLDER
     names = load_npy(folder / "labels.npy").tolist()
     if not isinstance(names, list) or any(names.count(name) > 1 or name not in LABELS for name in names):
         raise InputError(f"labels {names}, expected {', '.join(LABELS)} in any order", where=folder / "labels.npy")
     numbers = np.array([LABELS.index(name) for name in names], dtype=np.int64)
-    splits = {}
+    splits, notes = {}, []
     for split, name in _FILE_SPLITS.items():
         path, label_path = folder / f"X_{name}.npy", folder / f"Y_{name}.npy"
         stacked, labels = load_npy(path), load_npy(label_path)
-        if labels.ndim != 1 or labels.dtype.kind not in "fiu":
+        if labels.ndim != 1:
             raise InputError(f"labels {labels.dtype} {labels.shape}, expected (N,) numbers", where=label_path)
         n, width = len(labels), sum(WIDTHS.values())
         if stacked.dtype.kind != "f" or stacked.ndim != 3 or stacked.shape[::2] != (n, width):
             what = f"{stacked.dtype} {stacked.shape}, expected ({n}, T, {width}) numbers"
             raise InputError(what, where=path, todo=f"{label_path.name} has {n} labels")
-        wrong = ~np.isin(labels, np.arange(len(names)))  # NaN is in no list
-        if wrong.any():
-            row = int(wrong.argmax())
-            raise InputError(f"label {labels[row]} in row {row}, expected 0 to {len(names) - 1}", where=label_path)
-        features = split_columns(stacked, WIDTHS)
-        for modality, block in features.items():
-            bad = ~np.isfinite(block).all(axis=(1, 2))
-            if bad.any():
-                raise InputError(f"row {int(bad.argmax())}: NaN or infinity in {modality}", where=path)
-        ids = tuple(f"{split}_{row}" for row in range(n))
-        splits[split] = _as_split(features, numbers[labels.astype(np.int64)], ids)
-    return splits
+        labels = numbers[class_numbers(labels, len(names), label_path)]
+        blocks = split_columns(stacked, WIDTHS)
+        features, told = finite_modalities(blocks, split, lambda _, path=path: path, nonfinite)
+        notes += told
+        splits[split] = _as_split(features, labels, tuple(f"{split}_{row}" for row in range(n)))
+    return splits, notes
 
 
 def _as_split(features: Mapping[str, np.ndarray], labels: np.ndarray, ids: tuple[str, ...]) -> Split:

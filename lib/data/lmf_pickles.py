@@ -6,15 +6,16 @@ on the same features.
 """
 
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from lib.data import safe_pickle
 from lib.data.corpus import SPLITS, Corpus, Source, Split
+from lib.data.features import Nonfinite, finite_modalities
+from lib.data.label_rules import one_hot_pairs, scaled
 from lib.data.mfn_h5 import POM_TRAITS
 from lib.data.sequences import Side, lengths_of
 from lib.data.source_files import hash_sources
@@ -32,13 +33,15 @@ Arrays = dict[str, np.ndarray]
 class LmfPickle:
     """One of the files.
 
-    `layouts` are the label columns it may have; `read` returns those of the first unless told otherwise.
-    `side` is where the text is padded; the means of audio and video include the padding.
+    `layouts` are the label columns it may have; `read` returns those of the first unless told otherwise. `bounds` are
+    the ends of their scale (of IEMOCAP's two columns one is 1, the other 0). `side` is where the text is padded; the
+    means of audio and video include the padding.
     """
 
     name: str
     title: str
     layouts: tuple[tuple[str, ...], ...]
+    bounds: tuple[float, float]
     side: Side
     split_rule: str
     emotions: tuple[str, ...] = ()
@@ -48,7 +51,7 @@ class LmfPickle:
         """The one file: `lmf/<name>.pkl` below the data folder."""
         return [Path(root) / "lmf" / f"{self.name}.pkl"]
 
-    def read(self, root: Path, label: str | None = None, *, nonfinite: Literal["error", "zero"] = "error") -> Corpus:
+    def read(self, root: Path, label: str | None = None, *, nonfinite: Nonfinite = "error") -> Corpus:
         """Text float32 `(N, L, d)`, audio and video `(N, 1, d)`; ids are `<split>_<row>`, the file has none.
 
         `label` names a label column, or is `all` for every column of the file; for IEMOCAP it is an emotion,
@@ -57,8 +60,8 @@ class LmfPickle:
 
         NaN in audio and video becomes 0, as in the released loader; `Source.warnings` holds the counts. That
         loader leaves infinities, and NaN in text, and its run then ends in NaN (quirk 6). Here they are an
-        error, or become 0 with `nonfinite="zero"`. Raises `InputError` for these and for a missing, damaged
-        or mis-shaped file.
+        error, or become 0 with `nonfinite="zero"`. Raises `InputError` for these, for a label outside its scale (see
+        `label_rules.scaled`) and for a missing, damaged or mis-shaped file.
         """
         (path,) = self.files(root)
         files = hash_sources(f"{self.name}_lmf", Path(root), [path])
@@ -73,12 +76,12 @@ class LmfPickle:
             where = f"{path}, {split}"
             arrays, counts = clean_nan(_arrays(_entry(tree, split, where), where))
             notes += [f"{n} NaN in {split} {m} set to 0, as in the released loader" for m, n in counts.items()]
-            if nonfinite == "zero":
-                arrays, counts = zero_nonfinite(arrays)
-                notes += [f"{n} further NaN or infinities in {split} {m} set to 0" for m, n in counts.items()]
-            _refuse_nonfinite(arrays, where)
+            features = {modality: arrays[modality] for modality in ARRAYS}
+            features, told = finite_modalities(features, split, lambda _, where=where: where, nonfinite)
+            arrays, notes = arrays | features, notes + told
+            arrays["label"] = scaled(arrays["label"], self.bounds, where)
             names[split], index = self._columns(arrays["label"].shape[1], column, where)
-            splits[split] = self._split(split, arrays, index)
+            splits[split] = self._split(split, arrays, index, where)
         if len(set(names.values())) > 1:
             raise InputError("the splits differ in their label columns", where=path)
         return Corpus(
@@ -123,10 +126,10 @@ class LmfPickle:
         names = {None: self.layouts[0], "all": layout}.get(column, (column,))
         return names, [layout.index(name) for name in names]
 
-    def _split(self, split: str, arrays: Arrays, columns: list[int]) -> Split:
+    def _split(self, split: str, arrays: Arrays, columns: list[int], where: str) -> Split:
         text, labels = arrays["text"], arrays["label"][:, columns]
         if self.emotions:
-            labels = labels.argmax(axis=1)
+            labels = one_hot_pairs(labels, where).argmax(axis=1)
         elif len(columns) == 1:
             labels = labels[:, 0]
         return Split(
@@ -139,16 +142,7 @@ class LmfPickle:
 
 def clean_nan(arrays: Arrays) -> tuple[Arrays, dict[str, int]]:
     """What the released loader does: NaN to 0 in audio and video, and how many there were; the rest stays."""
-    return _zero(arrays, ("audio", "video"), np.isnan)
-
-
-def zero_nonfinite(arrays: Arrays) -> tuple[Arrays, dict[str, int]]:
-    """The mend: NaN and infinities to 0 in all three modalities, and how many there were."""
-    return _zero(arrays, tuple(ARRAYS), lambda x: ~np.isfinite(x))
-
-
-def _zero(arrays: Arrays, modalities: tuple[str, ...], bad: Callable) -> tuple[Arrays, dict[str, int]]:
-    masks = {modality: bad(arrays[modality]) for modality in modalities}
+    masks = {modality: np.isnan(arrays[modality]) for modality in ("audio", "video")}
     cleaned = {modality: np.where(mask, 0, arrays[modality]) for modality, mask in masks.items()}
     return arrays | cleaned, {modality: int(mask.sum()) for modality, mask in masks.items() if mask.any()}
 
@@ -164,7 +158,7 @@ def _entry(node: object, key: str, where: object) -> object:
 
 
 def _arrays(node: object, where: str) -> Arrays:
-    """The four arrays of a split: text, audio and video float32, `label` float64 `(N, K)`."""
+    """The four arrays of a split as they are stored, `label` as float64 `(N, K)`."""
     arrays = {modality: _numbers(_entry(node, key, where), f"{where}, {key}") for modality, key in ARRAYS.items()}
     arrays["label"] = _numbers(_entry(node, "label", where), f"{where}, label")
     counts = {name: len(array) for name, array in arrays.items()}
@@ -174,8 +168,6 @@ def _arrays(node: object, where: str) -> Arrays:
         if arrays[modality].ndim != axes:
             shape = arrays[modality].shape
             raise InputError(f"{ARRAYS[modality]} has shape {shape}, expected {axes} axes", where=where)
-        with np.errstate(over="ignore"):  # the scripts cast to float32 as well; huge values become infinite
-            arrays[modality] = arrays[modality].astype(np.float32)
     arrays["label"] = arrays["label"].reshape(counts["label"], -1).astype(np.float64)
     return arrays
 
@@ -185,14 +177,6 @@ def _numbers(value: object, where: str) -> np.ndarray:
         what = f"{value.dtype} array" if isinstance(value, np.ndarray) else type(value).__name__
         raise InputError(f"a {what} where an array of numbers belongs", where=where)
     return value
-
-
-def _refuse_nonfinite(arrays: Arrays, where: str) -> None:
-    for name, array in arrays.items():
-        rows = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
-        if rows.any():
-            todo = None if name == "label" else "the released loader leaves it; nonfinite='zero' sets it to 0"
-            raise InputError(f"{name} of row {int(rows.argmax())} holds NaN or infinity", where=where, todo=todo)
 
 
 def _section(corpus: Corpus) -> dict[bytes, dict[bytes, np.ndarray]]:
@@ -215,6 +199,7 @@ MOSI = LmfPickle(
     name="mosi",
     title="CMU-MOSI (LMF release)",
     layouts=(("Sentiment",),),
+    bounds=(-3.0, 3.0),
     side="front",
     split_rule="as published: 52 train, 10 validation, 31 test videos",
 )
@@ -222,6 +207,7 @@ POM = LmfPickle(
     name="pom",
     title="POM (LMF release)",
     layouts=(tuple(trait for trait in POM_TRAITS if trait != "Sentiment"), POM_TRAITS),
+    bounds=(0.0, 7.0),
     side="front",
     split_rule="as published: 600 train, 100 validation, 203 test videos in an order that cannot be rebuilt",
     warnings=("a label is the sum of a third of each rating: too small with fewer than three raters",),
@@ -230,6 +216,7 @@ IEMOCAP = LmfPickle(
     name="iemocap",
     title="IEMOCAP (LMF release)",
     layouts=(("absent", "present"),),
+    bounds=(0.0, 1.0),
     side="back",
     split_rule="as published: sessions 3 to 5 train, 2 validation, 1 test",
     emotions=("happy", "sad", "angry", "neutral"),

@@ -16,10 +16,10 @@ from jaxtyping import Float
 from lib.data import vector_files
 from lib.data.cache import cached
 from lib.data.corpus import Corpus, Source, Split
-from lib.data.csv_files import csv_rows
 from lib.data.learned_vectors import learned, typical_length
 from lib.data.sequences import Side, pad
 from lib.data.source_files import hash_sources, heed_stand_in
+from lib.data.text_files import records
 from lib.errors import InputError
 from lib.files import sha256_file
 
@@ -59,8 +59,9 @@ def read(root: Path, *, window: int = 20, width: int = 100, file: str = "", side
     hashes = hash_sources("meld", root, files(root))
     tables = {split: _rows(path) for split, path in zip(_FILES, files(root), strict=True)}
     if file:
-        known = vector_files.known_vectors(root / file, {w for rows in tables.values() for w in _vocabulary(rows)})
-        origin = f"word vectors of {Path(file).name}"
+        wanted = sum((_vocabulary(rows) for rows in tables.values()), Counter())
+        known = vector_files.known_vectors(root / file, wanted.keys())
+        origin = vector_files.coverage(known, wanted, file)
     else:
         known = _learned(root, tables["train"], hashes, width)
         counts = _vocabulary(tables["train"])
@@ -140,15 +141,18 @@ def _learned(root: Path, train: list[dict[str, str]], hashes: Mapping[str, str],
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    """The table's rows. Raises InputError for a missing column or an unknown emotion."""
-    needed = ("Utterance", "Emotion", "Dialogue_ID", "Utterance_ID")
-    with csv_rows(path) as table:
-        rows = list(table)
-    for line, row in enumerate(rows, start=2):
-        if absent := [name for name in needed if row.get(name) is None]:
-            raise InputError(f"no {', '.join(absent)}", where=f"{path}, line {line}")
+    """The table's rows. Raises InputError for a missing column, an unknown emotion, and a duplicate utterance."""
+    table, seen = [], {}
+    for line, row in records(path, ("Utterance", "Emotion", "Dialogue_ID", "Utterance_ID")):
+        row |= {name: row[name].strip() for name in ("Dialogue_ID", "Utterance_ID")}
+        row["Emotion"], given = row["Emotion"].strip().lower(), row["Emotion"]
         if row["Emotion"] not in EMOTIONS:
-            raise InputError(f"emotion {row['Emotion']!r}; known: {', '.join(EMOTIONS)}", where=f"{path}, line {line}")
-    if not rows:
+            raise InputError(f"emotion {given!r}; known: {', '.join(EMOTIONS)}", where=f"{path}, line {line}")
+        key = row["Dialogue_ID"], row["Utterance_ID"]
+        if (first := seen.setdefault(key, line)) != line:
+            what = f"utterance {key[1]} of dialogue {key[0]} stands twice, first in line {first}"
+            raise InputError(what, where=f"{path}, line {line}")
+        table.append(row)
+    if not table:
         raise InputError("no rows", where=path)
-    return rows
+    return table

@@ -17,6 +17,7 @@ from typing import BinaryIO
 import numpy as np
 
 from lib.data import safe_pickle
+from lib.data.impostors import CUT_SHORT, refuse
 from lib.data.safe_pickle import Record
 from lib.errors import InputError
 
@@ -104,15 +105,17 @@ def load(path: Path) -> Checkpoint:
     another model than the MFN.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError("missing", where=path, todo="see ./run_all.sh data get mfn_checkpoints")
+    refuse(path, how="see ./run_all.sh data get mfn_checkpoints")
     try:
         with path.open("rb") as handle:
             if (safe_pickle.load(handle), safe_pickle.load(handle)) != (_MAGIC, _FORMAT):
                 raise InputError("not a checkpoint of torch 0.4")
             safe_pickle.load(handle)  # the machine it was written on
             module = safe_pickle.load(handle, allow=_ALLOWED, persistent=_resolve)
-            storages = _read_storages(handle, keys=safe_pickle.load(handle))
+            keys = safe_pickle.load(handle)
+            if not isinstance(keys, list):  # a set would give the weights another order in every process
+                raise InputError(f"its weights are listed in a {type(keys).__name__}, expected a list")
+            storages = _read_storages(handle, keys)
         return _checkpoint(module, storages)
     except InputError as error:
         raise InputError(error.what, where=path, todo=error.todo) from None
@@ -136,7 +139,7 @@ def _read_storages(handle: BinaryIO, keys: list[str]) -> dict[str, np.ndarray]:
         count = int.from_bytes(handle.read(8), "little", signed=True)
         values = handle.read(4 * count) if 0 < count <= _MOST_WEIGHTS else b""
         if len(values) != 4 * count:
-            raise InputError("the weights are cut short")
+            raise InputError("the weights are cut short", todo=CUT_SHORT)
         storages[key] = np.frombuffer(values, dtype="<f4")
     return storages
 

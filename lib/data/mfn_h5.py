@@ -12,8 +12,9 @@ import h5py
 import numpy as np
 
 from lib.data.corpus import SPLITS, Corpus, Source, Split
-from lib.data.features import split_columns
+from lib.data.features import Nonfinite, finite_modalities, split_columns
 from lib.data.hdf5 import read_numbers
+from lib.data.label_rules import scaled
 from lib.data.sequences import lengths_of
 from lib.data.source_files import hash_sources, heed_stand_in, note_stand_in
 from lib.errors import InputError
@@ -68,14 +69,15 @@ class MfnFormat:
         features = [folder / name for split in SPLITS for name in self._feature_files(folder, split)]
         return features + [folder / f"y_{split}.h5" for split in SPLITS]
 
-    def read(self, root: Path, label: str | None = None) -> Corpus:
+    def read(self, root: Path, label: str | None = None, *, nonfinite: Nonfinite = "error") -> Corpus:
         """Regression corpus; features float32 `(N, T, d)`, padding in front, `lengths` counted from the first
         step that is not all zero.
 
         `label` names one label column (see `columns`), or `all` for labels `(N, K)`. Samples have no ids in
         these files; they are called `<split>_<row>`.
 
-        Raises `InputError` for a missing, damaged or mis-shaped file, and for NaN or infinity (file and row).
+        Raises `InputError` for a missing, damaged or mis-shaped file, for a label outside its scale (see
+        `label_rules.scaled`), and for NaN or infinity (file and row), which `nonfinite="zero"` sets to 0 in features.
         """
         root = Path(root)
         label = label or self.default_label
@@ -83,7 +85,8 @@ class MfnFormat:
             raise InputError(f"{self.name} has no label {label!r}", todo=f"known: all, {', '.join(self.columns)}")
         files = hash_sources(self.name, root, self.files(root))
         folder = root / self.folder
-        splits = {split: self._read_split(folder, split, label) for split in SPLITS}
+        notes: list[str] = []
+        splits = {split: self._read_split(folder, split, label, nonfinite, notes) for split in SPLITS}
         modalities = {name: self.widths[name] for name in self._modalities(folder)}
         source = Source(
             name=self.title,
@@ -91,7 +94,7 @@ class MfnFormat:
             files=files,
             licence="MIT (repository pliang279/MFN); cite the authors of the corpus",
             split_rule=self.split_rule,
-            warnings=self.warnings + _absences(self.widths, modalities, splits),
+            warnings=self.warnings + _absences(self.widths, modalities, splits) + tuple(notes),
         )
         return Corpus(
             task="regression",
@@ -133,9 +136,9 @@ class MfnFormat:
     def _label_shape(self, n: int) -> tuple[int, ...]:
         return (n,) if len(self.columns) == 1 else (n, len(self.columns))
 
-    def _read_split(self, folder: Path, split: str, label: str) -> Split:
+    def _read_split(self, folder: Path, split: str, label: str, nonfinite: Nonfinite, notes: list[str]) -> Split:
         path = folder / f"y_{split}.h5"
-        labels = read_dataset(path, self.key, self.label_range).astype(np.float64)
+        labels = scaled(read_numbers(path, self.key), self.label_range, path)
         n = len(labels)
         if labels.shape != self._label_shape(n):
             raise InputError(f"labels {labels.shape}, expected {self._label_shape(n)}", where=path)
@@ -144,12 +147,16 @@ class MfnFormat:
         features = {}
         for name, modalities in self._feature_files(folder, split).items():
             widths = {modality: self.widths[modality] for modality in modalities}
-            array = read_dataset(folder / name, self.key)
+            array = read_numbers(folder / name, self.key)
             if array.ndim != 3 or array.shape[2] != sum(widths.values()):
                 raise InputError(f"shape {array.shape}, expected (N, T, {sum(widths.values())})", where=folder / name)
             if len(array) != n:
                 raise InputError(f"{len(array)} samples, but {path.name} has {n}", where=folder / name)
-            features |= split_columns(array, widths)
+            found, told = finite_modalities(
+                split_columns(array, widths), split, lambda _, path=folder / name: path, nonfinite
+            )
+            features |= found
+            notes += told
         steps = {modality: array.shape[1] for modality, array in features.items()}
         if len(set(steps.values())) > 1:
             raise InputError(f"the modalities differ in time steps: {steps}", where=folder / f"*_{split}.h5")
@@ -159,24 +166,6 @@ class MfnFormat:
             labels=labels,
             ids=tuple(f"{split}_{row}" for row in range(n)),
         )
-
-
-def read_dataset(path: Path, key: str, bounds: tuple[float, float] | None = None) -> np.ndarray:
-    """The finite numbers stored under `key`; with `bounds`, all of them within.
-
-    Raises `InputError` for a damaged file, a missing key, and for the first row that breaks a condition.
-    """
-    values = read_numbers(path, key)
-    rows = values.reshape(len(values), -1)
-    bad = ~np.isfinite(rows).all(axis=1)
-    if bad.any():
-        raise InputError(f"row {int(bad.argmax())} holds NaN or infinity", where=path)
-    if bounds is not None:
-        bad = ((rows < bounds[0]) | (rows > bounds[1])).any(axis=1)
-        if bad.any():
-            row = int(bad.argmax())
-            raise InputError(f"row {row} is {values[row]}, outside {bounds[0]} to {bounds[1]}", where=path)
-    return values
 
 
 def write_dataset(path: Path, key: str, parts: Sequence[np.ndarray]) -> None:

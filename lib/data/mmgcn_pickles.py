@@ -13,6 +13,7 @@ import numpy as np
 from lib.data import safe_pickle, stored_dialogues
 from lib.data.corpus import Corpus, Source
 from lib.data.dialogue_tables import dialogues_from_tables, plain, stored_id, written_tables
+from lib.data.features import Nonfinite
 from lib.data.source_files import note_stand_in
 from lib.data.stored_dialogues import MODALITIES, Emotions, SplitRule, StoredDialogues, read_corpus
 from lib.errors import InputError
@@ -35,7 +36,7 @@ class MmgcnPickle:
         """The one file, below `mmgcn/<name>/`."""
         return [Path(root) / "mmgcn" / self.kind.name / self.file]
 
-    def read(self, root: Path, *, seed: int = 0, split: SplitRule = "paper") -> Corpus:
+    def read(self, root: Path, *, seed: int = 0, split: SplitRule = "paper", nonfinite: Nonfinite = "error") -> Corpus:
         """As `spcl_pickles.SpclPickle.read`: the same dialogues, labels, speakers and split rules, other features."""
         (path,) = self.files(root)
         return read_corpus(
@@ -43,10 +44,11 @@ class MmgcnPickle:
             path,
             root,
             Source(f"{self.kind.title} (MMGCN features)", False, {}, self.licence, ""),
-            lambda: self._stored(path),
+            lambda: self._stored(path, nonfinite),
             corpus_name=f"{self.kind.name}_conversations_mmgcn",
             seed=seed,
             split=split,
+            nonfinite=nonfinite,
         )
 
     def write(self, root: Path, stored: StoredDialogues, source: Source) -> None:
@@ -68,7 +70,7 @@ class MmgcnPickle:
         parties = self.kind.parties
         return [np.eye(len(parties))[s].tolist() if self.one_hot else parties[s] for s in speakers.tolist()]
 
-    def _stored(self, path: Path) -> StoredDialogues:
+    def _stored(self, path: Path, nonfinite: Nonfinite) -> StoredDialogues:
         items = safe_pickle.load(path)
         count = len(ITEMS) + self.unused
         if not isinstance(items, list | tuple) or len(items) != count:
@@ -77,7 +79,7 @@ class MmgcnPickle:
         tables = dict(zip(ITEMS, items, strict=False))
         if self.one_hot and isinstance(tables["speakers"], dict):
             tables["speakers"] = {key: self._parties(key, rows, path) for key, rows in tables["speakers"].items()}
-        return dialogues_from_tables(self.kind, tables, tables["train"], tables["test"], path)
+        return dialogues_from_tables(self.kind, tables, tables["train"], tables["test"], path, nonfinite=nonfinite)
 
     def _parties(self, key: object, rows: object, path: Path) -> list[int]:
         """Which party each row of zeros and a one names."""

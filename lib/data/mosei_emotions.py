@@ -9,14 +9,16 @@ import numpy as np
 
 from lib.data.corpus import SPLITS, Corpus, Source, Split
 from lib.data.emotion_rules import MOSEI_EMOTIONS, intensities_to_labels, without_minus_infinity
-from lib.data.features import as_float32
+from lib.data.features import Nonfinite, finite_modalities
 from lib.data.hdf5 import read_numbers
+from lib.data.label_rules import scaled
 from lib.data.mfn_h5 import write_dataset
 from lib.data.sequences import lengths_of
 from lib.data.source_files import hash_sources, heed_stand_in, note_stand_in
 from lib.errors import InputError
 
 FOLDER, KEY = "cmu-mosei", "d1"
+INTENSITIES = (0.0, 3.0)
 _NAMES = {"text": "text_{}_emb.h5", "audio": "audio_{}.h5", "video": "video_{}.h5"}
 _LABELS = "ey_{}.h5"
 
@@ -26,16 +28,16 @@ def files(root: Path) -> list[Path]:
     return [Path(root) / FOLDER / name.format(split) for split in SPLITS for name in (*_NAMES.values(), _LABELS)]
 
 
-def read(root: Path) -> Corpus:
+def read(root: Path, *, nonfinite: Nonfinite = "error") -> Corpus:
     """Multilabel corpus; features float32 `(N, T, d)`, -inf in audio set to 0, as in the reference; nothing is scaled.
 
     The files have no ids: samples are called `<split>_<row>`. Raises InputError for a missing, damaged or mis-shaped
-    file, an intensity below 0, and for NaN or an infinity that the reference would let through.
+    file, an intensity outside 0 to 3, and for NaN or an infinity that the reference would let through, unless
+    `nonfinite="zero"` sets it to 0.
     """
     root = Path(root)
     hashes = hash_sources("mosei_emotions", root, files(root))
-    silent = 0
-    splits = {}
+    silent, notes, splits = 0, [], {}
     for split in SPLITS:
         features = {m: _numbers(root / FOLDER / name.format(split), axes=3) for m, name in _NAMES.items()}
         silent += int(np.isneginf(features["audio"]).sum())
@@ -45,10 +47,14 @@ def read(root: Path) -> Corpus:
         shapes = {m: x.shape[:2] for m, x in features.items()}
         if len(set(shapes.values())) > 1 or shapes["text"][0] != len(intensities):
             raise InputError(f"samples and steps differ: {shapes}, {len(intensities)} labels", where=path)
-        if intensities.shape[1] != len(MOSEI_EMOTIONS) or not ((intensities >= 0) & np.isfinite(intensities)).all():
+        if intensities.shape[1] != len(MOSEI_EMOTIONS):
             raise InputError(f"labels {intensities.shape}, expected {len(MOSEI_EMOTIONS)} intensities", where=path)
+        intensities = scaled(intensities, INTENSITIES, path, "intensity")
+        paths = {m: root / FOLDER / name.format(split) for m, name in _NAMES.items()}
+        features, told = finite_modalities(features, split, paths.get, nonfinite)
+        notes += told
         splits[split] = Split(
-            features={m: as_float32(x) for m, x in features.items()},
+            features=features,
             lengths=np.maximum.reduce([lengths_of(x, "front") for x in features.values()]),
             labels=intensities_to_labels(intensities),
             ids=tuple(f"{split}_{row}" for row in range(len(intensities))),
@@ -61,6 +67,7 @@ def read(root: Path) -> Corpus:
         split_rule="as released",
         warnings=(
             *([f"{silent} audio values of -inf set to 0, as in the reference"] if silent else []),
+            *notes,
             "FACET video features may include the extractor's own emotion estimates",
         ),
     )

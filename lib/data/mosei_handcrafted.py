@@ -14,7 +14,9 @@ from jaxtyping import Float
 
 from lib.data import safe_pickle
 from lib.data.emotion_rules import without_minus_infinity
-from lib.data.features import as_float32
+from lib.data.features import Nonfinite
+from lib.data.iemocap_handcrafted import ZEROED, finite_sequences
+from lib.data.impostors import refuse
 from lib.errors import InputError
 from lib.files import atomic_path
 
@@ -28,16 +30,16 @@ def files(root: Path, phase: str) -> list[Path]:
     return [Path(root) / "MOSEI_HCF_FEATURES" / f"mosei_senti_hcf_{phase}.pkl"]
 
 
-def read_phase(root: Path, phase: str) -> tuple[dict[str, Sequences], dict[str, str]]:
+def read_phase(root: Path, phase: str, nonfinite: Nonfinite = "error") -> tuple[dict[str, Sequences], dict[str, str]]:
     """Per usable utterance its sequences, and per utterance what is wrong with it.
 
     Audio of -inf (the logarithm of silence) is set to 0 and told as `SILENT`, as the corpus' other readers do: the
-    reference would compute NaN. Other features that are not finite make an utterance unusable. Of an id that occurs
-    twice the first counts, as in the reference's search. Raises InputError for a missing or damaged file.
+    reference would compute NaN. Other features that are not finite make an utterance unusable, or are set to 0 with
+    `nonfinite="zero"`. Of an id that occurs twice the first counts, as in the reference's search. Raises InputError for
+    a missing or damaged file.
     """
     (path,) = files(root, phase)
-    if not path.is_file():
-        raise InputError("missing", where=path)
+    refuse(path)
     stored = safe_pickle.load(path)
     if not isinstance(stored, dict) or not {"id", *_KEYS.values()} <= set(stored):
         raise InputError("not a table with id, text, audio and vision", where=path)
@@ -51,11 +53,12 @@ def read_phase(root: Path, phase: str) -> tuple[dict[str, Sequences], dict[str, 
         if np.isneginf(sequences["audio"]).any():
             sequences["audio"] = without_minus_infinity(sequences["audio"])
             problems[utterance_id] = SILENT
-        sequences = {modality: as_float32(array) for modality, array in sequences.items()}
-        if all(np.isfinite(array).all() for array in sequences.values()):
-            found[utterance_id] = sequences
-        else:
-            problems[utterance_id] = "features hold NaN or infinity"
+        try:
+            found[utterance_id], zeroed = finite_sequences(sequences, nonfinite)
+            if zeroed:
+                problems[utterance_id] = ZEROED
+        except InputError as error:
+            problems[utterance_id] = error.what
     return found, problems
 
 

@@ -5,7 +5,6 @@ Below the folder, anywhere: label tables `*.csv` (columns `Input.VIDEO_ID`, `Inp
 kept, of the first 280 seconds.
 """
 
-import csv
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from lib.data.csv_files import csv_rows
+from lib.data.impostors import refuse
 from lib.data.raw_layout import Problem, utterance_folder
 from lib.data.recordings import Cut, Recording
+from lib.data.text_files import heading, lines, records
 from lib.data.video_frames import Video
 from lib.errors import InputError
 
@@ -24,6 +24,7 @@ STORED_RATE = 2
 LONGEST = 280  # seconds
 _ANSWERS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 _ID = ("Input.VIDEO_ID", "Input.CLIP")
+_COLUMNS = (*_ID, *(f"Answer.{name}" for name in _ANSWERS))
 
 
 @dataclass(frozen=True)
@@ -86,31 +87,31 @@ def read(folder: Path, out: Path) -> tuple[list[Monologue], dict[str, dict], lis
 
 
 def _tables(folder: Path) -> Iterator[Path]:
-    """Files with the columns of a label table; the release's folders hold other tables as well."""
-    for path in sorted(Path(folder).rglob("*.csv")):
-        if not path.is_file():
-            continue
-        try:
-            with path.open(encoding="utf-8", errors="replace", newline="") as handle:
-                header = next(csv.reader(handle), [])
-        except csv.Error:
-            continue
-        if {*_ID, *(f"Answer.{name}" for name in _ANSWERS)} <= set(header):
-            yield path
+    """Files with the columns of a label table; the release's folders hold other tables as well.
+
+    Raises InputError for one that is no table at all: it may stand in the place of labels.
+    """
+    for path in sorted(Path(folder).rglob("[!.]*.csv")):
+        if path.is_file():
+            refuse(path)
+            if heading(path, _COLUMNS):
+                yield path
 
 
 def _labels(folder: Path) -> dict[str, list[int]]:
     """An emotion is present if any annotator of any table gave it a positive intensity."""
     sums: dict[str, np.ndarray] = {}
     for path in _tables(folder):
-        with csv_rows(path, errors="replace") as table:
-            for row in table:
-                utterance_id = f"{Path(row[_ID[0]] or '').name}_{row[_ID[1]]}"
-                try:
-                    given = np.array([float(row[f"Answer.{name}"] or 0) for name in _ANSWERS])
-                except (TypeError, ValueError) as error:
-                    raise InputError(f"an answer about {utterance_id!r} is not a number", where=path) from error
-                sums[utterance_id] = sums.get(utterance_id, 0) + given
+        for line, row in records(path, _COLUMNS, errors="replace"):
+            utterance_id = f"{Path(row[_ID[0]]).name}_{row[_ID[1]]}"
+            try:
+                given = np.array([float(row[f"Answer.{name}"] or 0) for name in _ANSWERS])
+                if not np.isfinite(given).all():
+                    raise ValueError
+            except ValueError:
+                what = f"an answer about {utterance_id!r} is not a number"
+                raise InputError(what, where=f"{path}, line {line}") from None
+            sums[utterance_id] = sums.get(utterance_id, 0) + given
     return {utterance_id: [int(value > 0) for value in given] for utterance_id, given in sums.items()}
 
 
@@ -128,7 +129,8 @@ def _segments(path: Path, problems: list[Problem]) -> Iterator[tuple[str, float,
 
     Lines that cannot be read so are added to `problems`.
     """
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    refuse(path)
+    for number, line in enumerate(lines(path, errors="replace"), start=1):
         parts = [part for part in line.split("___") if part]
         try:
             video, clip, start, end, text = parts[:5]

@@ -9,6 +9,7 @@ import numpy as np
 from lib.data import mosi_utterances
 from lib.data.conversation_batches import Dialogue, conversation_split
 from lib.data.corpus import Corpus, Split
+from lib.data.features import Nonfinite
 from lib.data.mosi_tables import video_of
 
 SPEAKERS = 1
@@ -19,12 +20,12 @@ def files(root: Path) -> list[Path]:
     return mosi_utterances.files(root)
 
 
-def read(root: Path) -> Corpus:
+def read(root: Path, *, nonfinite: Nonfinite = "error") -> Corpus:
     """The utterances of `mosi_utterances`, its repository split, scaling and warnings, joined by video.
 
     Features are float32 `(videos, T, d)`. Raises InputError as that reader does.
     """
-    spoken = mosi_utterances.read(root, context=1, task="classes")
+    spoken = mosi_utterances.read(root, context=1, task="classes", nonfinite=nonfinite)
     splits = {name: _dialogues(split) for name, split in spoken.splits.items()}
     return replace(spoken, splits=splits, source=replace(spoken.source, name=f"{spoken.source.name}, joined by video"))
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from lib.data.corpus import SPLITS
-from lib.data.mfn_h5 import MOSI, read_dataset, write_dataset
+from lib.data.hdf5 import read_numbers
+from lib.data.label_rules import scaled
+from lib.data.mfn_h5 import MOSI, write_dataset
 from lib.errors import InputError
 
 _MASK = 2**64 - 1
@@ -33,7 +35,7 @@ def sentiment(root: Path, segments: Mapping[str, int]) -> dict[str, float]:
     Raises `InputError` if the files hold another number of rows than there are segments.
     """
     files = label_files(root)
-    parts = [read_dataset(path, MOSI.key, MOSI.label_range) for path in files]
+    parts = [scaled(read_numbers(path, MOSI.key), MOSI.label_range, path) for path in files]
     for path, part in zip(files, parts, strict=True):
         if part.ndim != 1:
             raise InputError(f"labels {part.shape}, expected (N,)", where=path)

@@ -6,16 +6,16 @@ order.
 """
 
 import csv
-import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from lib.data.features import as_float32
+from lib.data import text_files
+from lib.data.features import Nonfinite, finite_float32
 from lib.errors import InputError
 from lib.files import atomic_path
 
@@ -28,7 +28,7 @@ class Utterances:
     """All utterances in the order of `transcripts.csv`.
 
     `in_test` bool `(N,)` is the repository's split; `classes` int64 `(N,)` is 1 for sentiment >= 0;
-    `features` are float32 `(N, d)`, unscaled.
+    `features` are float32 `(N, d)`, unscaled; `zeroed` counts by modality those that were set to 0.
     """
 
     ids: tuple[str, ...]
@@ -36,6 +36,7 @@ class Utterances:
     in_test: np.ndarray
     classes: np.ndarray
     features: Mapping[str, np.ndarray]
+    zeroed: Mapping[str, int] = field(default_factory=dict)
 
     def segments(self) -> dict[str, int]:
         """Number of utterances per video; they must be numbered from 1 without a gap."""
@@ -61,34 +62,42 @@ def paths(folder: Path) -> list[Path]:
     return [_transcripts(folder), *(_table(folder, modality, part) for modality in WIDTHS for part in _PARTS)]
 
 
-def read(folder: Path) -> Utterances:
+def read(folder: Path, nonfinite: Nonfinite = "error") -> Utterances:
     """Transcripts and features joined, one row per utterance.
 
-    Raises `InputError`, naming file and line, for a row with too few columns or a cell that is no finite
-    number, an id or key that stands twice or nowhere, and a label that contradicts the transcript's.
+    Raises `InputError`, naming file and line, for a row with too few columns or a cell that is no number, an id or key
+    that stands twice or nowhere, a label that contradicts the transcript's, and for a feature that is NaN or infinite
+    unless `nonfinite="zero"` sets it to 0.
     """
     ids, transcripts, classes = _read_transcripts(_transcripts(folder))
     in_test = np.zeros(len(ids), dtype=bool)
     features = {modality: np.empty((len(ids), width), np.float32) for modality, width in WIDTHS.items()}
-    seen = np.zeros(len(ids), dtype=bool)
+    seen, zeroed = np.zeros(len(ids), dtype=bool), dict.fromkeys(WIDTHS, 0)
+
+    def keep(modality: str, values: np.ndarray, path: Path, lines: list[int]) -> None:
+        features[modality][keys], count = finite_float32(
+            values, modality, path, nonfinite, row=lambda row: f"line {lines[row]}"
+        )
+        zeroed[modality] += count
+
     for part in _PARTS:
         path = _table(folder, "text", part)
-        text = _numbers(path, 1 + WIDTHS["text"])
-        keys = _claim_keys(text[:, 0], seen, path)
+        text, lines = _numbers(path, 1 + WIDTHS["text"])
+        keys = _claim_keys(text[:, 0], lines, seen, path)
         in_test[keys] = part == "test"
-        features["text"][keys] = as_float32(text[:, 1:])
+        keep("text", text[:, 1:], path, lines)
         for modality in ("audio", "video"):
             path = _table(folder, modality, part)
-            table = _numbers(path, WIDTHS[modality] + 1)
+            table, lines = _numbers(path, WIDTHS[modality] + 1)
             if len(table) != len(keys):
                 raise InputError(f"{len(table)} rows, but text_{part}.csv has {len(keys)}", where=path)
             if (wrong := table[:, -1] != classes[keys]).any():
-                line = int(wrong.argmax()) + 1
+                line = lines[int(wrong.argmax())]
                 raise InputError("the label is not that of the transcript", where=f"{path}, line {line}")
-            features[modality][keys] = as_float32(table[:, :-1])
+            keep(modality, table[:, :-1], path, lines)
     if not seen.all():
         raise InputError(f"no features for utterance {ids[int(seen.argmin())]}", where=_transcripts(folder))
-    return Utterances(ids, transcripts, in_test, classes, features)
+    return Utterances(ids, transcripts, in_test, classes, features, zeroed)
 
 
 def write(folder: Path, table: Utterances) -> None:
@@ -117,20 +126,22 @@ def _table(folder: Path, modality: str, part: str) -> Path:
 def _read_transcripts(path: Path) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
     """Ids, transcripts and binary labels int64 `(N,)`."""
     ids, transcripts, labels = {}, [], []
-    for line, (key, transcript, _, label) in _rows(path, 4):
+    for line, (key, transcript, _, label) in text_files.rows(path, 4):
+        key, label = key.strip(), label.strip()
         if not re.fullmatch(r".+_[1-9]\d*", key) or label not in ("0", "1"):
             raise InputError("not an utterance id with label 0 or 1", where=f"{path}, line {line}")
         if key in ids:
-            raise InputError(f"utterance {key} stands twice", where=f"{path}, line {line}")
+            what = f"utterance {key} stands twice, first in line {ids[key]}"
+            raise InputError(what, where=f"{path}, line {line}")
         ids[key] = line
         transcripts.append(transcript)
         labels.append(int(label))
     return tuple(ids), tuple(transcripts), np.array(labels, dtype=np.int64)
 
 
-def _claim_keys(stored: np.ndarray, seen: np.ndarray, path: Path) -> np.ndarray:
+def _claim_keys(stored: np.ndarray, lines: Sequence[int], seen: np.ndarray, path: Path) -> np.ndarray:
     """Row numbers of the transcripts; each may be claimed once over both splits."""
-    for line, key in enumerate(stored.tolist(), start=1):
+    for line, key in zip(lines, stored.tolist(), strict=True):
         if not key.is_integer() or not 0 <= key < len(seen) or seen[int(key)]:
             todo = f"expected each of 0 to {len(seen) - 1} once in training and test together"
             raise InputError(f"transcript number {key:g}", where=f"{path}, line {line}", todo=todo)
@@ -138,31 +149,18 @@ def _claim_keys(stored: np.ndarray, seen: np.ndarray, path: Path) -> np.ndarray:
     return stored.astype(np.int64)
 
 
-def _rows(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of each row."""
-    with path.open(encoding="utf-8", newline="") as handle:
-        table = csv.reader(handle)
-        try:
-            for row in table:
-                if len(row) != columns:
-                    where = f"{path}, line {table.line_num}"
-                    raise InputError(f"{len(row)} columns, expected {columns}", where=where)
-                yield table.line_num, row
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise InputError(f"unreadable after line {table.line_num} ({error})", where=path) from error
-
-
-def _numbers(path: Path, columns: int) -> np.ndarray:
-    """float64 `(rows, columns)`."""
-    values = []
-    for line, row in _rows(path, columns):
+def _numbers(path: Path, columns: int) -> tuple[np.ndarray, list[int]]:
+    """float64 `(rows, columns)` and the line of each row."""
+    values, lines = [], []
+    for line, row in text_files.rows(path, columns):
         try:
             values.append([float(cell) for cell in row])
         except ValueError as error:
-            raise InputError(str(error), where=f"{path}, line {line}") from None
-        if not all(map(math.isfinite, values[-1])):
-            raise InputError("NaN or infinity", where=f"{path}, line {line}")
-    return np.array(values, dtype=np.float64).reshape(-1, columns)
+            commas = any("," in cell for cell in row)
+            todo = "save it with decimal points, not commas" if commas else None
+            raise InputError(str(error), where=f"{path}, line {line}", todo=todo) from None
+        lines.append(line)
+    return np.array(values, dtype=np.float64).reshape(-1, columns), lines
 
 
 def _write_rows(path: Path, rows: Iterable[Iterable[object]]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from lib.data import mosi_tables
 from lib.data.cache import cached
 from lib.data.corpus import Corpus, Source, Split
+from lib.data.features import Nonfinite, zeroed_notes
 from lib.data.mosi_labels import label_files, sentiment, write_sentiment
 from lib.data.mosi_tables import WIDTHS, Utterances, segment_of, video_of
 from lib.data.source_files import hash_sources, heed_stand_in, note_stand_in
@@ -21,7 +22,7 @@ from lib.errors import InputError
 CLASSES = ("negative", "non-negative")
 VALIDATION_VIDEOS = 10
 _FOLDER = "mosi_utterance"
-_VERSION = 1  # of what the cache keeps
+_VERSION = 2  # of what the cache keeps
 _WARNINGS = (
     "the text and video features were learned with the labels of the training videos: only the test split "
     "may be reported, and never the standard CMU-MOSI folds, where 24 of the 31 test videos are training "
@@ -36,7 +37,13 @@ def files(root: Path) -> list[Path]:
     return [*mosi_tables.paths(Path(root) / _FOLDER), *label_files(root)]
 
 
-def read(root: Path, context: int = 20, task: Literal["regression", "classes"] = "regression") -> Corpus:
+def read(
+    root: Path,
+    context: int = 20,
+    task: Literal["regression", "classes"] = "regression",
+    *,
+    nonfinite: Nonfinite = "error",
+) -> Corpus:
     """A sample is an utterance and up to `context - 1` utterances before it in the same video.
 
     Features are float32 `(N, context, d)`, the target utterance last, zeros in front; `lengths` counts the
@@ -46,7 +53,8 @@ def read(root: Path, context: int = 20, task: Literal["regression", "classes"] =
     `Source.warnings`.
 
     Raises `InputError` for missing or damaged files (naming file and line), features whose labels
-    contradict the transcripts, and label files that contradict the binary labels.
+    contradict the transcripts, label files that contradict the binary labels, and for NaN and infinity unless
+    `nonfinite="zero"` sets them to 0.
     """
     root = Path(root)
     if context < 1:
@@ -54,7 +62,7 @@ def read(root: Path, context: int = 20, task: Literal["regression", "classes"] =
     if task not in ("regression", "classes"):
         raise InputError(f"unknown task {task!r}", todo="known: regression, classes")
     hashes = hash_sources("mosi_utterances", root, files(root))
-    table = cached_table(root, hashes)
+    table = cached_table(root, hashes, nonfinite)
     values = sentiment_of(root, table)
     labels = values if task == "regression" else table.classes
     rows = _split(table)
@@ -66,7 +74,7 @@ def read(root: Path, context: int = 20, task: Literal["regression", "classes"] =
         licence="MIT (repository declare-lab/multimodal-deep-learning); cite Zadeh et al. 2016 (CMU-MOSI)",
         split_rule="the repository's training and test videos; validation is the last "
         f"{VALIDATION_VIDEOS} training videos by id",
-        warnings=_WARNINGS,
+        warnings=(*_WARNINGS, *zeroed_notes(table.zeroed)),
     )
     return Corpus(
         task=task,
@@ -88,27 +96,29 @@ def write(root: Path, table: Utterances, values: Mapping[str, float], source: So
         write_sentiment(root, table.segments(), values)
 
 
-def cached_table(root: Path, hashes: Mapping[str, str]) -> Utterances:
+def cached_table(root: Path, hashes: Mapping[str, str], nonfinite: Nonfinite = "error") -> Utterances:
     """The tables below `root`, whose files have these hashes, parsed once."""
 
     def build() -> dict[str, np.ndarray]:
-        table = mosi_tables.read(root / _FOLDER)
+        table = mosi_tables.read(root / _FOLDER, nonfinite)
         return {
             "ids": np.array(table.ids),
             "transcripts": np.array([text.encode() for text in table.transcripts]),
             "in_test": table.in_test,
             "classes": table.classes,
+            "zeroed": np.array([table.zeroed[modality] for modality in WIDTHS]),
             **table.features,
         }
 
     tables = {name: digest for name, digest in hashes.items() if name.startswith(_FOLDER)}
-    arrays = cached("mosi_utterances", _VERSION, tables, {}, build)
+    arrays = cached("mosi_utterances", _VERSION, tables, {"nonfinite": nonfinite}, build)
     return Utterances(
         ids=tuple(arrays["ids"].tolist()),
         transcripts=tuple(text.decode() for text in arrays["transcripts"].tolist()),
         in_test=arrays["in_test"],
         classes=arrays["classes"],
         features={modality: arrays[modality] for modality in WIDTHS},
+        zeroed=dict(zip(WIDTHS, arrays["zeroed"].tolist(), strict=True)),
     )
 
 

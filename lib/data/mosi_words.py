@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.data import mosi_utterances
+from lib.data import mosi_utterances, vector_files
 from lib.data.corpus import SPLITS, Corpus, Source, Split
+from lib.data.features import Nonfinite, zeroed_notes
 from lib.data.mosi_tables import Utterances, segment_of, video_of
 from lib.data.sequences import Side, pad
 from lib.data.source_files import hash_sources, heed_stand_in
-from lib.errors import InputError
 from lib.files import sha256_file
 
 PADDING, UNKNOWN = 0, 1
@@ -31,28 +31,33 @@ away; one such sample would decide the mean error of a network without a bounded
 files = mosi_utterances.files
 
 
-def read(root: Path, words: int = 20, side: Side = "front", glove: str = "") -> Corpus:
+def read(
+    root: Path, words: int = 20, side: Side = "front", glove: str = "", *, nonfinite: Nonfinite = "error"
+) -> Corpus:
     """Sentiment of the standard 1284/229/686 utterances from their last `words` words and a 73-d audio vector.
 
     Text is float32 `(N, words, 1)` of word numbers: 0 for padding on `side`, 1 for a word that the training fold does
     not have, and from 2 the training words by falling frequency, for a model that learns its embeddings. With
-    `glove`, a file of `word v1 v2 ...` lines named relative to the data folder, text is `(N, words, d)` of these
-    vectors instead, zeros for a word it lacks. Audio is `(N, 1, 73)`, standardised with the training fold and
+    `glove`, a file of word vectors (see `vector_files`) named relative to the data folder, text is `(N, words, d)` of
+    these vectors instead, zeros for a word it lacks. Audio is `(N, 1, 73)`, standardised with the training fold and
     limited to `AUDIO_LIMIT`.
 
     Raises `InputError` for what `mosi_utterances.read` refuses and for a GloVe file that is missing or damaged.
     """
     root = Path(root)
     hashes = hash_sources("mosi_words", root, files(root))
-    table = mosi_utterances.cached_table(root, hashes)
+    table = mosi_utterances.cached_table(root, hashes, nonfinite)
     rows = _folds(table)
     labels = mosi_utterances.sentiment_of(root, table)
     audio = mosi_utterances.standardise(table.features["audio"], rows["train"])
     far = int((np.abs(audio) > AUDIO_LIMIT).any(axis=1).sum())
     audio = audio.clip(-AUDIO_LIMIT, AUDIO_LIMIT)
     kept = {name: [_words(table.transcripts[row])[-words:] for row in part] for name, part in rows.items()}
+    notes = zeroed_notes(table.zeroed)
     if glove:
-        vectors = _read_glove(root / glove, {word for part in kept.values() for words in part for word in words})
+        wanted = Counter(word for part in kept.values() for words in part for word in words)
+        vectors = vector_files.known_vectors(root / glove, wanted.keys())
+        notes.append(vector_files.coverage(vectors, wanted, glove))
         hashes[glove] = sha256_file(root / glove)
     else:
         numbers = vocabulary(kept["train"])
@@ -80,6 +85,7 @@ def read(root: Path, words: int = 20, side: Side = "front", glove: str = "") -> 
         split_rule="standard folds: videos sorted by id, 52 train, 10 validation, 31 test",
         warnings=(
             *_WARNINGS,
+            *notes,
             f"audio is limited to {AUDIO_LIMIT:g} standard deviations: {far} utterances lie beyond. This limit was set "
             "after a run had shown what outliers do to the test score, so it is no choice made blind",
         ),
@@ -122,25 +128,3 @@ def _folds(table: Utterances) -> dict[str, np.ndarray]:
         name: np.array([row for row in order if fold_of[video_of(table.ids[row])] == number], dtype=np.int64)
         for number, name in enumerate(SPLITS)
     }
-
-
-def _read_glove(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
-    """The vectors of the wanted words."""
-    found: dict[str, np.ndarray] = {}
-    width = None
-    try:
-        with path.open(encoding="utf-8") as handle:
-            for line, text in enumerate(handle, start=1):
-                word, *cells = text.rstrip("\n").split(" ")
-                width = width or len(cells)
-                if len(cells) != width:
-                    raise InputError(f"{len(cells)} numbers, expected {width}", where=f"{path}, line {line}")
-                if word in wanted:
-                    found[word] = np.array(cells, dtype=np.float32)
-    except FileNotFoundError:
-        raise InputError("no such file of word vectors", where=path, todo="leave `glove` empty to learn them") from None
-    except (ValueError, OSError) as error:
-        raise InputError(f"not a file of word vectors ({error})", where=path) from None
-    if not found:
-        raise InputError("none of the corpus' words is in it", where=path)
-    return found

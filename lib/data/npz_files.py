@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lib.data.impostors import CUT_SHORT, refuse
 from lib.errors import InputError
 
 
@@ -19,7 +20,9 @@ def read_arrays(path: Path, names: Sequence[str]) -> list[np.ndarray]:
         with path.open("rb") as handle, zipfile.ZipFile(handle) as archive:
             return [_array(archive, f"{name}.npy") for name in names]
     except Exception as error:  # the bytes are hostile: whatever they provoke means the same to the user
-        raise InputError(f"missing or damaged ({type(error).__name__}: {error})", where=path) from error
+        refuse(path)
+        todo = CUT_SHORT if isinstance(error, zipfile.BadZipFile | EOFError) else None
+        raise InputError(f"missing or damaged ({type(error).__name__}: {error})", where=path, todo=todo) from error
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:

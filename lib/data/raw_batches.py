@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lib.data.impostors import refuse
 from lib.data.mme2e_rules import RawUtterance, collate_raw
 from lib.data.npz_files import read_arrays
 from lib.data.raw_preprocessing import LIST, utterance_file
@@ -95,7 +96,7 @@ class RawBatches:
             if faces.ndim != 4 or faces.dtype != np.uint8 or pieces.ndim != 4 or pieces.dtype != np.float32:
                 raise InputError("neither faces nor pieces")
         except InputError as error:
-            raise InputError("missing or damaged", where=path, todo="run data preprocess again") from error
+            raise InputError(error.what, where=path, todo="run data preprocess again") from error
         if str(stored) != key:
             raise InputError("not the file that was prepared", where=path, todo="run data preprocess again")
         return RawUtterance(utterance_id, faces, pieces, text, label)
@@ -106,6 +107,7 @@ def open_batches(
 ) -> RawBatches:
     """A split of what `preprocess` left in `folder`, `<out>/<kind>`. Raises InputError if it is not there."""
     path = Path(folder) / LIST
+    refuse(path, how="run ./run_all.sh data preprocess")
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))["splits"][split]
         ids, keys, texts = (tuple(entry[name] for entry in entries) for name in ("id", "key", "text"))

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from lib.data.impostors import refuse
 from lib.data.mel import BANDS, PIECE_FRAMES, cut_pieces, mel_spectrogram
 from lib.data.mme2e_rules import CROP, FrameCount, face_less_crop, sampled_frames
 from lib.data.raw_layout import Kind, Problem, RawItem
@@ -134,6 +135,7 @@ def read_image(path: Path, kind: Kind) -> np.ndarray:
             with Image.open(path, formats=["JPEG"]) as image:
                 image = image.convert("RGB")
     except Exception as error:  # the bytes are hostile: whatever they provoke means the same to the user
+        refuse(path)
         raise InputError("not a readable JPEG image", where=path) from error
     if kind == "iemocap" or image.size == (CROP, CROP):
         return np.asarray(image)
@@ -174,9 +176,8 @@ def read_wave(path: Path) -> tuple[np.ndarray, int]:
             # The header may announce more than there is, and memory would be taken for it.
             stored = path.stat().st_size // max(1, channels * width)
             data = handle.readframes(min(handle.getnframes(), stored))
-    except FileNotFoundError:
-        raise InputError("missing", where=path) from None
     except Exception as error:
+        refuse(path)
         raise InputError("not a readable WAV file", where=path) from error
     if width != 2:
         raise InputError(f"samples of {8 * width} bits, expected 16", where=path)

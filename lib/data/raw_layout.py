@@ -13,8 +13,10 @@ import numpy as np
 
 from lib.data import safe_pickle
 from lib.data.corpus import SPLITS
+from lib.data.impostors import refuse
 from lib.data.mme2e_rules import one_hot, uses_left_camera
 from lib.data.source_files import STAND_IN_NOTE
+from lib.data.text_files import listed
 from lib.errors import InputError
 
 Kind = Literal["iemocap", "mosei"]
@@ -121,8 +123,7 @@ def read(kind: Kind, root: Path, *, folders: bool = True) -> RawCorpus:
 
 
 def _meta(path: Path) -> Mapping[str, object]:
-    if not path.is_file():
-        raise InputError("missing", where=path, todo="point --raw at the folder that holds *_RAW_PROCESSED")
+    refuse(path, how="point --raw at the folder that holds *_RAW_PROCESSED")
     meta = safe_pickle.load(path)
     if not isinstance(meta, dict):
         raise InputError("not a table of utterances", where=path)
@@ -131,13 +132,8 @@ def _meta(path: Path) -> Mapping[str, object]:
 
 def listed_ids(path: Path) -> list[str]:
     """The utterances that the list of a split names. Raises InputError for a missing file or one that is not text."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise InputError("missing", where=path) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError("not UTF-8 text", where=path) from error
-    return [line for line in lines if line]
+    refuse(path, how="take it from github.com/wenliangdai/Multimodal-End2end-Sparse")
+    return listed(path)
 
 
 def _item(kind: Kind, root: Path, utterance_id: str, meta: Mapping[str, object], folders: bool) -> RawItem:

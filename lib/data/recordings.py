@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from joblib import Parallel, delayed
 
+from lib.data.impostors import refuse
 from lib.data.raw_layout import Problem
 from lib.data.video_frames import Video
 from lib.errors import InputError
@@ -110,9 +111,11 @@ def cut(recording: Recording) -> Outcome:
 def _open_wave(recording: Recording) -> wave.Wave_read:
     try:
         sound = wave.open(str(recording.wave), "rb")  # noqa: SIM115 - the caller closes it
-    except FileNotFoundError:
-        raise InputError("its waveform is missing", where=recording.wave) from None
     except Exception as error:  # the bytes are hostile: whatever they provoke means the same to the user
+        try:
+            refuse(recording.wave)
+        except InputError as impostor:
+            raise InputError(f"its waveform is {impostor.what}", where=recording.wave, todo=impostor.todo) from None
         raise InputError("its waveform is not a readable WAV file", where=recording.wave) from error
     fault = None
     if sound.getsampwidth() != 2:

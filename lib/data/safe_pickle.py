@@ -20,6 +20,7 @@ from typing import BinaryIO, ClassVar, NoReturn
 
 import numpy as np
 
+from lib.data.impostors import CUT_SHORT, refuse
 from lib.errors import InputError
 
 Allowed = Mapping[tuple[str, str], object]
@@ -28,6 +29,12 @@ _KEYS = (str, bytes, bool, int, float, complex, type(None), np.generic)
 _DEEPEST = 100
 _REPEATED, _FEW = 100, 100_000
 """Items written out: at most so many times those that are stored, and so many more."""
+
+
+_WRITERS = {
+    name: f"it was made with {name}: save what it holds as lists, dictionaries and NumPy arrays; nothing in it was run"
+    for name in ("pandas", "torch", "tensorflow", "jax", "scipy", "sklearn", "joblib", "dill", "cloudpickle")
+}
 
 
 class Record:
@@ -51,6 +58,7 @@ def load(
     Raises `InputError` for a forbidden name (as `module.name`), a forbidden instruction, or a damaged file.
     """
     if isinstance(source, Path):
+        refuse(source, expected=".pkl")
         with source.open("rb") as handle:
             return load(handle, encoding=encoding, allow=allow, persistent=persistent)
     where = getattr(source, "name", "pickle")
@@ -61,6 +69,8 @@ def load(
     except InputError as error:
         todo = error.todo or "the file was refused; nothing in it was run"
         raise InputError(error.what, where=where, todo=todo) from None
+    except EOFError as error:
+        raise InputError("not a complete, readable pickle: it ends too early", where=where, todo=CUT_SHORT) from error
     except Exception as error:  # the bytes are hostile: whatever they provoke means the same to the user
         detail = f"{type(error).__name__}: {error}".rstrip(": ")
         raise InputError(f"not a complete, readable pickle ({detail})", where=where) from error
@@ -68,6 +78,7 @@ def load(
 
 def load_npy(path: Path) -> np.ndarray:
     """An array from a `.npy` file: memory-mapped, read-only if plain; through `load` if it holds objects."""
+    refuse(path)
     try:
         with path.open("rb") as handle:
             version = np.lib.format.read_magic(handle)
@@ -82,7 +93,8 @@ def load_npy(path: Path) -> np.ndarray:
     except InputError:
         raise
     except Exception as error:  # the header is hostile, too
-        raise InputError(f"not a complete .npy file ({error})", where=path) from error
+        todo = CUT_SHORT if "greater than file size" in str(error) or "EOF" in str(error) else None
+        raise InputError(f"not a complete .npy file ({error})", where=path, todo=todo) from error
     if not isinstance(value, np.ndarray) or value.shape != shape:
         raise InputError("the pickled content is not the array that the header announces", where=path)
     return value
@@ -167,7 +179,8 @@ class _DataUnpickler(pickle._Unpickler):
         try:
             return self._table[module, name]
         except KeyError:
-            raise InputError(f"the pickle asks for {module}.{name}, which is not plain data") from None
+            todo = _WRITERS.get(module.partition(".")[0])
+            raise InputError(f"the pickle asks for {module}.{name}, which is not plain data", todo=todo) from None
 
     def persistent_load(self, pid: object) -> object:
         if self._persistent is None:

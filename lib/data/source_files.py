@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lib.data.corpus import Source
+from lib.data.impostors import refuse
 from lib.errors import InputError
 from lib.files import sha256_file, write_json
 
@@ -17,12 +18,15 @@ _DESCRIPTION = ("name", "licence", "split_rule", "warnings", "ceilings")
 def hash_sources(corpus: str, root: Path, paths: Sequence[Path]) -> dict[str, str]:
     """SHA-256 of each file, by its path relative to `root`, as `Source.files` wants them.
 
-    Raises `InputError` naming the first missing file and the command that gets the corpus.
+    Raises `InputError` for the first file that is missing or plainly something else than its ending says (see
+    `impostors`), and names the command that gets the corpus.
     """
+    how = f"see ./run_all.sh data get {corpus}"
     missing = [path for path in paths if not path.is_file()]
-    if missing:
-        others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise InputError(f"missing{others}", where=missing[0], todo=f"see ./run_all.sh data get {corpus}")
+    if len(missing) > 1:
+        raise InputError(f"missing (and {len(missing) - 1} more)", where=missing[0], todo=how)
+    for path in paths:
+        refuse(path, how=how)
     return {path.relative_to(root).as_posix(): sha256_file(path) for path in paths}
 
 
@@ -48,6 +52,7 @@ def heed_stand_in(folder: Path, source: Source, *, split_by_reader: bool) -> Sou
     note = folder / STAND_IN_NOTE
     if not note.exists():
         return source
+    refuse(note)
     try:
         told = json.loads(note.read_text(encoding="utf-8"))
         told = {name: told[name] for name in _DESCRIPTION}

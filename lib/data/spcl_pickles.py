@@ -7,6 +7,7 @@ from pathlib import Path
 from lib.data import safe_pickle, stored_dialogues
 from lib.data.corpus import Corpus, Source
 from lib.data.dialogue_tables import dialogues_from_tables, stored_id, written_tables
+from lib.data.features import Nonfinite
 from lib.data.source_files import note_stand_in
 from lib.data.stored_dialogues import Emotions, SplitRule, StoredDialogues, read_corpus
 from lib.errors import InputError
@@ -27,8 +28,10 @@ class SpclPickle:
         """The one file: `spcl/<name>/<name>.pkl`, as below the data folder of the SPCL code."""
         return [Path(root) / "spcl" / self.kind.name / f"{self.kind.name}.pkl"]
 
-    def read(self, root: Path, *, seed: int = 0, split: SplitRule = "paper") -> Corpus:
+    def read(self, root: Path, *, seed: int = 0, split: SplitRule = "paper", nonfinite: Nonfinite = "error") -> Corpus:
         """A conversation corpus of the file's own widths; `seed` and `split` as in `with_development_set`.
+
+        NaN and infinities in features are refused, or 0 with `nonfinite="zero"`.
 
         Raises InputError for a missing, damaged or hostile file, and for what is not as published.
         """
@@ -38,10 +41,11 @@ class SpclPickle:
             path,
             root,
             Source(f"{self.kind.title} (SPCL features)", False, {}, self.licence, ""),
-            lambda: self._stored(path),
+            lambda: self._stored(path, nonfinite),
             corpus_name=f"{self.kind.name}_conversations",
             seed=seed,
             split=split,
+            nonfinite=nonfinite,
         )
 
     def write(self, root: Path, stored: StoredDialogues, source: Source) -> None:
@@ -58,7 +62,7 @@ class SpclPickle:
         with note_stand_in(path.parent, source), atomic_path(path) as temporary, temporary.open("wb") as handle:
             pickle.dump(tree, handle, protocol=4)
 
-    def _stored(self, path: Path) -> StoredDialogues:
+    def _stored(self, path: Path, nonfinite: Nonfinite) -> StoredDialogues:
         tree = safe_pickle.load(path)
         names = {"speakers": self.speakers, "labels": "label", **FEATURES, "train": "trainVid", "test": "testVid"}
         if not isinstance(tree, dict):
@@ -66,7 +70,7 @@ class SpclPickle:
         if missing := [name for name in names.values() if name not in tree]:
             raise InputError(f"no {missing[0]!r}, only {', '.join(map(repr, tree)) or 'nothing'}", where=path)
         tables = {ours: tree[theirs] for ours, theirs in names.items()}
-        return dialogues_from_tables(self.kind, tables, tables["train"], tables["test"], path)
+        return dialogues_from_tables(self.kind, tables, tables["train"], tables["test"], path, nonfinite=nonfinite)
 
 
 IEMOCAP = SpclPickle(

@@ -6,7 +6,7 @@ Two published formats hold the same things: ids, speakers, labels and one vector
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,10 +15,12 @@ import numpy as np
 from lib.data.cache import cached
 from lib.data.conversation_batches import Dialogue, conversation_split, dev_split, iemocap_speakers, meld_speakers
 from lib.data.corpus import Corpus, Source
+from lib.data.features import Nonfinite, zeroed_notes
+from lib.data.ordering import RULE
 from lib.data.source_files import hash_sources, heed_stand_in
 from lib.errors import InputError
 
-_VERSION = 1  # of what the cache keeps
+_VERSION = 2  # of what the cache keeps
 MODALITIES = ("text", "audio", "video")
 SplitRule = Literal["paper", "official"]
 
@@ -65,11 +67,17 @@ MELD = Emotions(
 
 @dataclass(frozen=True)
 class StoredDialogues:
-    """All dialogues by id, and the ids of the training and test lists in the order of the file."""
+    """All dialogues by id, and the ids of the training and test lists in the order of the file.
+
+    `unordered` names the lists ("training", "test") that the file keeps without an order; `zeroed` counts by modality
+    the numbers that were set to 0.
+    """
 
     dialogues: Mapping[str, Dialogue]
     train: tuple[str, ...]
     test: tuple[str, ...]
+    unordered: tuple[str, ...] = ()
+    zeroed: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def checked(cls, dialogues: Iterable[Dialogue], train: Sequence[str], test: Sequence[str]) -> "StoredDialogues":
@@ -97,6 +105,8 @@ class StoredDialogues:
         return {
             "ids": np.array([dialogue.id for dialogue in found]),
             "train": np.array(len(self.train)),
+            "unordered": np.array(self.unordered, dtype="U8"),
+            "zeroed": np.array([self.zeroed.get(m, 0) for m in MODALITIES]),
             "lengths": np.array([len(dialogue) for dialogue in found]),
             "speakers": np.concatenate([dialogue.speakers for dialogue in found]),
             "labels": np.concatenate([dialogue.labels for dialogue in found]),
@@ -113,7 +123,14 @@ class StoredDialogues:
             Dialogue(key, arrays["speakers"][part], arrays["labels"][part], {m: arrays[m][part] for m in MODALITIES})
             for key, part in zip(ids, parts, strict=True)
         ]
-        return cls.checked(dialogues, ids[:cut], ids[cut:])
+        zeroed = dict(zip(MODALITIES, arrays["zeroed"].tolist(), strict=True))
+        stored = cls.checked(dialogues, ids[:cut], ids[cut:])
+        return replace(stored, unordered=tuple(arrays["unordered"].tolist()), zeroed=zeroed)
+
+    def notes(self) -> tuple[str, ...]:
+        """What `Source.warnings` has to say of order and of numbers that were set to 0."""
+        order = [f"the file keeps its {name} dialogues without an order: {RULE}" for name in self.unordered]
+        return (*order, *zeroed_notes(self.zeroed))
 
 
 def read_corpus(
@@ -126,14 +143,18 @@ def read_corpus(
     corpus_name: str,
     seed: int,
     split: SplitRule,
+    nonfinite: Nonfinite,
 ) -> Corpus:
     """The corpus in the file `path`, which `build` reads once; what follows is the same for both formats.
 
     `source` is completed: the file's hash, the split rule, and the note of a stand-in beside the file.
     """
     hashes = hash_sources(corpus_name, Path(root), [path])
-    stored = StoredDialogues.of(cached(corpus_name, _VERSION, hashes, {}, lambda: build().arrays()))
-    source = heed_stand_in(path.parent, replace(source, files=hashes), split_by_reader=True)
+    stored = StoredDialogues.of(
+        cached(corpus_name, _VERSION, hashes, {"nonfinite": nonfinite}, lambda: build().arrays())
+    )
+    source = replace(source, files=hashes, warnings=(*source.warnings, *stored.notes()))
+    source = heed_stand_in(path.parent, source, split_by_reader=True)
     return with_development_set(kind, stored, source, seed=seed, split=split)
 
 
@@ -162,7 +183,10 @@ def with_development_set(
     else:
         raise InputError(f"unknown split {split!r}", todo="known: paper, official")
     if not valid:
-        raise InputError(f"{len(stored.train)} training dialogues, a tenth of which is none", where=source.name)
+        todo = "raise `samples`" if source.synthetic else "ten are the fewest that a development set can be cut from"
+        raise InputError(
+            f"{len(stored.train)} training dialogues, a tenth of which is none", where=source.name, todo=todo
+        )
     parts = {"train": train, "valid": valid, "test": stored.test}
     splits = {name: conversation_split([stored.dialogues[key] for key in keys]) for name, keys in parts.items()}
     widths = {m: x.shape[2] for m, x in splits["train"].features.items()}

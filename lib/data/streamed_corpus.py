@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from lib.data.corpus import SPLITS, Source
+from lib.data.features import Nonfinite
 from lib.data.handcrafted_batches import HandcraftedBatches, feature_files, open_split
+from lib.data.impostors import refuse
 from lib.data.npz_files import read_arrays
 from lib.data.raw_batches import HashTokenizer, RawBatches, Tokenizer, open_batches
 from lib.data.raw_layout import EMOTIONS, Kind, Problem
@@ -72,7 +74,9 @@ def open_raw(folder: Path, tokenizer: Tokenizer) -> StreamedCorpus:
     return StreamedCorpus(names, splits, source, tuple(problems), digest, prepared["options"])
 
 
-def open_handcrafted(folder: Path, features: Path, audio_type: int = 0) -> StreamedCorpus:
+def open_handcrafted(
+    folder: Path, features: Path, audio_type: int = 0, nonfinite: Nonfinite = "error"
+) -> StreamedCorpus:
     """The hand-crafted features below `features`, of the utterances and labels that are prepared in `folder`.
 
     Utterances without usable features are left out and listed. Raises InputError for missing files and for a split of
@@ -82,10 +86,11 @@ def open_handcrafted(folder: Path, features: Path, audio_type: int = 0) -> Strea
     kind: Kind = prepared["kind"]
     for split in SPLITS:
         labels = [(entry["id"], entry["label"]) for entry in prepared["splits"][split]]
-        splits[split], told = open_split(kind, features, split, labels, audio_type)
+        splits[split], told = open_split(kind, features, split, labels, audio_type, nonfinite)
         problems += told
         hashes |= {path.name: sha256_file(path) for path in feature_files(kind, features, split)}
-    digest = sha256_json([sha256_file(folder / LIST), hashes, audio_type, [b.ids for b in splits.values()]])
+    identity = [sha256_file(folder / LIST), hashes, audio_type, [b.ids for b in splits.values()]]
+    digest = sha256_json(identity + [nonfinite] * (nonfinite != "error"))
     source = replace(_source(prepared), files=hashes)
     names = tuple(prepared["label_names"])
     return StreamedCorpus(names, splits, source, tuple(problems), digest, prepared["options"])
@@ -93,6 +98,7 @@ def open_handcrafted(folder: Path, features: Path, audio_type: int = 0) -> Strea
 
 def _prepared(folder: Path) -> dict:
     path = Path(folder) / LIST
+    refuse(path, how="run ./run_all.sh data preprocess")
     try:
         prepared = json.loads(path.read_text(encoding="utf-8"))
         [Problem(**problem) for problem in prepared["problems"]]

@@ -26,6 +26,7 @@ from lib.data.conversation_batches import Dialogue
 from lib.data.corpus import Corpus
 from lib.data.spcl_pickles import SpclPickle
 from lib.data.stored_dialogues import MODALITIES, SplitRule, StoredDialogues
+from lib.errors import InputError
 
 STAY = 0.6
 CHANGE_OF_SPEAKER = 0.75
@@ -174,6 +175,9 @@ def _load(
     about = (prior, lengths, kind.speakers, vectors, cues, stay)
     drawn = draw(rng, samples, *about)
     tested = samples // 5
+    if not tested:
+        what = f"{samples} dialogues, a fifth of which, the test set, is none"
+        raise InputError(what, where=kind.title, todo="raise `samples`")
     names = [dialogue.id for dialogue in drawn.dialogues]
     stored = StoredDialogues.checked(drawn.dialogues, names[tested:], names[:tested])
     expected = ceilings(draw(np.random.default_rng([seed, 7]), expected_from, *about), prior, stay)

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from lib.data.impostors import CUT_SHORT, refuse
 from lib.errors import InputError
 
 
@@ -18,13 +19,12 @@ class Video(AbstractContextManager):
     """
 
     def __init__(self, path: Path):
-        if not path.is_file():
-            raise InputError("missing", where=path)
+        refuse(path)
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         self.rate = self._capture.get(cv2.CAP_PROP_FPS) if self._capture.isOpened() else 0.0
         if not 1 <= self.rate <= 1000:
             self._capture.release()
-            raise InputError("not a readable video", where=path)
+            raise InputError("not a readable video", where=path, todo=CUT_SHORT)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         while True:

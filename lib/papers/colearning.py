@@ -38,7 +38,7 @@ def load_corpus(p: Colearning) -> Corpus:
     options = {"samples": p.samples} if p.dataset.endswith("_like") else {}
     if isinstance(p, IemocapColearning) and p.dataset == "iemocap":
         options["split"] = p.split
-    corpus = data.load(p.dataset, p.data_root or None, **options)
+    corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
     if missing := [m for m in (*p.target, *p.support) if m not in corpus.modalities]:
         there = ", ".join(corpus.modalities)
         raise InputError(f"no modality {', '.join(missing)}", where=corpus.source.name, todo=f"there are: {there}")

@@ -9,6 +9,7 @@ import numpy as np
 
 from lib import data
 from lib.data.corpus import Corpus
+from lib.data.label_columns import refuse_absent, without_labels
 from lib.data.word_vectors import emotion_vectors
 from lib.params.emotion_embeddings import CONTRASTED, Contrast, EmotionEmbeddings, Model
 from lib.training.progress import GridProgress
@@ -18,6 +19,8 @@ from lib.training.sweep import sweep
 
 WORKSPACE = Path(__file__).resolve().parents[2]
 EEA = "EEA"
+LEAVE_OUT = "name it in `left_out`, which leaves its column out"
+"""What to do about an emotion that no training sample shows."""
 KINDS: dict[Model, str] = {
     "eea": EEA,
     "ef_rnn": "EF-RNN",
@@ -98,7 +101,9 @@ def _load(p: EmotionEmbeddings, dataset: str) -> Task:
         options = {"samples": p.samples}
     elif dataset == "meld_text":
         options = {"file": p.emotion_vectors} if p.emotion_vectors else {"width": p.hidden.text}
-    corpus = data.load(dataset, root, **options)
+    corpus = without_labels(data.load(dataset, root, nonfinite=p.nonfinite, **options), p.left_out)
+    if p.loss == "bce" or "other_loss" in p.contrasts:
+        refuse_absent(corpus.splits["train"].labels, corpus.label_names, corpus.source.name, LEAVE_OUT)
     options |= {"file": p.emotion_vectors, "capitalised": p.capitalised}
     return Task(name, dataset, corpus, emotion_vectors(dataset, corpus.label_names, root, **options))
 

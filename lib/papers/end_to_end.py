@@ -7,6 +7,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from lib.data import albert_folder, data_root, synthetic_handcrafted, synthetic_raw
+from lib.data.label_columns import refuse_absent
 from lib.data.raw_batches import HashTokenizer, Tokenizer
 from lib.data.raw_decoding import Options
 from lib.data.raw_preprocessing import preprocess
@@ -79,7 +80,11 @@ def load_corpora(p: EndToEnd) -> Corpora:
         )
     features = None
     if chosen & set(BASELINES):
-        features = open_handcrafted(reader.folder(root), reader.features(root), p.audio_type)
+        features = open_handcrafted(reader.folder(root), reader.features(root), p.audio_type, p.nonfinite)
+    for corpus in (raw, features):
+        if corpus:
+            todo = "raise `samples`" if p.samples else "the list of the training split must name some that do"
+            refuse_absent(corpus.labels("train"), corpus.label_names, corpus.source.name, todo)
     return Corpora(raw, features, shown)
 
 

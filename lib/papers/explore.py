@@ -14,6 +14,7 @@ import pandas as pd
 
 from lib import data
 from lib.data.corpus import Corpus
+from lib.data.label_columns import refuse_absent, without_labels
 from lib.data.lmf_inputs import averaged
 from lib.errors import InputError
 from lib.papers.modality_section import ask
@@ -81,10 +82,14 @@ def present_corpora() -> list[str]:
 def load_corpus(p: Explore) -> Corpus:
     """The corpus of a setting. Raises InputError for unusable data and for modalities that it lacks."""
     options = {"samples": p.samples} if p.samples else {}
-    corpus = data.load(p.dataset, p.data_root or None, **options)
+    corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
     if missing := [m for m in p.modalities if m not in corpus.modalities]:
         there = ", ".join(corpus.modalities)
         raise InputError(f"no modality {', '.join(missing)}", where=corpus.source.name, todo=f"there are: {there}")
+    corpus = without_labels(corpus, p.left_out)
+    if p.kind == "multilabel":
+        todo = "name it in `left_out`, which leaves its column out"
+        refuse_absent(corpus.splits["train"].labels, corpus.label_names, corpus.source.name, todo)
     return averaged(corpus) if p.model in ("lmf", "tfn") else corpus
 
 

@@ -65,15 +65,13 @@ def _load(p: LowRankFusion, target: str) -> Corpus:
     options: dict[str, object] = {"samples": p.samples} if p.dataset.endswith("_like") else {}
     if p.family == "iemocap":
         options["label"] = target
-    if p.dataset.endswith("_lmf"):
-        options["nonfinite"] = p.nonfinite
     if p.dataset == "mosi_words":
         options |= {"words": p.words, "side": p.padding, "glove": p.glove}
     if p.dataset == "mosi_utterances":
         options["context"] = 1
     if p.dataset == "pom":
         options["label"] = "all"
-    corpus = data.load(p.dataset, p.data_root or None, **options)
+    corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
     return without_label(averaged(corpus), "Sentiment") if p.dataset == "pom" else corpus
 
 

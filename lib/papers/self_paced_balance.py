@@ -49,7 +49,7 @@ def load_corpora(p: SelfPacedBalance) -> dict[int, Corpus]:
 
     Raises InputError for unusable data, and for feature widths that are not those of the parameters.
     """
-    options: dict[str, object] = {"samples": p.samples} if p.samples else {}
+    options: dict[str, object] = {"nonfinite": p.nonfinite} | ({"samples": p.samples} if p.samples else {})
     if p.family == "meld":
         options["split"] = p.split
     if p.family == "iemocap":

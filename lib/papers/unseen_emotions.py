@@ -10,6 +10,7 @@ import torch
 from lib import data
 from lib.data.corpus import Corpus, Split
 from lib.data.emotion_rules import EmotionSamples, append_emotion, few_shot, reference_shots, without_emotion
+from lib.data.label_columns import refuse_absent, without_labels
 from lib.data.word_vectors import emotion_vectors
 from lib.papers import emotion_embeddings as eea
 from lib.papers.emotion_embeddings import Task, Variant
@@ -91,8 +92,9 @@ def load_cases(p: UnseenEmotions) -> list[Case]:
         options = {"samples": p.samples}
     elif p.dataset == "meld_text":
         options = {"file": p.emotion_vectors} if p.emotion_vectors else {"width": p.hidden.text}
-    corpus = data.load(p.dataset, root, **options)
-    nine = data.load("iemocap_nine", root) if p.dataset == "iemocap_emotions" else None
+    corpus = without_labels(data.load(p.dataset, root, nonfinite=p.nonfinite, **options), p.left_out)
+    refuse_absent(corpus.splits["train"].labels, corpus.label_names, corpus.source.name, eea.LEAVE_OUT)
+    nine = data.load("iemocap_nine", root, nonfinite=p.nonfinite) if p.dataset == "iemocap_emotions" else None
     options |= {"file": p.emotion_vectors, "capitalised": p.capitalised}
     cases = []
     for emotion in p.held_out:

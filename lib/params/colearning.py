@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lib.params.base import Parameters
+from lib.params.base import NONFINITE, Nonfinite, Parameters
 
 Rate = Annotated[float, Field(ge=0.0, le=1.0)]
 Modality = Literal["text", "audio", "video"]
@@ -30,6 +30,7 @@ class Colearning(Parameters):
     contrast: Rate = Field(0.8, description="the rate whose confusion matrix is set against that of rate 0")
     dropout_draw: Literal["minibatch", "sample", "modality"] = "minibatch"
     seeding: Literal["per_run", "sequential"] = "per_run"
+    nonfinite: Nonfinite = NONFINITE
 
     @model_validator(mode="after")
     def _roles(self) -> "Colearning":

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.data import word_vectors
-from lib.params.base import Parameters
+from lib.params.base import NONFINITE, Nonfinite, Parameters
 
 MODALITIES = ("text", "audio", "video")
 Modality = Literal["text", "audio", "video"]
@@ -93,13 +93,15 @@ class EmotionEmbeddings(Parameters):
     mult: MulTSizes = MulTSizes()
     emotion_vectors: str = Field("", description="word vectors in the data folder; empty for those of the corpus")
     capitalised: bool = Field(False, description="whether emotions are looked up with a capital first letter")
+    nonfinite: Nonfinite = NONFINITE
+    left_out: tuple[str, ...] = Field((), description="emotions that are not scored; their samples stay")
 
     def further_files(self) -> tuple[str, ...]:
         return word_vectors.file_names(self.datasets, self.emotion_vectors)
 
     @model_validator(mode="after")
     def _consistent(self) -> "EmotionEmbeddings":
-        for name in ("datasets", "models", "modalities", "contrasts", "seeds"):
+        for name in ("datasets", "models", "modalities", "contrasts", "seeds", "left_out"):
             if len(set(getattr(self, name))) != len(getattr(self, name)):
                 raise ValueError(f"{name} holds a value twice")
         like = {dataset.endswith("_like") for dataset in self.datasets}

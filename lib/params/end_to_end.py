@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lib.params.base import Parameters
+from lib.params.base import NONFINITE, Nonfinite, Parameters
 
 MODALITIES = ("text", "audio", "video")
 Modality = Literal["text", "audio", "video"]
@@ -113,6 +113,7 @@ class EndToEnd(Parameters):
     microbatch: Positive | None = Field(None, description="utterances computed at once; null for the whole minibatch")
     evaluation_batch: Positive = 32
     seeds: tuple[Seed, ...] = Field(min_length=1)
+    nonfinite: Nonfinite = NONFINITE
 
     @property
     def kind(self) -> Literal["iemocap", "mosei"]:

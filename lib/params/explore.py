@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lib.params.base import Parameters
+from lib.params.base import NONFINITE, Nonfinite, Parameters
 from lib.params.self_paced_balance import FAMILIES, Pace
 
 Kind = Literal["classes", "regression", "multilabel", "conversation"]
@@ -54,6 +54,8 @@ class Explore(Parameters):
     batch_size: int = Field(ge=2)
     learning_rate: float = Field(gt=0.0)
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(min_length=1)
+    nonfinite: Nonfinite = NONFINITE
+    left_out: tuple[str, ...] = Field((), description="emotions that are not scored; their samples stay")
 
     @property
     def kind(self) -> Kind:

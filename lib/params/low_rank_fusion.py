@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.data.lmf_pickles import IEMOCAP, POM
-from lib.params.base import Parameters
+from lib.params.base import NONFINITE, Nonfinite, Parameters
 
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -68,7 +68,7 @@ class LowRankFusion(Parameters):
     padding: Literal["front", "back"] = Field("front", description="side of the zeros (mosi_words)")
     word_vectors: int = Field(300, ge=1, description="width of the learned embeddings (mosi_words)")
     glove: str = Field("", description="file of word vectors in the data folder; empty to learn them (mosi_words)")
-    nonfinite: Literal["error", "zero"] = Field("error", description="infinities in the released files")
+    nonfinite: Nonfinite = NONFINITE
     batch_norm_init: Literal["ones", "uniform"] = Field("ones", description="uniform: as before torch 1.2 (quirk 17)")
 
     @property

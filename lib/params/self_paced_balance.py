@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
-from lib.params.base import Parameters
+from lib.params.base import NONFINITE, Nonfinite, Parameters
 
 Positive = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -108,6 +108,7 @@ class SelfPacedBalance(Parameters):
     weight_decay: float = Field(1e-8, ge=0.0)
     clip_norm: float = Field(2.0, gt=0.0, description="always on (quirk 11)")
     early_stopping: Positive | None = Field(None, description="epochs in a row without a better development score")
+    nonfinite: Nonfinite = NONFINITE
 
     @property
     def family(self) -> Family:

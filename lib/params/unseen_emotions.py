@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from lib.data import word_vectors
 from lib.data.emotion_rules import IEMOCAP_EMOTIONS, IEMOCAP_UNSEEN, MOSEI_EMOTIONS
 from lib.data.meld_text import EMOTIONS as MELD_EMOTIONS
-from lib.params.base import Parameters
+from lib.params.base import NONFINITE, Nonfinite, Parameters
 from lib.params.emotion_embeddings import (
     MODALITIES,
     Dataset,
@@ -29,7 +29,7 @@ _CAN_BE_HELD_OUT = {
 _SHARED = (
     "results", "data_root", "cores", "samples", "modalities", "seeds", "epochs", "patience", "batch_size",
     "learning_rate", "clip_norm", "plateau_patience", "plateau_factor", "select_by", "cell", "layers", "bidirectional",
-    "dropout", "hidden", "emotion_vectors", "capitalised",
+    "dropout", "hidden", "emotion_vectors", "capitalised", "nonfinite", "left_out",
 )  # fmt: skip
 
 
@@ -80,6 +80,8 @@ class UnseenEmotions(Parameters):
     hidden: Hidden
     emotion_vectors: str = ""
     capitalised: bool = False
+    nonfinite: Nonfinite = NONFINITE
+    left_out: tuple[str, ...] = Field((), description="emotions that are not scored; their samples stay")
 
     @property
     def training(self) -> EmotionEmbeddings:
@@ -102,6 +104,8 @@ class UnseenEmotions(Parameters):
             raise ValueError(f"{strange[0]!r} cannot be held out of {self.dataset}; there are: {', '.join(known)}")
         if strange := [word for word in self.few_shot if word not in self.held_out]:
             raise ValueError(f"few_shot names {strange[0]!r}, which is not held out")
+        if strange := [word for word in self.left_out if word in self.held_out]:
+            raise ValueError(f"{strange[0]!r} is both held out and left out")
         for name in ("held_out", "few_shot", "shots", "shares", "seeds"):
             if len(set(getattr(self, name))) != len(getattr(self, name)):
                 raise ValueError(f"{name} holds a value twice")

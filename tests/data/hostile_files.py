@@ -268,7 +268,7 @@ def _hdf5(path: Path, marker: Path) -> Iterator[tuple[str, Hostile]]:
 
 
 def _text(path: Path, marker: Path) -> Iterator[tuple[str, Hostile]]:
-    yield "UTF-16", changed(lambda b: b.decode().encode("utf-16"))
+    yield "UTF-16", changed(lambda b: b.decode().encode("utf-16"), None)
     yield "Latin-1", changed(lambda b: b[:-2] + b"\xe9" + b[-2:])
     yield "byte order mark", changed(lambda b: b"\xef\xbb\xbf" + b, None)
     yield "null bytes", changed(lambda b: b.replace(b",", b",\0").replace(b"_", b"\0_"), None)

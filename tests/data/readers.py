@@ -231,7 +231,9 @@ READERS: dict[str, Reader] = {
         write_dictionaries,
         ("iemocap/non_combined/df_iemocap.csv", "iemocap/non_combined/audio_feat_10036.npy"),
         "iemocap_dictionaries",
-        "csv_files",
+        "text_files",
+        "label_rules",
+        "ordering",
     ),
     "iemocap, stacked": corpus(
         "iemocap",
@@ -239,6 +241,7 @@ READERS: dict[str, Reader] = {
         ("iemocap/X_val.npy", "iemocap/Y_test.npy", "iemocap/labels.npy"),
         "iemocap_stacked",
         "safe_pickle",
+        "impostors",
     ),
     "mosi_utterances": corpus(
         "mosi_utterances",

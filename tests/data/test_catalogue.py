@@ -162,7 +162,7 @@ def test_either_layout_of_iemocap_will_do(tmp_path, layout):
     assert IEMOCAP.survey(tmp_path).state == "missing"
     for path in layout:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_bytes(b"x")
+        (tmp_path / path).write_bytes(b"x" if path.endswith(".csv") else b"\x93NUMPY\1\0")
         last = path == layout[-1]
         assert IEMOCAP.survey(tmp_path).state == ("present" if last else "partial")
     assert set(IEMOCAP.survey(tmp_path).sound) == set(layout)

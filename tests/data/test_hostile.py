@@ -22,15 +22,18 @@ from tests.data.readers import NO_READERS, READERS, check_sound
 LIBRARY = Path(data.__file__).parent
 OPENS = {
     "open",
-    "read_text",
     "read_bytes",
     "load",
     "loads",
     "load_npy",
     "File",
     "read_numbers",
-    "read_dataset",
-    "csv_rows",
+    "read_text",
+    "lines",
+    "listed",
+    "rows",
+    "records",
+    "heading",
     "read_arrays",
     "ZipFile",
 }

@@ -10,6 +10,7 @@ from lib.data import iemocap_dictionaries as dictionaries
 from lib.data import iemocap_stacked as iemocap
 from lib.data.corpus import SPLITS, Corpus, Split
 from lib.data.iemocap_dictionaries import LABELS, WIDTHS, Utterances
+from lib.data.ordering import RULE, natural_order
 from lib.errors import InputError
 from tests.data.samples import REAL, STAND_IN, assert_same_corpus, sequences
 
@@ -22,6 +23,12 @@ def utterances(n: int = 20, steps: int = 3) -> Utterances:
     features, _ = sequences(WIDTHS, n, steps, rng)
     ids = tuple(f"Ses0{row % 5 + 1}{'FM'[row % 2]}_impro0{row % 3}_F{n - row:03d}" for row in range(n))
     return Utterances(ids, np.arange(n) % len(LABELS), features)
+
+
+def in_order(of: Utterances) -> Utterances:
+    """The same utterances in the order of the reader."""
+    rows = [of.ids.index(key) for key in natural_order(of.ids)]
+    return Utterances(tuple(of.ids[row] for row in rows), of.labels[rows], {m: x[rows] for m, x in of.features.items()})
 
 
 def edit_table(root, change):
@@ -50,8 +57,8 @@ def root(tmp_path):
 
 
 def test_dictionaries_are_read_back(root):
-    written, found = utterances(), dictionaries.stack(root / FOLDER)
-    assert found.ids == written.ids
+    written, found = in_order(utterances()), dictionaries.stack(root / FOLDER)
+    assert found.ids == written.ids == tuple(sorted(written.ids))
     np.testing.assert_array_equal(found.labels, written.labels, strict=True)
     for modality, width in WIDTHS.items():
         np.testing.assert_array_equal(found.features[modality], written.features[modality], strict=True)
@@ -117,14 +124,26 @@ def test_unused_labels_and_the_two_broken_utterances_are_dropped(root):
                 **{"Ses03M_impro03_M001" if key == second else key: value for key, value in content.items()},
             },
         )
-    assert dictionaries.stack(root / FOLDER).ids == utterances().ids[2:]
+    assert dictionaries.stack(root / FOLDER).ids == tuple(natural_order(utterances().ids[2:]))
 
 
-def test_the_order_is_that_of_the_audio_dictionary_and_extra_utterances_are_ignored(root):
+def test_the_order_is_that_of_the_ids_and_utterances_without_audio_are_ignored(root):
     edit_dictionary(root, "audio", lambda content: dict(list(content.items())[:0:-1]))
-    found = dictionaries.stack(root / FOLDER)
-    assert found.ids == utterances().ids[:0:-1]
-    np.testing.assert_array_equal(found.features["text"], utterances().features["text"][:0:-1])
+    found, whole = dictionaries.stack(root / FOLDER), in_order(utterances())
+    kept = [row for row, key in enumerate(whole.ids) if key != utterances().ids[0]]
+    assert found.ids == tuple(whole.ids[row] for row in kept)
+    np.testing.assert_array_equal(found.features["text"], whole.features["text"][kept])
+    assert found.notes == (f"the dictionaries' order of utterances is not used: {RULE}",)
+
+
+def test_copies_that_were_filled_in_another_order_give_the_same_split(root, tmp_path_factory, monkeypatch):
+    before = iemocap.read(root, seed=3)
+    monkeypatch.setenv("REPRISE_CACHE", str(tmp_path_factory.mktemp("another")))
+    for modality in WIDTHS:
+        edit_dictionary(root, modality, lambda content: dict(sorted(content.items(), reverse=True)))
+    after = iemocap.read(root, seed=3)
+    assert_same_corpus(after, before)
+    assert after.source.warnings == before.source.warnings != ()
 
 
 def test_lengths_leave_out_padding_on_either_side(root):
@@ -147,9 +166,9 @@ def test_lengths_leave_out_padding_on_either_side(root):
         (lambda rows: rows.append(rows[1]), "line 22: utterance Ses01F_impro00_F020 stands twice"),
         (lambda rows: rows.__delitem__(5), "no label for utterance Ses05F_impro01_F016"),
         (lambda rows: rows[0].__setitem__(2, "id"), "no column wav_file"),
-        (lambda rows: rows[4].__delitem__(slice(3, None)), "line 5: unknown label None"),
+        (lambda rows: rows[4].__delitem__(slice(3, None)), "line 5: no emotion: the row ends before"),
         (lambda rows: [rows[0]] + [[*row[:3], "xxx"] for row in rows[1:]], "no utterance with a usable label"),
-        (lambda rows: [[]], "no column emotion, wav_file"),
+        (lambda rows: [[]], "no column wav_file, emotion"),
     ],
 )
 def test_a_bad_label_table(root, change, message):
@@ -170,7 +189,7 @@ KEY = "Ses03F_impro02_F018"
         ("video", lambda d: d | {KEY: d[KEY][:, :-1]}, rf"{KEY} has shape \(3, 309\), expected \(3, 310\)"),
         ("audio", lambda d: d | {KEY: d[KEY][1:]}, rf"{KEY} has shape \(2, 80\), expected \(3, 80\)"),
         ("text", lambda d: d | {KEY: d[KEY] * np.nan}, f"{KEY} holds NaN or infinity"),
-        ("text", lambda d: d | {KEY: d[KEY].astype(np.float64) * 1e300}, f"{KEY} holds NaN or infinity"),
+        ("text", lambda d: d | {KEY: d[KEY].astype(np.float64) * 1e300}, f"{KEY} holds .*, too large for float32"),
         ("audio", lambda d: d | {KEY: np.array(["a"])}, f"no numbers for utterance {KEY}"),
         ("audio", lambda d: [d], "not a saved dictionary"),
     ],
@@ -292,7 +311,7 @@ def put(value, *index):
         ("X_val", lambda x: x[1:], r"X_val\.npy: float32 \(4, 3, 690\), expected \(5, T, 690\)"),
         ("X_test", lambda x: x[0], r"X_test\.npy"),
         ("X_test", lambda x: x.astype("U3"), r"X_test\.npy: <U3"),
-        ("X_test", put(np.inf, 2, 1, 301), r"X_test\.npy: row 2: NaN or infinity in audio"),
+        ("X_test", put(np.inf, 2, 1, 301), r"X_test\.npy: audio of row 2 holds NaN or infinity"),
         ("Y_test", put(np.nan, 3), r"Y_test\.npy: label nan in row 3, expected 0 to 8"),
         ("Y_test", put(9, 1), r"Y_test\.npy: label 9\.0 in row 1"),
         ("Y_test", put(0.5, 1), r"Y_test\.npy: label 0\.5 in row 1"),

@@ -77,9 +77,9 @@ def spoilt(name: str, split: str, value: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("file", "value", "message"),
     [
-        ("covarep_test", spoilt("covarep", "test", np.nan), "hold NaN or infinity"),
-        ("covarep_test", spoilt("covarep", "test", np.inf), "hold NaN or infinity"),
-        ("text_train", spoilt("text", "train", -np.inf), "hold NaN or infinity"),
+        ("covarep_test", spoilt("covarep", "test", np.nan), "holds NaN or infinity"),
+        ("covarep_test", spoilt("covarep", "test", np.inf), "holds NaN or infinity"),
+        ("text_train", spoilt("text", "train", -np.inf), "holds NaN or infinity"),
         ("facet_valid", stored("facet", "valid")[:2], "samples or steps differ"),
         ("facet_valid", stored("facet", "valid")[:, :5], "samples or steps differ"),
         ("y_train", stored("y", "train")[:, :9], "expected 11 columns"),

@@ -6,8 +6,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from lib.data.hdf5 import read_numbers
 from lib.data.mfn_checkpoints import load
-from lib.data.mfn_h5 import MOSI, read_dataset
+from lib.data.mfn_h5 import MOSI
 from lib.errors import InputError
 
 INPUTS, HIDDEN, MEMORY, SEGMENTS = (4, 2, 3), (5, 3, 2), 6, 9
@@ -235,5 +236,5 @@ def test_the_official_checkpoints(name, hidden, memory, widths, dropouts, parame
     last = np.concatenate([found.states[state] for state in ("h_l", "h_a", "h_v", "mem")], axis=1)
     within = np.maximum(last @ weights["out_fc1.weight"].T + weights["out_fc1.bias"], 0)
     predicted = (within @ weights["out_fc2.weight"].T + weights["out_fc2.bias"])[:, 0]
-    labels = read_dataset(real_root / MOSI.folder / "y_valid.h5", MOSI.key)
+    labels = read_numbers(real_root / MOSI.folder / "y_valid.h5", MOSI.key)
     assert np.abs(predicted - labels).mean() == pytest.approx(mae, abs=1e-6)

@@ -78,7 +78,7 @@ def test_labels_of_another_shape(tmp_path):
 def test_a_label_out_of_range(tmp_path):
     segments = {f"v{number:02d}": 2 for number in range(9)}
     write_sentiment(tmp_path, segments, dict.fromkeys(row_order(segments), 1.0) | {"v00_2": -3.5})
-    with pytest.raises(InputError, match=r"y_train\.h5: row 1 is -3\.5, outside -3\.0 to 3\.0"):
+    with pytest.raises(InputError, match=r"y_train\.h5: label of row 1 is -3\.5, outside -3\.0 to 3\.0"):
         sentiment(tmp_path, segments)
 
 

@@ -157,8 +157,8 @@ def cell(line, column, value):
         ),
         ("text_test.csv", cell(3, 7, "n/a"), r"text_test\.csv, line 3: could not convert string to float: 'n/a'"),
         ("text_test.csv", cell(3, 7, ""), r"text_test\.csv, line 3: could not convert"),
-        ("video/video_test0.csv", cell(2, 0, "nan"), r"video_test0\.csv, line 2: NaN or infinity"),
-        ("video/video_test0.csv", cell(2, 0, "1e999"), r"video_test0\.csv, line 2: NaN or infinity"),
+        ("video/video_test0.csv", cell(2, 0, "nan"), r"video_test0\.csv: video of line 2 holds NaN or infinity"),
+        ("video/video_test0.csv", cell(2, 0, "1e999"), r"video_test0\.csv: video of line 2 holds NaN or infinity"),
         ("video/video_train0.csv", cell(6, 100, "2"), r"video_train0\.csv, line 6: the label is not that of the tran"),
         ("audio/audio_test0.csv", lambda rows: rows.__delitem__(-1), r"audio_test0\.csv: \d+ rows, but text_test\.csv"),
         (
@@ -187,7 +187,7 @@ def test_bad_tables_are_named_with_the_line(root, name, change, message):
 
 def test_a_table_that_is_not_text(root):
     (root / "mosi_utterance/text_train.csv").write_bytes(b"\x80\x04" * 50)
-    with pytest.raises(InputError, match=r"text_train\.csv: unreadable after line 0"):
+    with pytest.raises(InputError, match=r"text_train\.csv: not a table of text but a pickle"):
         mosi_utterances.read(root)
 
 

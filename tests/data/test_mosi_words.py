@@ -137,7 +137,7 @@ def test_word_vectors_of_the_users_file(root):
         (None, "no such file of word vectors"),
         ("good 1 2\nbad 1\n", "line 2: 1 numbers, expected 2"),
         ("good one two\n", "not a file of word vectors"),
-        ("nothing 1 2\n", "none of the corpus' words is in it"),
+        ("nothing 1 2\n", "no vector of bad, good"),
     ],
 )
 def test_faults_of_a_file_of_word_vectors(root, content, message):

@@ -101,7 +101,7 @@ def test_every_defect_is_reported(raw, kind, tmp_path):
     assert found == {
         ("../../escape", "unsafe utterance id '../../escape'", "skipped"),
         ("Ses01F_unknown_F000", "not in meta.pkl", "skipped"),
-        (items[0].id, "not a readable JPEG image", "replaced"),
+        (items[0].id, "not a readable JPEG image but text", "replaced"),
         (items[0].id, "no readable image", "skipped"),
         (items[1].id, "no image", "skipped"),
         (items[2].id, "missing", "replaced"),

@@ -149,9 +149,12 @@ def test_what_a_recording_lacks_is_told_every_time(iemocap, tmp_path):
     ("damage", "what"),
     [
         (lambda dialog: next(dialog.rglob("*.avi")).unlink(), "missing"),
-        (lambda dialog: next(dialog.rglob("*.avi")).write_bytes(b"RIFF no video"), "not a readable video"),
+        (lambda dialog: next(dialog.rglob("*.avi")).write_bytes(b"RIFF no video"), "not a readable video but text"),
         (lambda dialog: next(dialog.rglob("*.wav")).unlink(), "its waveform is missing"),
-        (lambda dialog: next(dialog.rglob("*.wav")).write_bytes(b"RIFF"), "its waveform is not a readable WAV file"),
+        (
+            lambda dialog: next(dialog.rglob("*.wav")).write_bytes(b"RIFF"),
+            "its waveform is not a readable WAV file but text",
+        ),
         (
             lambda dialog: releases.sound(next(dialog.rglob("*.wav")), releases.ramp(3.0, 1)),
             "its waveform has 1 channel",

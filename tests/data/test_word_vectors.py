@@ -25,7 +25,7 @@ def test_word_vectors_from_the_pickle_and_from_lines(tmp_path):
     ("text", "message"),
     [
         ("happy 1 2\n", "no vector of sad"),
-        ("happy 1\nsad 1 2\n", "several lengths"),
+        ("happy 1\nsad 1 2\n", "line 1: 1 numbers, expected 2"),
         ("happy 1 x\nsad 1 2\n", "numbers"),
         ("happy 1 nan\nsad 1 2\n", "the vector of happy is not a row of finite numbers"),
         ("happy 1 1e99\nsad 1 2\n", "the vector of happy is not a row of finite numbers"),

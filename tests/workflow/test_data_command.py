@@ -73,7 +73,7 @@ def test_a_restricted_corpus_gets_instructions_and_the_others_their_files(server
 
 
 def test_a_restricted_corpus_that_is_there_needs_no_instructions(tmp_path, capsys):
-    write(tmp_path, {"closed/x.npy": b"x"})
+    write(tmp_path, {"closed/x.npy": b"\x93NUMPY"})
     assert main(["get", "closed", "--root", str(tmp_path)], CATALOGUE) == 0
     assert capsys.readouterr().out == f"closed: complete in {tmp_path}\n"
 
@@ -153,7 +153,7 @@ def test_check_of_a_folder_that_does_not_exist(tmp_path, capsys):
 
 
 def test_check_of_sound_data(tmp_path, capsys):
-    write(tmp_path, CONTENTS | {"closed/x.npy": b"x"})
+    write(tmp_path, CONTENTS | {"closed/x.npy": b"\x93NUMPY"})
     assert main(["check", "--root", str(tmp_path)], CATALOGUE) == 0
     output = capsys.readouterr().out
     assert section(output, "tiny")[0] == "tiny: present, 2 of 2 files, 5.30kB"
@@ -166,7 +166,7 @@ def test_check_names_what_is_damaged_and_what_is_unfinished(tmp_path, capsys):
     assert main(["check", "--root", str(tmp_path)], CATALOGUE) == 2
     lines = section(capsys.readouterr().out, "tiny")
     assert lines[0] == "tiny: damaged, 0 of 2 files, 0.00B"
-    assert "damaged: tiny/a.h5 holds 3 bytes, expected 5000" in lines
+    assert "damaged: tiny/a.h5 holds 3 bytes, expected 5000; it is not a complete HDF5 file but text" in lines
     assert "unfinished: tiny/b.h5 (2.00B so far)" in lines
     assert lines[-1] == "to obtain it: ./run_all.sh data get tiny"
 
