@@ -25,7 +25,7 @@ def quick(**changes) -> SelfPacedBalance:
         ({"subsets": ["at", "av"]}, "subsets must hold atv"),
         ({"subsets": ["atv", "ta"]}, "'ta': Input should be 'atv', 'at', 'tv' or 'av'"),
         ({"subsets": ["atv", "at", "at"]}, "subsets holds a value twice"),
-        ({"subsets": ["atv", "tv"]}, "mend_subsets holds 'at', which is not among the subsets"),
+        ({"subsets": ["atv", "tv"], "mend_subsets": ["at"]}, "mend_subsets holds 'at', which is not among the subsets"),
         ({"mends": []}, "mends and mend_subsets are given together"),
         (
             {"pace": {"threshold": 0, "growth": 1.2}},
