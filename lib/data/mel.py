@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import fft, signal
 
 from lib.errors import InputError
 
@@ -48,6 +47,8 @@ def mel_spectrogram(
         )
     if not np.isfinite(waveform).all():
         raise InputError("waveform holds NaN or infinity", where=where)
+    from scipy import fft, signal  # takes a second to load, which a worker that trains on text alone would pay, too
+
     before = (size - window_size) // 2
     window = np.zeros(size, np.float32)
     window[before : before + window_size] = signal.windows.hann(window_size, sym=False)

@@ -110,7 +110,7 @@ MOSEI = Kind(
     emotions=MOSEI_EMOTIONS,
     share=(0.25, 0.2, 0.15, 0.5, 0.3, 0.15),
     exclusive=False,
-    errors=(0.6, 0.8, 1.0),
+    errors=(0.8, 0.95, 1.2),
 )
 IEMOCAP = Kind(
     title="IEMOCAP-emotions-like",
@@ -118,8 +118,9 @@ IEMOCAP = Kind(
     emotions=IEMOCAP_EMOTIONS,
     share=(0.35, 0.15, 0.25, 0.25),
     exclusive=True,
-    errors=(1.0, 1.5, 1.6),
+    errors=(1.0, 1.7, 2.0),
 )
+# The errors are so large that with three seeds all modalities together are told from text, the best one, alone.
 KINDS = {"mosei_emotions_like": MOSEI, "iemocap_emotions_like": IEMOCAP}
 
 

@@ -8,9 +8,6 @@ an emotion set is the plain mean over emotions.
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.stats import rankdata
-
-from lib.reporting.metrics import regression
 
 Logits = Float[np.ndarray, "samples emotions"]
 Truths = Float[np.ndarray, "samples emotions"]
@@ -78,6 +75,8 @@ def weighted_f1(predicted: Decisions, true: Decisions) -> PerEmotion:
 
 def auc(scores: Logits, true: Decisions) -> PerEmotion:
     """Area under the ROC curve, ties counting one half; NaN for an emotion never or always present."""
+    from scipy.stats import rankdata  # slow to load, and training needs it seldom
+
     positives, negatives = true.sum(0), (~true).sum(0)
     rank_sum = np.where(true, rankdata(scores, axis=0), 0.0).sum(0)
     return _ratio(rank_sum - positives * (positives + 1) / 2, positives * negatives)
@@ -113,6 +112,8 @@ def sentiment_scores(
     `weighted_f1_swapped` is the reference's: it passes the predictions as the truth, so their frequencies
     weight the classes; `weighted_f1` is the standard.
     """
+    from lib.reporting.metrics import regression  # slow to load, and no part of training
+
     general = regression(predictions, truths)
     kept = truths != 0 if exclude_zero else np.full(truths.shape, True)
     predicted, true = (predictions[kept] > 0)[:, None], (truths[kept] > 0)[:, None]

@@ -6,7 +6,6 @@ sets, is in `lib.reporting.emotion_metrics`.
 
 import numpy as np
 from jaxtyping import Float, Int
-from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from lib.reporting.emotion_metrics import Logits, PerEmotion, Truths, emotion_scores, f1_positive, probabilities
 
@@ -54,6 +53,8 @@ def never_present(truths: Truths) -> dict[str, PerEmotion]:
 
 def largest_logit_scores(logits: Logits, classes: Int[np.ndarray, " samples"]) -> dict[str, float]:
     """One class per sample, the largest logit: `acc` and the macro `recall`, `precision` and `f1`."""
+    from sklearn.metrics import accuracy_score, precision_recall_fscore_support  # slow to load, not for training
+
     predicted = logits.argmax(axis=1)
     macro = precision_recall_fscore_support(classes, predicted, average="macro", zero_division=0.0)
     precision, recall, f1, _ = macro

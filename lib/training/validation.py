@@ -4,7 +4,6 @@ import math
 from typing import Literal
 
 import numpy as np
-from sklearn.metrics import f1_score
 
 from lib.reporting import emotion_metrics, mme2e_metrics
 
@@ -39,5 +38,7 @@ def validation_score(criterion: Criterion, outputs: np.ndarray, targets: np.ndar
     if criterion == "acc":
         return float(np.mean(predicted == targets))
     if criterion == "weighted_f1":
+        from sklearn.metrics import f1_score  # slow to load: only for a worker that selects by it
+
         return float(f1_score(targets, predicted, average="weighted", zero_division=0.0))
     raise ValueError(f"no {criterion} of exclusive classes")

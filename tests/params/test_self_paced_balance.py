@@ -25,7 +25,7 @@ def quick(**changes) -> SelfPacedBalance:
         ({"subsets": ["at", "av"]}, "subsets must hold atv"),
         ({"subsets": ["atv", "ta"]}, "'ta': Input should be 'atv', 'at', 'tv' or 'av'"),
         ({"subsets": ["atv", "at", "at"]}, "subsets holds a value twice"),
-        ({"subsets": ["atv", "tv"]}, "mend_subsets holds 'at', which is not among the subsets"),
+        ({"subsets": ["atv", "tv"], "mend_subsets": ["at"]}, "mend_subsets holds 'at', which is not among the subsets"),
         ({"mends": []}, "mends and mend_subsets are given together"),
         (
             {"pace": {"threshold": 0, "growth": 1.2}},
@@ -59,7 +59,7 @@ def test_impossible_values(changes, message):
         ("biddin", {"emotion_size": 7}, "emotion_size' = 7"),
         ("dialogue_gcn", {"past": -1}, "past' = -1: Input should be greater than or equal to 0"),
         ("mmgcn", {"dropout": 1.0}, "dropout' = 1.0"),
-        ("mm_dfn", {"speakers": 2}, "unknown key 'backbones.mm_dfn.speakers'"),
+        ("mmgcn", {"speakers": 2}, "unknown key 'backbones.mmgcn.speakers'"),
     ],
 )
 def test_impossible_backbones(backbone, changes, message):
