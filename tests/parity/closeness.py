@@ -18,10 +18,10 @@ of it. `unit` is the reference's precision: 2^-23 for float32, whatever type the
   optimiser steps amplify rounding: the computation itself says it. For normal distances the quartile is 0.45 standard
   deviations, so 16 of them are 7 standard deviations: one for each stage of rounding (inputs, products, sums,
   activation; forwards and backwards) that a neighbour moves only once.
-* A discontinuity (a ReLU kink, an argmax, a threshold, a tie of two epochs) that lies within a unit leaves the result on
-  either side. Then the neighbours lie on both sides, and the stored result must be close to one of them; the lower
-  quartile still comes from pairs on one side. One more neighbour has all numbers rounded to six digits, which takes
-  hand-written ties (0.5, equal scores) back to themselves after noise in their last bit.
+* A discontinuity (a ReLU kink, an argmax, a threshold, a tie of two epochs) within a unit leaves the result on either
+  side. Then the neighbours lie on both sides, and the stored result must be close to one of them; the lower quartile
+  still comes from pairs on one side. One more neighbour has all numbers rounded to six digits, which takes hand-written
+  ties (0.5, equal scores) back to themselves after noise in their last bit.
 * A quantity that is zero by construction (the gradient of a bias before batch norm) has no relative precision: what is
   summed cancels. `compute` returns it as `Zero`. Ours must be zero to float64, the stored one relative to the summands.
 
@@ -43,7 +43,7 @@ DOUBLE = 1e-10
 """Of references that ran in float64: not 2^-52, so that another order of summation over a whole run stays within."""
 STORED, AMPLIFIED = 8, 16
 ZERO = 64
-"""Units of its summands that a stored zero may be: each is the end of a chain of roundings, and nothing else is left."""
+"""Units of its summands that a stored zero may be: each ends a chain of roundings, and nothing else is left of them."""
 
 Compute = Callable[[Vectors], Mapping[str, object]]
 
@@ -80,10 +80,9 @@ def check(
     for key, value in stored.items():
         if key in zeros:
             size = scale[key] if zeros[key].summands is None else float(zeros[key].summands)
-            assert distance(exact[key], 0 * value) <= (unit if single else DOUBLE) * ZERO * size, (
-                f"{key}: ours is no zero"
-            )
-            assert distance(value, 0 * value) <= ZERO * unit * size, f"{key}: the stored one, {value}, is no zero"
+            ours = unit if single else DOUBLE
+            assert distance(exact[key], 0 * value) <= ZERO * ours * size, f"{key}: ours is no zero"
+            assert distance(value, 0 * value) <= ZERO * unit * size, f"{key}: the stored one is no zero"
         elif distance(exact[key], value) > STORED * unit * scale[key]:
             left.append(key)
     if left:
@@ -148,7 +147,7 @@ def check_drawn(found: Mapping[str, object], stored: Mapping[str, np.ndarray], u
 
 
 def check_printed(text: str, found: Sequence[float], unit: float = SINGLE) -> None:
-    """Numbers that the reference printed, separated by commas: half a unit of the last place, and the rounding before it."""
+    """Numbers that the reference printed, separated by commas: half a unit of the last place and the rounding before."""
     printed = [part for part in text.split(",") if part.strip()]
     assert len(printed) == len(found), f"{len(printed)} numbers printed, {len(found)} found"
     for number, ours in zip(printed, found, strict=True):
