@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from lib.models.ef_lstm import EFLSTM, BiEFLSTM
 from lib.models.mfn import BLOCKS, MFN
-from tests.parity.closeness import Zero, check, check_drawn
+from tests.parity.closeness import Zero, check, check_drawn, norm
 from tests.parity.reference import Vectors, golden
 
 REFERENCE_BLOCK = {"att1": "NN1", "att2": "NN2", "gamma1": "gamma1", "gamma2": "gamma2", "out": "out"}
@@ -109,11 +109,11 @@ def computed(vectors: Vectors, dtype: torch.dtype = torch.float64) -> dict[str, 
             loss = kind.loss(output, target.to(dtype) if target.is_floating_point() else target)
             loss.backward()
             found |= {f"out/{case}/{mode}/{kind.output}": output, f"loss/{case}/{mode}": loss}
-            found |= {f"gradnorm/{case}/{mode}/{name}": p.grad.norm() for name, p in model.named_parameters()}
+            found |= {f"gradnorm/{case}/{mode}/{name}": norm(p.grad) for name, p in model.named_parameters()}
             if before_norm is not None:
                 # Whatever the bias adds, the batch norm of a minibatch subtracts again.
                 name = f"gradnorm/{case}/{mode}/fc1.bias"
-                found[name] = Zero(found[name], before_norm[0].abs().sum(dim=0).norm())
+                found[name] = Zero(found[name].value, before_norm[0].abs().sum(dim=0).norm())
             if mode == "train":
                 found |= {f"after/{case}/{mode}/{name}": x.clone() for name, x in model.named_buffers()}
             with torch.no_grad():

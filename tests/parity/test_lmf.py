@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from lib.models.low_rank_fusion import LMF
 from lib.models.tensor_fusion import TFN
 from lib.training.parameter_groups import parameter_groups
-from tests.parity.closeness import check
+from tests.parity.closeness import check, norm
 from tests.parity.reference import Vectors, golden
 
 MODALITIES = ("audio", "video", "text")  # the reference's order
@@ -75,7 +75,7 @@ def computed(vectors: Vectors, dtype: torch.dtype = torch.float64) -> dict[str, 
         loss = loss_of(config, prediction, vectors.tensor("in/target", dtype))
         loss.backward()
         found |= {f"out/{mode}/pred": prediction, f"out/{mode}/loss": loss}
-        found |= {f"gradnorm/{mode}/{name}": p.grad.norm() for name, p in model.named_parameters()}
+        found |= {f"gradnorm/{mode}/{name}": norm(p.grad) for name, p in model.named_parameters()}
     found |= {f"out/train/bn_after/{key}": x for key, x in model.named_buffers() if ".norm." in key}
     with torch.no_grad():
         model = model_from(vectors, dtype).eval()
