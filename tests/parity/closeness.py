@@ -72,19 +72,21 @@ def norm(x: torch.Tensor) -> Norm:
 def check(
     vectors: Vectors,
     compute: Compute,
-    keys: Iterable[str],
+    stored: Iterable[str] | Mapping[str, np.ndarray],
     *,
     unit: float = SINGLE,
     group: Callable[[str], str] = lambda key: key.rpartition("/")[0],
     neighbours: int = 8,
     single: bool = False,
 ) -> None:
-    """`compute(vectors)` gives exactly the arrays `keys`, each close to the stored one; AssertionError if not.
+    """`compute(vectors)` gives exactly the arrays `stored`, each close enough; AssertionError if not.
+
+    `stored` may name arrays of the file.
 
     `compute` must take all it needs from the vectors it is given; `single` says that it computes in float32. `group`
     says which keys share a scale, by default those with all but the last component in common.
     """
-    stored = {key: vectors[key] for key in keys}
+    stored = dict(stored) if isinstance(stored, Mapping) else {key: vectors[key] for key in stored}
     assert stored, "nothing to compare"
     found = compute(vectors)
     exact = arrays_of(found)
