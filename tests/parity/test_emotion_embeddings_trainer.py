@@ -160,7 +160,9 @@ def check_run(vectors: Vectors) -> None:
     config, epoch = vectors.config, int(vectors["out/best_epoch"]) - 1
     check(vectors, replayed, vectors.keys("pos_weight", "out", "best", "finalnorm"), group=each_by_itself)
     found = replayed(vectors)
-    reported = [found[f"out/test_{name}"][epoch] for name in ("acc", "f1", "auc", "set3") if f"out/test_{name}" in found]
+    reported = [
+        found[f"out/test_{name}"][epoch] for name in ("acc", "f1", "auc", "set3") if f"out/test_{name}" in found
+    ]
     check_printed(config["csv_first_line"], np.concatenate(reported))
     known = {"config", "kind", "w", "pos_weight", "out", "best", "finalnorm", *SPLITS}
     assert {key.split("/")[0] for key in vectors.arrays} == known
