@@ -18,9 +18,19 @@ SETTINGS = (
     *("BASH_ENV", "CDPATH", "SHELLOPTS", "GREP_OPTIONS", "BASH_FUNC_python%%", "GIT_DIR", "GIT_WORK_TREE"),
 )
 RIGHTS = {
-    "PATH": "/bin", "HTTPS_PROXY": "http://proxy", "REQUESTS_CA_BUNDLE": "/ca", "REPRISE_DATA": "/data",
-    "OMP_NUM_THREADS": "2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2", "CUDA_VISIBLE_DEVICES": "1",
-    "JUPYTER_TOKEN": "t", "PYTORCH_ALLOC_CONF": "x", "GIT_CONFIG_COUNT": "0", "SLURM_JOB_ID": "7", "LANG": "C",
+    "PATH": "/bin",
+    "HTTPS_PROXY": "http://proxy",
+    "REQUESTS_CA_BUNDLE": "/ca",
+    "REPRISE_DATA": "/data",
+    "OMP_NUM_THREADS": "2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_CBWR": "AVX2",
+    "CUDA_VISIBLE_DEVICES": "1",
+    "JUPYTER_TOKEN": "t",
+    "PYTORCH_ALLOC_CONF": "x",
+    "GIT_CONFIG_COUNT": "0",
+    "SLURM_JOB_ID": "7",
+    "LANG": "C",
 }
 
 
