@@ -185,16 +185,19 @@ def _pip_settings(python: Path) -> dict[str, str]:
     Other settings, such as where to install, are meant for other places.
     """
     command = [python, "-I", "-m", "pip", "config", "list"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    # Otherwise `user = true` would list the settings of the user's alone, and `quiet` none.
+    given = os.environ | {"PIP_USER": "0", "PIP_QUIET": "0"}
+    done = subprocess.run(command, env=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     names = {f"PIP_{name.upper().replace('-', '_')}": name for name in PIP_REACHES}
     if done.returncode:  # a Python without pip, beside conda: the files stay unread, a variable stands above them
         return {name: os.environ[name] for name in names if name in os.environ} | {"PIP_USER": "0"}
     # global.index-url='...', then those of `pip install`, then variables: the later wins, as in pip.
     found = re.findall(r"^(global|install|:env:)\.([\w-]+)=('.*'|\".*\")$", done.stdout.decode(), re.MULTILINE)
     found.sort(key=lambda one: ("global", "install", ":env:").index(one[0]))
-    values = {name: ast.literal_eval(value) for _, name, value in found}
+    values = {name: text for _, name, value in found if (text := ast.literal_eval(value))}  # as pip: empty is unset
     return {variable: values[name] for variable, name in names.items() if name in values} | {
-        "PIP_CONFIG_FILE": os.devnull
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
 
 
