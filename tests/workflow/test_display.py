@@ -108,7 +108,7 @@ def test_every_end_of_a_run_says_what_to_do_next(state):
         ("the kernel was killed by SIGKILL (out of memory?)", "use fewer --cores"),
         ("ZMQError: Too many open files", "ulimit -n"),
         ("RuntimeError: can't start new thread", "ulimit -u"),
-        ("PermissionError: [Errno 13] Permission denied: 'x'", "make it writable"),
+        ("PermissionError: [Errno 13] Permission denied: 'x'", "read and write it"),
     ],
 )
 def test_a_limit_of_the_machine_is_what_to_change(message, todo):

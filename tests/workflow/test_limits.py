@@ -78,7 +78,7 @@ def test_read_only_workspace(small):
         subprocess.run(["chmod", "-R", "u+w", small.root], check=True)
     assert (looked.code, looked.err, looked.out) == (0, "", f"{RUN}  would run (never run)\n")
     assert (ended.code, ended.out) == (1, "")
-    assert ended.err.startswith("run_all.sh: .reprise: Permission denied; make it writable for user 12345")
+    assert ended.err.startswith("run_all.sh: .reprise: Permission denied; let user 12345 read and write it")
     assert ended.err.count("\n") == 1
     assert sorted(small.root.rglob("*")) == before
 

@@ -1,8 +1,12 @@
 """Standard streams that are closed, full, or read by somebody who soon has enough."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.workflow.machines import run_all, shell
+from tests.workflow.workspace import REAL
 
 RUN = "alpha/quick"
 FULL = "run_all.sh: standard output: No space left on device; free some space\n"
@@ -61,3 +65,13 @@ def test_no_escape_sequences_without_a_terminal_that_knows_them(small, monkeypat
             monkeypatch.setenv("TERM", term)
         assert streams.is_terminal(Terminal()) is knows
     assert "\x1b" not in run_all(small, "--dry-run").out
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_full_output_is_named_however_much_was_printed(lines):
+    """Once more than a buffer holds was printed, the error comes from the middle of it."""
+    work = f"lambda: print('x\\n' * {lines}) or 0"
+    script = f"import sys; from lib.workflow.streams import exit_code; sys.exit(exit_code({work}))"
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        ended = subprocess.run([sys.executable, "-c", script], cwd=REAL, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (ended.returncode, ended.stderr) == (1, FULL)
