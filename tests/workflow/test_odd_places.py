@@ -16,7 +16,7 @@ from lib.squares import square
 
 result = sum(joblib.Parallel(2)(joblib.delayed(square)(n) for n in (number, 4)))
 """
-NAMES = ("a {x}", "a{", "{{b}} {0} {number}", "a:b", "-n\nl 'q\" $HOME `x` %s \\ ü", "{prefix}", "x" * 200)
+NAMES = ("a {x} {{b}} {0} {number} {prefix}", "-a{:b\n 'q\" $HOME `x` %s \\ ü", "x" * 200)
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
