@@ -33,7 +33,8 @@ rule run:
     resources:
         device=1 if DEVICES else 0,
     shell:
-        "exec {params.python:q} -I -X utf8 lib/workflow/launch.py lib.workflow.runner {wildcards.notebook:q} {wildcards.name:q}"
+        "exec {params.python:q} -I -X utf8 lib/workflow/launch.py lib.workflow.runner"
+        " {wildcards.notebook:q} {wildcards.name:q}"
         " --cores {threads} {params.devices}"
 
 
@@ -47,5 +48,6 @@ rule chunk:
     resources:
         device=1 if DEVICES else 0,
     shell:
-        "exec {params.python:q} -I -X utf8 lib/workflow/launch.py lib.workflow.chunk_runner {wildcards.notebook:q} {wildcards.name:q}"
+        "exec {params.python:q} -I -X utf8 lib/workflow/launch.py lib.workflow.chunk_runner"
+        " {wildcards.notebook:q} {wildcards.name:q}"
         " {wildcards.number} {wildcards.total} --cores {threads} {params.devices}"

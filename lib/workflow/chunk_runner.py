@@ -21,7 +21,6 @@ from lib.workflow.process import Stopped, locked, stop_on_signals
 from lib.workflow.runner import in_words, log_to, told_outside
 from lib.workflow.runs import ROOT, Run
 from lib.workflow.status import Failure
-from lib.workflow.streams import complain
 from lib.workflow.surroundings import enter
 
 
@@ -40,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     stop_on_signals()
     lock = ROOT / ".reprise" / "runs" / f"{run.notebook}.{run.name}.{given.index}-of-{given.count}.lock"
     # An orphan of a killed start may still be at it, for instance on a cluster: wait, then find its records.
-    with told_outside(), locked(lock, on_wait=lambda busy: complain(f"{run}, {chunk}: waiting for {busy}")):
+    with told_outside(), locked(lock, on_wait=lambda busy: print(f"{run}, {chunk}: waiting for {busy}")):
         chunk.log.parent.mkdir(parents=True, exist_ok=True)
         log_to(chunk.log)
         return attempt(chunk, given.cores, given.devices)

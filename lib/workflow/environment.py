@@ -21,6 +21,7 @@ from types import MappingProxyType
 
 from lib.workflow.process import Busy, locked
 from lib.workflow.runs import ROOT
+from lib.workflow.streams import complain
 from lib.workflow.surroundings import surroundings
 
 LOG = ROOT / ".reprise" / "install.log"
@@ -35,7 +36,7 @@ PIP_REACHES = (
 """Settings of pip that say how to reach packages, and where it keeps what it fetched."""
 
 CACHES = ("XDG_CACHE_HOME", "XDG_DATA_HOME")
-"""What was fetched for others need not be fetched again."""
+"""Of the user's home, if it can be written: what was fetched for others need not be fetched again."""
 
 UNREACHABLE = "no network, or the package index does not answer; connect, or name a mirror in PIP_INDEX_URL"
 CAUSES = {
@@ -185,23 +186,29 @@ def _pip_settings(python: Path) -> dict[str, str]:
     Other settings, such as where to install, are meant for other places.
     """
     command = [python, "-I", "-m", "pip", "config", "list"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    # Otherwise `user = true` would list the settings of the user's alone, and `quiet` none.
+    given = os.environ | {"PIP_USER": "0", "PIP_QUIET": "0"}
+    done = subprocess.run(command, env=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     names = {f"PIP_{name.upper().replace('-', '_')}": name for name in PIP_REACHES}
     if done.returncode:  # a Python without pip, beside conda: the files stay unread, a variable stands above them
         return {name: os.environ[name] for name in names if name in os.environ} | {"PIP_USER": "0"}
     # global.index-url='...', then those of `pip install`, then variables: the later wins, as in pip.
     found = re.findall(r"^(global|install|:env:)\.([\w-]+)=('.*'|\".*\")$", done.stdout.decode(), re.MULTILINE)
     found.sort(key=lambda one: ("global", "install", ":env:").index(one[0]))
-    values = {name: ast.literal_eval(value) for _, name, value in found}
+    values = {name: text for _, name, value in found if (text := ast.literal_eval(value))}  # as pip: empty is unset
     return {variable: values[name] for variable, name in names.items() if name in values} | {
-        "PIP_CONFIG_FILE": os.devnull
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
 
 
 def _run(command: list[str], settings: Mapping[str, str] = MappingProxyType({})) -> None:
     """Run a command that installs; `settings` are the only ones of pip's. Raises CannotInstall."""
-    theirs = surroundings(os.environ) | {name: os.environ[name] for name in CACHES if name in os.environ}
-    theirs = {name: value for name, value in theirs.items() if not name.startswith("PIP_")}
+    theirs = {name: value for name, value in surroundings(os.environ).items() if not name.startswith("PIP_")}
+    if os.access(theirs["HOME"], os.W_OK):
+        for name in CACHES:
+            del theirs[name]
+        theirs |= {name: os.environ[name] for name in CACHES if name in os.environ}
     yes = {"CONDA_ALWAYS_YES": "true", "MAMBA_ALWAYS_YES": "true"}
     with LOG.open("w", encoding="utf-8") as log:
         done = subprocess.run(command, stdout=log, stderr=log, cwd=ROOT, env=theirs | yes | settings, check=False)
@@ -223,4 +230,4 @@ def _say_waiting(busy: Busy) -> None:
 
 
 def _say(line: str) -> None:
-    print(f"run_all.sh: {line} (log: {LOG.relative_to(ROOT)})", file=sys.stderr, flush=True)
+    complain(f"{line} (log: {LOG.relative_to(ROOT)})")

@@ -13,7 +13,7 @@ from pathlib import Path
 from lib.errors import InputError
 from lib.files import write_json
 from lib.workflow.runs import ROOT
-from lib.workflow.surroundings import python_command
+from lib.workflow.surroundings import enter, python_command
 
 
 def open_lab(rest: Sequence[str]) -> int:
@@ -27,6 +27,7 @@ def open_lab(rest: Sequence[str]) -> int:
         raise InputError("JupyterLab does not start as root unasked", todo="./run_all.sh lab -- --allow-root")
     from jupyterlab.labapp import LabApp
 
+    enter()
     register_kernel(Path(os.environ["JUPYTER_DATA_DIR"]))
     # In the arguments of this call, not of the process, which every user of the machine can list.
     token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24)

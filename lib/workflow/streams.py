@@ -25,7 +25,8 @@ def exit_code(work: Callable[[], int]) -> int:
     except BrokenPipeError:
         code = 0
     except OSError as error:
-        full = error.filename is None and flushed(sys.stdout) is not None
+        # The system does not say of what it speaks if that is an open file: try whether it is this one.
+        full = error.filename is None and flushed(sys.stdout, more="\n") is not None
         complain(explained(error, "standard output" if full else None))
         code = 1
     except KeyboardInterrupt:
@@ -47,9 +48,10 @@ def complain(text: str, *, prefix: str = PREFIX) -> None:
         _discard(sys.stderr)
 
 
-def flushed(stream: TextIO) -> OSError | None:
-    """Why what was printed cannot be written; None if it is."""
+def flushed(stream: TextIO, more: str = "") -> OSError | None:
+    """Why what was printed, and `more`, cannot be written; None if it is."""
     try:
+        stream.write(more)
         stream.flush()
     except OSError as error:
         return error

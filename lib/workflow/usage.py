@@ -32,7 +32,7 @@ options of reproduce:
   --profile NAME          run elsewhere: profiles/NAME here (slurm, kubernetes), or a Snakemake profile of yours
 
 Results stand in results/NOTEBOOK/RUN. Corpora are read from the folder REPRISE_DATA, else from data/.
-Exit code: 0 all is well, 2 something given is unusable, 1 anything else failed.
+Exit code: 0 all is well; 1 a run failed or diverged, or the machine refused something; 2 what was given cannot be used.
 """
 MOST_CHUNKS = 10_000  # of which Snakemake keeps each in its graph
 VERBS = ("reproduce", "test", "lab", "data", "compare", "bench")

@@ -92,6 +92,15 @@ def git(folder, *arguments):
     return done.stdout.strip()
 
 
+def test_no_home_is_no_fault(monkeypatch):
+    def unknown(uid):
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert json.loads(json.dumps(manifest(**FACTS)))["run"]["seeds"] == list(FACTS["seeds"])
+
+
 def test_commit_and_dirty_flag(tmp_path):
     git(tmp_path, "init", "-q")
     (tmp_path / "code.py").write_text("x = 1\n")
@@ -105,6 +114,20 @@ def test_commit_and_dirty_flag(tmp_path):
     assert git_state(tmp_path)["dirty"] is False
     (tmp_path / "code.py").write_text("x = 2\n")
     assert git_state(tmp_path) == {"commit": commit, "dirty": True}
+
+
+def test_a_checkout_of_another_user_gets_a_note(tmp_path, monkeypatch):
+    """git refuses it; without the note a manifest would lack its commit for no reason that anybody could see."""
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "commit", "-q", "-m", "first", "--no-verify", "--allow-empty")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")
+    state = git_state(tmp_path)
+    assert (state["commit"], state["dirty"]) == (None, None)
+    assert "belongs to another user" in state["note"]
+    assert "safe.directory" in state["note"]
+    assert str(tmp_path) not in state["note"]
 
 
 def test_without_git(tmp_path, monkeypatch):

@@ -2,13 +2,14 @@
 
 import json
 import sys
+from typing import get_args
 
 import pytest
 
-from lib.workflow import display
+from lib.workflow import advice, display
 from lib.workflow.display import Display, Outcome, summary
 from lib.workflow.runs import Run
-from lib.workflow.status import Failure
+from lib.workflow.status import Failure, State
 
 ALPHA, BETA = Run("alpha", "quick"), Run("beta", "paper")
 
@@ -88,3 +89,33 @@ def test_summary_names_failing_cell_error_and_folder():
         "  not_started: no such profile",
         "  next: see .reprise/snakemake.log",
     ]
+
+
+@pytest.mark.parametrize("state", get_args(State))
+def test_every_end_of_a_run_says_what_to_do_next(state):
+    """Naming files that are there, or a command."""
+    text = summary([Outcome(ALPHA, "FAILED", 1.0, Failure(state, "what happened"))])
+    (line,) = [line for line in text.splitlines() if line.startswith("  next: ")]
+    assert len(line) > 30
+    assert "{" not in line
+    assert set(advice.BY_STATE) == set(get_args(State))
+
+
+@pytest.mark.parametrize(
+    ("message", "todo"),
+    [
+        ("OSError: [Errno 28] No space left on device: 'results/alpha/quick/x'", "free some space"),
+        ("the kernel was killed by SIGKILL (out of memory?)", "use fewer --cores"),
+        ("ZMQError: Too many open files", "ulimit -n"),
+        ("RuntimeError: can't start new thread", "ulimit -u"),
+        ("PermissionError: [Errno 13] Permission denied: 'x'", "read and write it"),
+    ],
+)
+def test_a_limit_of_the_machine_is_what_to_change(message, todo):
+    step = advice.next_step("cell_error", message, "alpha", "alpha/quick")
+    assert todo in step
+    assert step.endswith("then start again: what is finished is kept")
+
+
+def test_what_the_input_says_is_not_taken_for_a_limit():
+    assert advice.next_step("input_error", "Permission denied", "a", "a/q") == advice.BY_STATE["input_error"]

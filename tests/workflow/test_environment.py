@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+import zipfile
 
 import pytest
 import yaml
@@ -160,3 +161,47 @@ mkdir -p "{bare.root}/.conda-env/bin" && ln -sf "{sys.executable}" "{bare.root}/
     finish(ensure(bare, PATH=path))
     calls = (bare.root / "calls").read_text().splitlines()
     assert calls == [f"true env create {where}", f"true env create {where}", f"true env update {where}"]
+
+
+def test_settings_of_pip_for_other_places_do_not_enter_and_those_for_the_way_do(bare, tmp_path):
+    """`user = true` in pip.conf stopped it, as a target, a prefix or a constraint would; where packages lie holds."""
+    with zipfile.ZipFile(tmp_path / "tiny-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny.py", "")
+        wheel.writestr("tiny-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1\n")
+        wheel.writestr("tiny-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("tiny-1.dist-info/RECORD", "")
+    theirs = tmp_path / "pip.conf"
+    theirs.write_text(
+        "[global]\nuser = true\nquiet = 2\ntarget = /no/such\nconstraint = /no/such\nfind-links = /no/such\n"
+        f"[install]\nprefix = /no/such\nno-index = true\nfind-links = {tmp_path}\n"
+    )
+    given = {"PIP_CONFIG_FILE": str(theirs), "PIP_PREFIX": "/no/such", "PIP_FIND_LINKS": "", "PIP_DRY_RUN": "1"}
+    bare.write("requirements.lock", "tiny==1\n")
+    ended = finish(ensure(bare, **given))
+    assert (ended.code, ended.out) == (0, f"{bare.root}/.venv/bin/python\n"), ended
+    assert list((bare.root / ".venv").glob("lib/*/site-packages/tiny.py"))
+
+    bare.write("requirements.lock", "another==1\n")
+    ended = finish(ensure(bare, **given))
+    assert "CannotInstall: python failed: no network, or the package index does not answer" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("log", "cause"),
+    [
+        (
+            "WARNING: Retrying ... NewConnectionError(...)\nERROR: No matching distribution found for anyio",
+            "no network",
+        ),
+        ("... [Errno -3] Temporary failure in name resolution\nERROR: No matching", "no network"),
+        ("CondaHTTPError: HTTP 000 CONNECTION FAILED for url", "no network"),
+        ("... ProxyError('Cannot connect to proxy.', ...)\nERROR: No matching", "the proxy refuses"),
+        ("SSLError(... CERTIFICATE_VERIFY_FAILED ...)\nERROR: No matching", "a certificate that is not trusted"),
+        ("The virtual environment was not created, as ensurepip is not available", "python3-venv"),
+        ("ERROR: Could not install: [Errno 28] No space left on device", "free some"),
+        ("one\nERROR: something else\ntwo", "ERROR: something else"),
+        ("silence", "no error message"),
+    ],
+)
+def test_the_cause_of_a_failed_install_is_told(log, cause):
+    assert cause in environment._cause(log)

@@ -82,6 +82,16 @@ def test_help_names_every_verb_and_option():
         assert word in usage.HELP
 
 
+def test_help_says_what_the_exit_codes_mean():
+    (line,) = [line for line in usage.HELP.splitlines() if line.startswith("Exit code: ")]
+    codes = dict(part.strip().split(" ", 1) for part in line.removeprefix("Exit code: ").split(";"))
+    assert (codes["0"], codes["1"].split()[:3], codes["2"]) == (
+        "all is well",
+        ["a", "run", "failed"],
+        "what was given cannot be used.",
+    )
+
+
 def test_without_a_fitting_python_and_without_conda(workspace):
     bare(workspace, "--help")
     (workspace.root / "bin" / "python3").write_text(f"#!{workspace.root}/bin/bash\nexit 1\n")
