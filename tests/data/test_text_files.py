@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib.data import text_files
+from lib.data import mosi_tables, text_files
 from lib.data.corpus import Corpus
 from lib.errors import InputError
 from tests.data.readers import READERS
@@ -43,6 +42,12 @@ def resaved(separator: str) -> Callable[[str], str]:
     return save
 
 
+def quoted(text: str) -> str:
+    handle = io.StringIO()
+    csv.writer(handle, quoting=csv.QUOTE_ALL).writerows(csv.reader(io.StringIO(text)))
+    return handle.getvalue()
+
+
 def ended(text: str) -> str:
     return text if text.endswith("\n") else text + "\n"
 
@@ -57,9 +62,7 @@ TEXT: dict[str, Callable[[str], bytes]] = {
     "empty last lines": lambda text: (ended(text) + "\n\n").encode(),
     "empty first line": lambda text: ("\n" + text).encode(),
     "no line end": lambda text: text.rstrip("\r\n").encode(),
-    "all at once": lambda text: (
-        ("\ufeff" + ended(text).replace("\r\n", "\n") + "\n").replace("\n", "\r\n").encode("utf-16")
-    ),
+    "all at once": lambda text: (ended(text).replace("\r\n", "\n") + "\n").replace("\n", "\r\n").encode("utf-16"),
 }
 TABLE: dict[str, Callable[[str], bytes]] = {
     "semicolons": lambda text: resaved(";")(text).encode(),
@@ -70,10 +73,7 @@ TABLE: dict[str, Callable[[str], bytes]] = {
     "empty cells behind every row": lambda text: "".join(
         line + ",,\n" for line in resaved(",")(text).splitlines()
     ).encode(),
-    "every cell quoted": lambda text: "".join(
-        ",".join('"{}"'.format(cell.replace('"', '""')) for cell in row) + "\r\n"
-        for row in csv.reader(io.StringIO(text))
-    ).encode(),
+    "every cell quoted": lambda text: quoted(text).encode(),
 }
 CASES = [(name, file, form, TEXT[form]) for name, file in (TABLES | LISTS).items() for form in TEXT]
 CASES += [(name, file, form, TABLE[form]) for name, file in TABLES.items() for form in TABLE]
@@ -93,7 +93,8 @@ def sound(tmp_path_factory):
             shutil.copytree(root, copy)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("REPRISE_CACHE", str(tmp_path_factory.mktemp("cache")))
-                made[name] = root, READERS[name].read(copy)
+                found = READERS[name].read(copy)
+                made[name] = root, found if isinstance(found, Corpus) else content(found, copy)
         return made[name]
 
     return folder
@@ -101,7 +102,7 @@ def sound(tmp_path_factory):
 
 def content(found: object, root: Path) -> str:
     """What is read, without the folder it lies in."""
-    return re.sub(r"/[^' ]*/data(?=/)", "", repr(found)).replace(str(root), "")
+    return repr(found).replace(str(root), "")
 
 
 @pytest.mark.parametrize(("name", "file", "form", "save"), CASES, ids=[f"{n}: {f}" for n, _, f, _ in CASES])
@@ -115,7 +116,7 @@ def test_a_file_saved_in_another_form_is_the_same(name, file, form, save, sound,
     if isinstance(before, Corpus):
         assert_same_corpus(after, before)
     else:
-        assert content(after, root) == content(before, root)
+        assert content(after, root) == before
 
 
 ONE_BYTE = {name: file for name, file in (TABLES | LISTS).items() if not name.endswith("release")}
@@ -129,7 +130,7 @@ def test_a_one_byte_encoding_is_named_with_its_line(name, sound, tmp_path):
     text = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([text[0].rstrip(b"\r\n") + b" caf\xe9 \x93so\x94\n", *text[1:]]))
     with pytest.raises(
-        InputError, match=rf"{path.name}, line 1: not UTF-8 but .* Windows-1252: 'caf\u00e9.*`CSV UTF-8`"
+        InputError, match=rf"{path.name}, line 1: not UTF-8 but .* Windows-1252: .*caf\u00e9.*`CSV UTF-8`"
     ):
         READERS[name].read(root)
 
@@ -170,23 +171,21 @@ def test_line_numbers_are_those_of_the_file_after_a_quoted_line_break(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a;b\n1,5;2\n", "decimal points, not commas"),
-        ("1,2,3\n", r"line 1: 3 columns, expected 2"),
-        ("1,2\n3\n", r"line 2: 1 columns, expected 2"),
+        ("1,5;2;3\n", "decimal points, not commas"),
+        ("1,2,3,4\n", r"line 1: 4 columns, expected 3"),
+        ("1,2,3\n3\n", r"line 2: 1 columns, expected 3"),
     ],
 )
 def test_what_cannot_be_meant_is_named(text, message, tmp_path):
-    from lib.data import mosi_tables
-
-    (tmp_path / "t.csv").write_text(text.replace("a;b\n", ""))
+    (tmp_path / "t.csv").write_text(text)
     with pytest.raises(InputError, match=message):
-        mosi_tables._numbers(tmp_path / "t.csv", 2)
+        mosi_tables._numbers(tmp_path / "t.csv", 3)
 
 
 def test_a_missing_column_and_a_short_row_are_named(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("x;y\n1;2\n")
-    with pytest.raises(InputError, match=r"t\.csv: no column z, only x;y"):
+    with pytest.raises(InputError, match=r"t\.csv: no column x, z, only x;y"):
         text_files.records(path, ("x", "z"))
     path.write_text("x;z\n1;2\n3\n")
     with pytest.raises(InputError, match=r"t\.csv, line 3: no z: the row ends before"):

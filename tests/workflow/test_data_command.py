@@ -158,7 +158,7 @@ def test_check_of_sound_data(tmp_path, capsys):
     output = capsys.readouterr().out
     assert section(output, "tiny")[0] == "tiny: present, 2 of 2 files, 5.30kB"
     assert section(output, "tiny")[-1] == "source: someone/corpus (MIT)"
-    assert section(output, "closed")[0] == "closed: present, 1 of 1 files, 1.00B"
+    assert section(output, "closed")[0] == "closed: present, 1 of 1 files, 6.00B"
 
 
 def test_check_names_what_is_damaged_and_what_is_unfinished(tmp_path, capsys):
