@@ -5,6 +5,7 @@ Numbers are asked for within the spread over the seeds, never to the bit: anothe
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,9 +80,9 @@ def test_the_manifest_is_that_of_the_yaml_and_of_a_clean_commit(rebuilt, noteboo
     assert stored["run"]["params"] == p.model_dump(mode="json", exclude={"results", "data_root", "cores"})
     assert stored["code"]["dirty"] is False
     if notebook in TRAINED:
-        assert stored["run"]["seeds"] == list(p.seeds)
+        assert stored["run"]["seeds"][: len(p.seeds)] == list(p.seeds)  # LMF's search has one of its own
         assert len(p.seeds) >= 3
-        assert any("validation" in choice for choice in stored["run"]["selected_on"].values())
+        assert re.search("validation|development", " ".join(stored["run"]["selected_on"].values()))
 
 
 def manifest(root: Path, notebook: str) -> dict:
@@ -201,6 +202,12 @@ def test_every_backbone_is_compared_with_and_without_spcl_and_its_pace_lets_all_
     by_epoch = paced.groupby(["backbone", "epoch"])["selected_share"].mean().groupby("backbone")
     assert (by_epoch.first() < 0.9).all()
     assert (by_epoch.last() > 0.99).all()
+
+
+@pytest.mark.parametrize("backbone", ["MMGCN", "LateFusion"])
+def test_text_is_worth_much_as_a_third_modality(table, backbone):
+    found = table("self_paced_balance", "trimodal_weighted_f1").query("backbone == @backbone and over == 'av'")
+    assert list(found["verdict"][found["spcl"] != "with - without"]) == ["positive", "positive"]
 
 
 @pytest.mark.parametrize("model", END_TO_END)
