@@ -26,13 +26,11 @@ END_TO_END = ("FE2E", "MESM 0.7", "LF-LSTM", "LF-TRANS")
 
 
 def git(root: Path, *arguments: str) -> str:
-    """What git prints, whatever the user has configured."""
-    own = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    """What git prints; of a new repository, whatever the user has configured."""
     who = {f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    done = subprocess.run(
-        ["git", "-C", str(root), *arguments], env=os.environ | own | who, capture_output=True, text=True, check=True
-    )
-    return done.stdout
+    new = {} if root == ROOT else {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", **who}
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, env=os.environ | new, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture(scope="module")
