@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from lib import params
 from lib.errors import InputError
 from lib.models.albert import ALBERT_V2, Albert
+from lib.models.end_to_end_sparse import Stage
 from lib.papers import end_to_end as e2e
 from lib.papers import end_to_end_attention as attention
 from lib.papers import end_to_end_conclusions as conclusions
@@ -194,6 +195,22 @@ def test_only_the_published_order_lets_batch_mates_change_a_result(trained):
     assert change["FE2E"] < 1e-5
     assert change["MESM 0.7, corrected"] < 1e-5
     assert change["MESM 0.7"] > 1e-4
+
+
+def test_rounding_decides_where_places_part_that_are_as_probable_as_the_last_one_kept():
+    def stage(probabilities, kept):
+        return Stage(torch.tensor([[probabilities]]), torch.tensor([[kept]]))
+
+    one = stage([0.4, 0.3, 0.3, 0.0], [True, True, False, False])
+    tie = stage([0.4, 0.3, 0.3, 0.0], [True, False, True, False])
+    more = stage([0.4, 0.3, 0.3, 0.0], [True, True, True, False])
+    moved = stage([0.1, 0.5, 0.0, 0.4], [False, True, False, True])
+    assert not costs.decided_by_rounding([one], [one])
+    assert costs.decided_by_rounding([one], [tie])
+    assert costs.decided_by_rounding([one], [more])
+    assert not costs.decided_by_rounding([one], [moved])
+    assert costs.decided_by_rounding([one, one], [tie, moved])  # what follows a place at the threshold is its effect
+    assert not costs.decided_by_rounding([moved, one], [one, tie])
 
 
 def test_uniform_attention_has_the_mass_of_chance(trained):
