@@ -8,7 +8,7 @@ about 1, and the next norm takes the scale off; ten times the epsilon is seen.
 import pytest
 
 from tests.parity.mutants import assert_killed, listed, mutants, named
-from tests.parity.test_emotion_embeddings_models import check_model
+from tests.parity.test_emotion_embeddings_models import check_model, check_steps
 
 LAYER, LAYERED = "lib.models.recurrent:recurrent_layer", "lib.models.recurrent:_Layered"
 EEA, BASELINES = "lib.models.emotion_embeddings:EmotionEmbeddings", "lib.models.recurrent_baselines"
@@ -283,6 +283,35 @@ MODELS = {
 }
 
 
+STEPS = [
+    *mutants(
+        "lib.models.recurrent:_gru_direction",
+        {
+            "reset and update gates swapped": ("reset, update, new = step", "update, reset, new = step"),
+            "reset before the product": ("new + torch.sigmoid(reset + past_reset) * past_new", "new + past_new"),
+            "update the other way round": (
+                "torch.sigmoid(update + past_update)",
+                "torch.sigmoid(-update - past_update)",
+            ),
+            "recurrent bias dropped": ("torch.addmm(bias_hh,", "torch.addmm(0 * bias_hh,"),
+        },
+    ),
+    *mutants(
+        "lib.models.recurrent:_lstm_direction",
+        {"one bias dropped": ("bias_ih + bias_hh", "bias_ih + 0 * bias_hh")},
+    ),
+    *mutants(
+        "lib.models.lstm_steps:_LSTMSteps.backward",
+        {"backward: output gate": ("dh * tanh_c, o, grad_input=d_o", "dh * c, o, grad_input=d_o")},
+    ),
+]
+
+
 @pytest.mark.parametrize(("kind", "mutant"), listed(MODELS), ids=named)
 def test_models(kind, mutant):
     assert_killed(mutant, check_model, "emotion_embeddings", kind)
+
+
+@pytest.mark.parametrize("mutant", STEPS, ids=named)
+def test_recurrences_step_by_step(mutant):
+    assert_killed(mutant, check_steps, "emotion_embeddings", "eea")
