@@ -1,15 +1,11 @@
-"""The one exception that a user is meant to read."""
+"""The exceptions that a user is meant to read."""
 
 _LONGEST = 400
 """Characters of a part of the message: what a file holds may be quoted in it, and a file may hold anything."""
 
 
-class InputError(Exception):
-    """Something given from outside is unusable: a file, a parameter, a corpus folder.
-
-    The message is one line and says what is wrong, where, and what to do. Every command turns it into that line on
-    standard error and exit code 2; it never shows a traceback.
-    """
+class _OneLine(Exception):
+    """A message of one line that says what, where, and what to do."""
 
     def __init__(self, what: str, *, where: object = None, todo: str | None = None):
         self.what, self.where, self.todo = what, where, todo
@@ -20,6 +16,22 @@ class InputError(Exception):
 
     def __reduce__(self):
         return _rebuild, (type(self), self.what, self.where, self.todo)
+
+
+class InputError(_OneLine):
+    """Something given from outside is unusable: a file, a parameter, a corpus folder.
+
+    The message is one line and says what is wrong, where, and what to do. Every command turns it into that line on
+    standard error and exit code 2; it never shows a traceback.
+    """
+
+
+class Diverged(_OneLine):
+    """Every training of a run left for NaN or infinity: a result, though one without scores.
+
+    Raised in a notebook, after it has shown what each training did. The run ends as `diverged`, with this line and exit
+    code 1: the input can be used, another setting may train.
+    """
 
 
 def _readable(text: str) -> str:

@@ -10,10 +10,13 @@ import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from lib.errors import InputError
+from lib.errors import Diverged, InputError
 from lib.workflow.kernel import Kernel, open_kernel
 from lib.workflow.runs import ROOT
 from lib.workflow.status import Failure, RunFailed, State
+
+STATES: dict[str, State] = {InputError.__name__: "input_error", Diverged.__name__: "diverged"}
+"""How a run ended, by the exception that a cell left with; any other is a `cell_error`."""
 
 
 def execute(source: Path, target: Path, parameters: dict, timeout: float) -> list[str]:
@@ -52,8 +55,8 @@ def _execute(kernel: Kernel, source: Path, target: Path, parameters: dict, timeo
             timeout_func=kernel.seconds_left,
         )
     except PapermillExecutionError as error:
-        if error.ename == InputError.__name__:
-            raise _failed("input_error", error.evalue, kernel) from None
+        if state := STATES.get(error.ename):
+            raise _failed(state, error.evalue, kernel) from None
         raise _failed("cell_error", f"{error.ename}: {error.evalue}", kernel) from None
     except DeadKernelError:
         raise _failed("kernel_died", f"the kernel {kernel.ending()}", kernel) from None

@@ -24,6 +24,7 @@ UNFINISHED = "unfinished"
 State = Literal[
     "unfinished",
     "input_error",
+    "diverged",
     "cell_error",
     "kernel_died",
     "timeout",

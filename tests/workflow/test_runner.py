@@ -76,6 +76,7 @@ def test_results_of_an_earlier_attempt_do_not_pass_for_new_ones(workspace):
     [
         ("raises", 1, "cell_error", "ValueError: the number is odd"),
         ("refuses input", 2, "input_error", "numbers.txt: the file is cut short; fetch it again"),
+        ("diverges", 1, "diverged", "alpha/quick: all 3 trainings diverged; try a smaller learning rate"),
         ("is killed", 1, "kernel_died", "the kernel was killed by SIGKILL (out of memory?)"),
         ("leaves early", 1, "cell_error", "the notebook ended itself before its last cell"),
     ],

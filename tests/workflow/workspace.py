@@ -107,6 +107,9 @@ if behaviour == "is killed":
 if behaviour == "refuses input":
     from lib.errors import InputError
     raise InputError("the file is cut short", where="numbers.txt", todo="fetch it again")
+if behaviour == "diverges":
+    from lib.errors import Diverged
+    raise Diverged("all 3 trainings diverged", where="alpha/quick", todo="try a smaller learning rate")
 if behaviour == "leaves early":
     sys.exit(0)
 if behaviour == "waits":
