@@ -380,7 +380,7 @@ def zero_shot_table(run):
 @pytest.mark.parametrize("lost", [[("happy", 1)], [("happy", 1), ("disgust", 1)]], ids=["one run", "a seed"])
 def test_a_network_that_diverged_costs_its_seed_alone(run, lost):
     """With one seed left there is no interval and no verdict."""
-    p, cases, jobs, _, found, _ = run
+    p, cases, jobs, records, found, _ = run
     found = {key: out for key, out in found.items() if (key[0], key[2]) not in lost}
     table = results_of.scores(p, jobs, records, found)
     rows = results_of.zero_shot_table(p, cases, table, found).set_index("emotion")
