@@ -18,10 +18,12 @@ from lib.params import load
 from lib.params.colearning import Colearning, IemocapColearning, MosiColearning
 from lib.reporting import manifest, metrics
 from lib.reporting.gains import summary
+from lib.reporting.lost_runs import confusable
 from lib.reporting.runs import run_table
+from lib.reporting.words import interval, number, seeds
 from lib.training.progress import GridProgress
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
-from lib.training.records import FINISHED, Record, engines
+from lib.training.records import Record, engines
 from lib.training.sweep import sweep
 
 BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
@@ -148,7 +150,7 @@ def confusion_panels(
 ) -> tuple[list[tuple[str, np.ndarray]], tuple[str, ...]]:
     """(title, counts) of the test set per rate, summed over the seeds, and the names of the classes.
 
-    Sentiment is rounded and clipped to its scale, one class per whole number.
+    A title says if seeds are missing. Sentiment is rounded and clipped to its scale, one class per whole number.
     """
     labels = corpus.splits["test"].labels
     if corpus.task == "classes":
@@ -162,13 +164,13 @@ def confusion_panels(
         labels = _to_class(labels, p.limits)
     panels = []
     for rate in rates:
-        runs = [r for r in records if r.variant == rate_name(rate) and r.status == FINISHED]
+        runs, lacking = confusable(records, rate_name(rate), len(p.seeds))
         counts = np.zeros((len(names), len(names)), dtype=np.int64)
         for record in runs:
             out = record.outputs["test"]
             found = metrics.predicted_classes(out) if corpus.task == "classes" else _to_class(out[:, 0], p.limits)
             counts += metrics.confusion(labels, found, classes)
-        panels.append((rate_name(rate), counts))
+        panels.append((f"{rate_name(rate)}{lacking}", counts))
     return panels, names
 
 
@@ -246,22 +248,23 @@ def conclusions(
         for variant in ("rate 0", rate_name(p.contrast)):
             if variant in over_unimodal.index:
                 row = over_unimodal.loc[variant]
-                sentences.append(
-                    f"{metric}, {variant} against {base}: {_gain_words(row)}, {row['verdict']} co-learning."
-                )
+                said = row["verdict"] if row["verdict"] == "no verdict" else f"{row['verdict']} co-learning"
+                sentences.append(f"{metric}, {variant} against {base}: {_gain_words(row)}, {said}.")
         if p.contrast > 0:
             row = found[metric, "rate 0"].set_index("variant").loc[rate_name(p.contrast)]
             sentences.append(f"{metric}, {rate_name(p.contrast)} against rate 0: {_gain_words(row)}.")
         if best := corpus.source.ceilings.get("+".join(p.target), {}).get(metric):
             mean = summary(table, metric).set_index("variant").loc[base, "score"]
-            sentences.append(f"{metric}: {base} scores {mean:.4f}; the best reachable in expectation is {best:.4f}.")
+            sentences.append(
+                f"{metric}: {base} scores {number(mean)}; the best reachable in expectation is {best:.4f}."
+            )
     where = "these are stand-in data, so this shows the mechanism, not the corpus" if corpus.source.synthetic else None
     return [*sentences, *([f"All on {corpus.source.label}: {where}."] if where else [f"All on {corpus.source.label}."])]
 
 
 def _gain_words(row: pd.Series) -> str:
-    interval = f"{row['t_interval_low']:+.4f} to {row['t_interval_high']:+.4f}"
-    return f"gain {row['gain']:+.4f} (95 % interval {interval}, {row['n']} seeds)"
+    between = interval(row["t_interval_low"], row["t_interval_high"])
+    return f"gain {number(row['gain'], '+.4f')} ({between}, {seeds(row['n'])})"
 
 
 def write_manifest(p: Colearning, corpus: Corpus, records: Sequence[Record], seconds: float) -> None:

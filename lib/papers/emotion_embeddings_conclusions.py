@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from lib.papers.emotion_embeddings import EEA, Task
+from lib.papers.emotion_embeddings_context import run_label
+from lib.reporting.words import interval, number
 
 _TOLD = {"positive": "better", "negative": "worse"}
 _NEITHER = "not told apart"
@@ -23,8 +25,8 @@ def comparisons(table: pd.DataFrame) -> list[str]:
         f"worse than {', '.join(found['worse'])}" if found["worse"] else "",
         f"{_NEITHER} from {', '.join(found[_NEITHER])}" if found[_NEITHER] else "",
     ]
-    score = table["score"].iloc[0]
-    return [f"{table['variant'].iloc[0]}, {metric} {score:.4f}: {'; '.join(filter(None, said))}."]
+    score = table["score"].max() if table["score"].isna().iloc[0] else table["score"].iloc[0]
+    return [f"{table['variant'].iloc[0]}, {metric} {number(score)}: {'; '.join(filter(None, said))}."]
 
 
 def contrasts(table: pd.DataFrame) -> list[str]:
@@ -35,7 +37,7 @@ def contrasts(table: pd.DataFrame) -> list[str]:
             sentences.append(f"{row['variant']}: {row['metric']} {row['score']:.4f}, the reference's with every seed.")
             continue
         sentences.append(
-            f"{row['variant']}: {row['metric']} {row['score']:.4f} against {row['baseline_score']:.4f} of the "
+            f"{row['variant']}: {row['metric']} {number(row['score'])} against {number(row['baseline_score'])} of the "
             f"reference's ({_gain(row)}): {_TOLD.get(row['verdict'], _NEITHER)}."
         )
     return sentences
@@ -47,6 +49,8 @@ def modalities(task: Task, table: pd.DataFrame) -> list[str]:
         return []
     rows = table.set_index("modalities")
     whole, metric = rows.iloc[0], rows["metric"].iloc[0]
+    if pd.isna(whole["score"]):
+        return [f"{task.variant(EEA)} on all modalities: test {metric} undefined, so nothing is said of single ones."]
     best = rows["score"].idxmax()
     less = rows.iloc[1:]
     helped = [name for name, row in less.iterrows() if row["gain_low"] > 0]
@@ -70,10 +74,12 @@ def floors(task: Task, floor: pd.DataFrame, overview: pd.DataFrame) -> list[str]
     rows = overview.set_index("variant")
     name = task.variant(EEA) if task.variant(EEA) in rows.index else rows.index[0]
     ours = rows.loc[name]
+    if pd.isna(ours["acc"]):
+        return [f"{name}: no run has a score; finding no emotion, ever, has plain accuracy {never['acc']:.4f}."]
     side = "above" if ours["acc"] > never["acc"] else "not above"
     return [
         f"{name}: plain accuracy {ours['acc']:.4f}, {side} the {never['acc']:.4f} of finding no emotion, ever; "
-        f"weighted accuracy {ours['weighted_acc']:.4f}, where that has {never['weighted_acc']:.4f}."
+        f"weighted accuracy {number(ours['weighted_acc'])}, where that has {number(never['weighted_acc'])}."
     ]
 
 
@@ -99,14 +105,14 @@ def geometry(task: Task, table: pd.DataFrame | None) -> list[str]:
 
 def provenance(tasks: Sequence[Task]) -> str:
     """Real or not."""
-    labels = " and ".join(dict.fromkeys(task.corpus.source.label for task in tasks))
     end = ": stand-in data show the mechanism, not the corpus" if tasks[0].corpus.source.synthetic else ""
-    return f"All on {labels}{end}."
+    return f"All on {run_label(tasks)}{end}."
 
 
 def _gain(row: dict) -> str:
-    interval = f"95 % interval {row['t_interval_low']:+.4f} to {row['t_interval_high']:+.4f}"
-    return f"{row['gain']:+.4f}, {interval if row['n'] > 1 else 'one seed'}"
+    if row["n"] < 2:
+        return f"{number(row['gain'], '+.4f')}, {'one seed' if row['n'] else 'no common seed'}"
+    return f"{row['gain']:+.4f}, {interval(row['t_interval_low'], row['t_interval_high'])}"
 
 
 def _bare(variant: str) -> str:

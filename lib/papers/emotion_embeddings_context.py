@@ -18,6 +18,11 @@ def name_of(task: Task, stem: str) -> str:
     return f"{stem}_{task.name.lower()}" if task.name else stem
 
 
+def run_label(tasks: Sequence[Task]) -> str:
+    """The corpora of the whole run."""
+    return " and ".join(dict.fromkeys(task.corpus.source.label for task in tasks))
+
+
 def titled(task: Task, text: str) -> str:
     """`text` as a caption, with the corpus in front where the run has several."""
     return f"{task.name}: {text}" if task.name else f"{text[0].upper()}{text[1:]}"

@@ -9,8 +9,9 @@ from lib.papers.emotion_embeddings import EEA, KINDS, Task, contrast_kind, small
 from lib.params.emotion_embeddings import CONTRASTED, EmotionEmbeddings
 from lib.reporting import gains, metrics
 from lib.reporting.emotion_metrics import decisions, emotion_scores, emotion_set_scores
+from lib.reporting.lost_runs import confusable
 from lib.reporting.runs import by_seed, run_table
-from lib.training.records import FINISHED, Record
+from lib.training.records import Record
 
 METRICS = ("acc", "weighted_acc", "weighted_f1", "f1_positive", "auc")
 """Per emotion, and as the plain mean over the emotions."""
@@ -55,8 +56,10 @@ def split_scores(task: Task, split: str, logits: np.ndarray, threshold: float = 
         found[metric] = float(np.mean(values))
         found |= {f"{metric}_{name}": float(v) for name, v in zip(task.corpus.label_names, values, strict=True)}
     if task.exclusive:
-        return found | {EXCLUSIVE: float(np.mean(logits.argmax(axis=1) == truths.argmax(axis=1)))}
-    return found | emotion_set_scores(decisions(logits, threshold), truths == 1)
+        whole = {EXCLUSIVE: float(np.mean(logits.argmax(axis=1) == truths.argmax(axis=1)))}
+    else:
+        whole = emotion_set_scores(decisions(logits, threshold), truths == 1)
+    return found | (whole if np.isfinite(logits).all() else dict.fromkeys(whole, np.nan))
 
 
 def pick(table: pd.DataFrame, task: Task, kinds: Iterable[str]) -> pd.DataFrame:
@@ -148,13 +151,17 @@ def best_baseline(p: EmotionEmbeddings, task: Task, table: pd.DataFrame) -> str 
 
 
 def confusion_panels(task: Task, records: Sequence[Record], kinds: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-    """(kind, counts) on the test set, summed over the seeds: the emotion with the highest logit."""
+    """(kind, counts) on the test set, summed over the seeds: the emotion with the highest logit.
+
+    A kind says if seeds are missing.
+    """
     classes = range(len(task.corpus.label_names))
     nothing = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    seeds = len({record.seed for record in records})
     true = task.corpus.splits["test"].labels.argmax(axis=1)
     panels = []
     for kind in kinds:
-        runs = [r for r in records if r.variant == task.variant(kind) and r.status == FINISHED]
+        runs, lacking = confusable(records, task.variant(kind), seeds)
         counts = sum((metrics.confusion(true, r.outputs["test"].argmax(axis=1), classes) for r in runs), start=nothing)
-        panels.append((kind, counts))
+        panels.append((f"{kind}{lacking}", counts))
     return panels

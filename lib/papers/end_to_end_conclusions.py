@@ -5,6 +5,7 @@ import pandas as pd
 from lib.papers.end_to_end import Corpora, variant
 from lib.papers.end_to_end_tables import NEVER
 from lib.params.end_to_end import EndToEnd
+from lib.reporting.words import interval, number
 
 _TOLD = {"positive": "better than", "negative": "worse than"}
 _NEITHER = "not told apart from"
@@ -16,34 +17,42 @@ def floor(overview: pd.DataFrame) -> list[str]:
     never, models = found.loc[NEVER], found.drop(NEVER)
     listed = "; ".join(
         f"{name} accuracy {row['acc']:.3f} ({100 * (row['acc'] - never['acc']):+.1f} points), F1 "
-        f"{row['f1_positive']:.3f}, AUC {row['auc']:.3f}"
+        f"{row['f1_positive']:.3f}, AUC {number(row['auc'], '.3f')}"
+        if row["n"]
+        else f"{name} without a score"
         for name, row in models.iterrows()
     )
-    above = [name for name, row in models.iterrows() if row["f1_positive"] > never["f1_positive"]]
+    scored = models[models["n"] > 0]
+    above = int((scored["f1_positive"] > never["f1_positive"]).sum())
+    weighted = number(never["weighted_acc"], ".3f")
     return [
-        f"Answering no to everything has accuracy {never['acc']:.3f}, weighted accuracy {never['weighted_acc']:.3f} "
+        f"Answering no to everything has accuracy {never['acc']:.3f}, weighted accuracy {weighted} "
         f"and F1 {never['f1_positive']:.3f}. The models, means over the seeds: {listed}.",
-        f"{len(above)} of {len(models)} models have a better F1 than the constant answer.",
+        f"{above} of {len(scored)} models have a better F1 than the constant answer.",
     ]
+
+
+def _points(row: dict) -> tuple[str, str]:
+    """Gain and its interval in points."""
+    low, high = (100 * row[f"t_interval_{end}"] for end in ("low", "high"))
+    return number(100 * row["gain"], "+.1f"), interval(low, high, "+.1f")
 
 
 def thresholds(dense: pd.DataFrame, costs: pd.DataFrame) -> list[str]:
     """Does part of the computation give the same score, and does it save time here?"""
     sentences = []
     for row in dense[dense["metric"] == "f1_positive"].to_dict("records"):
-        sentences.append(
-            f"{row['variant']}, F1: {100 * row['gain']:+.1f} points (95 % interval "
-            f"{100 * row['t_interval_low']:+.1f} to {100 * row['t_interval_high']:+.1f}), "
-            f"{_TOLD.get(row['verdict'], _NEITHER)} {row['baseline']}."
-        )
+        gain, between = _points(row)
+        told = _TOLD.get(row["verdict"], _NEITHER)
+        sentences.append(f"{row['variant']}, F1: {gain} points ({between}), {told} {row['baseline']}.")
     return sentences + savings(costs)
 
 
 def savings(costs: pd.DataFrame) -> list[str]:
     """Operations and time of the saving form, as shares of the dense model's."""
-    if "nominal_ratio" not in costs:
+    gathered = costs[costs["form"] == "gathered"].dropna(subset="nominal_ratio").sort_values("threshold")
+    if gathered.empty:
         return []
-    gathered = costs[costs["form"] == "gathered"].sort_values("threshold")
     listed = "; ".join(
         f"{row['threshold']:g}: {row['nominal_ratio']:.2f} nominal, {row['counted_ratio']:.2f} counted, "
         f"{row['seconds_ratio']:.2f} of the time"
@@ -73,17 +82,18 @@ def attention(masses: pd.DataFrame) -> list[str]:
 
 def changes(table: pd.DataFrame) -> list[str]:
     """What the sparse model's changes do."""
-    return [
-        f"{row['variant']}, {'F1' if row['metric'] == 'f1_positive' else 'accuracy'}: {100 * row['gain']:+.1f} points "
-        f"({100 * row['t_interval_low']:+.1f} to {100 * row['t_interval_high']:+.1f}), "
-        f"{_TOLD.get(row['verdict'], _NEITHER)} {row['baseline']}."
-        for row in table.to_dict("records")
-    ]
+    sentences = []
+    for row in table.to_dict("records"):
+        metric = "F1" if row["metric"] == "f1_positive" else "accuracy"
+        gain, between = _points(row)
+        told = _TOLD.get(row["verdict"], _NEITHER)
+        sentences.append(f"{row['variant']}, {metric}: {gain} points ({between}), {told} {row['baseline']}.")
+    return sentences
 
 
 def baselines(p: EndToEnd, overview: pd.DataFrame) -> list[str]:
     """The end-to-end models beside those on hand-crafted features; not paired, because the inputs differ."""
-    found = overview.set_index("variant")["f1_positive"]
+    found = overview.set_index("variant")["f1_positive"].dropna()
     hand = [name for name in ("LF-LSTM", "LF-TRANS") if name in found]
     ends = [name for name in (variant("mme2e"), variant("mme2e_sparse", p.threshold)) if name in found]
     if not hand or not ends:

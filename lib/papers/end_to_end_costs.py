@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -37,9 +38,10 @@ def trained_model(p: EndToEnd, corpora: Corpora, record: Record, **changed: obje
     return model.eval()
 
 
-def find(records: Sequence[Record], name: str, seed: int) -> Record | None:
-    """The run of a variant with a seed, if it has weights."""
-    return next((r for r in records if (r.variant, r.seed) == (name, seed) and r.weights), None)
+def find(records: Sequence[Record], name: str, *seeds: int) -> Record | None:
+    """The run of a variant with the first of these seeds that has weights, if one has."""
+    found = {r.seed: r for r in records if r.variant == name and r.weights}
+    return next((found[seed] for seed in seeds if seed in found), None)
 
 
 def counted_flops(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, int]:
@@ -85,17 +87,18 @@ def step_seconds(
 
 @one_thread()
 def cost_table(p: EndToEnd, corpora: Corpora, records: Sequence[Record]) -> pd.DataFrame:
-    """Costs of the trained dense model and of the sparse one at every threshold, first seed, in both its forms.
+    """Costs of the trained dense model and of the sparse one at every threshold, in both its forms.
 
-    Per utterance of a test minibatch; `..._ratio` is the share of the dense model's.
+    Of each the first seed that has weights; what has none has no row. Per utterance of a test minibatch; `..._ratio` is
+    the share of the dense model's, NaN without it.
     """
     batch = corpora.raw.splits["test"].take(slice(0, p.models.chosen()["mme2e"].batch_size))
     inputs, targets = dict(batch.inputs), batch.targets
-    dense = find(records, variant("mme2e"), p.seeds[0])
+    dense = find(records, variant("mme2e"), *p.seeds)
     models = [(variant("mme2e"), 1.0, "dense", trained_model(p, corpora, dense))] if dense else []
     for threshold in sweep_thresholds(p):
         name = variant("mme2e_sparse", threshold)
-        record = find(records, name, p.seeds[0])
+        record = find(records, name, *p.seeds)
         for form in ("gathered", "masked") if record else ():
             models.append((name, threshold, form, trained_model(p, corpora, record, form=form)))
     rows = []
@@ -104,10 +107,11 @@ def cost_table(p: EndToEnd, corpora: Corpora, records: Sequence[Record]) -> pd.D
         about = {"variant": name, "threshold": threshold, "form": form}
         rows.append(about | {word: count / len(targets) / 1e6 for word, count in costs.items()})
     times = step_seconds([model for *_, model in models], inputs, targets, REPEATS)
-    table = pd.DataFrame([row | seconds for row, seconds in zip(rows, times, strict=True)])
-    if dense:
-        for column in ("nominal", "counted", "seconds", "wall"):
-            table[f"{column}_ratio"] = table[column] / table[column].iloc[0]
+    found = [row | seconds for row, seconds in zip(rows, times, strict=True)]
+    measured = ("nominal", "counted", "seconds", "wall")
+    table = pd.DataFrame(found, columns=["variant", "threshold", "form", *measured])
+    for column in measured:
+        table[f"{column}_ratio"] = table[column] / table[column].iloc[0] if dense else np.nan
     return table
 
 
@@ -133,7 +137,7 @@ def batch_dependence(p: EndToEnd, corpora: Corpora, records: Sequence[Record], u
     names = [variant("mme2e"), *(variant("mme2e_sparse", p.threshold, change) for change in ("", *p.changes))]
     batch, rows = corpora.raw.splits["test"].take(slice(0, utterances)), []
     for name in names:
-        record = find(records, name, p.seeds[0])
+        record = find(records, name, *p.seeds)
         if record is None:
             continue
         model, changes = trained_model(p, corpora, record), []

@@ -52,7 +52,7 @@ def _metrics(corpora: Corpora, record: Record) -> dict[str, dict[str, float]]:
 
 
 def _named(found: dict[str, np.ndarray], names: Sequence[str]) -> dict[str, float]:
-    means = {metric: float(np.nanmean(found[metric])) for metric in METRICS}
+    means = {metric: float(np.mean(found[metric])) for metric in METRICS}
     each = {f"{m}_{name}": float(v) for m in METRICS for name, v in zip(names, found[m], strict=True)}
     return means | each
 

@@ -34,6 +34,7 @@ from lib.training.records import Record, engines
 from lib.training.run import Checkpoint, Outcome
 from lib.training.streams import SeededStreams
 from lib.training.sweep import corpus_hash, member_key
+from lib.training.trainable import refuse_untrainable
 
 WORKSPACE = Path(__file__).resolve().parents[2]
 TITLES = {
@@ -171,15 +172,13 @@ def train_all(
 ) -> list[Record]:
     """One record per seed; what is finished in the result folder is not trained again.
 
-    Raises Cancelled between two minibatches once `cancelled` is set, InputError if there is less than one minibatch.
+    Raises Cancelled between two minibatches once `cancelled` is set, InputError as `refuse_untrainable` does.
     """
     folder, hashed = result_folder(p) / "members", corpus_hash(corpus)
     splits = {name: examples(corpus, name) for name in corpus.splits}
-    if p.batch_size > len(splits["train"]):
-        what = f"{len(splits['train'])} training samples do not fill one batch of {p.batch_size}"
-        raise InputError(what, where=corpus.source.name, todo="choose a smaller batch_size")
-    found = []
-    for member in grid(p, corpus):
+    members, found = grid(p, corpus), []
+    refuse_untrainable(members, corpus)
+    for member in members:
         key = member_key(member, hashed)
         record = records.read(folder, member, key)
         if record is None or record.status == records.FAILED:
@@ -193,8 +192,6 @@ def train_all(
             records.write(folder, member, key, outcome, time.perf_counter() - started)
             record = records.read(folder, member, key)
         found.append(record)
-    if all(record.status == records.FAILED for record in found):
-        raise RuntimeError(f"every run failed, the first with {found[0].reason}")
     return found
 
 

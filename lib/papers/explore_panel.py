@@ -18,12 +18,13 @@ from matplotlib.figure import Figure
 
 from lib import params
 from lib.data.corpus import Corpus
-from lib.errors import InputError
+from lib.errors import Diverged, InputError
 from lib.papers import explore, explore_saved, explore_views
 from lib.params.explore import CONVERSATION, SINGLE, Explore, models_of
 from lib.reporting import figures, modality_figures, tables
 from lib.reporting.caption import caption, is_synthetic
 from lib.reporting.gains import summary
+from lib.reporting.lost_runs import sentence
 from lib.reporting.manifest import portable
 from lib.reporting.modality_share import share_table
 from lib.reporting.robustness import missing_score, noisy_score
@@ -168,7 +169,7 @@ class Panel:
         except explore.Cancelled:
             self._say("Cancelled. Finished seeds are kept; Train goes on with the others.")
         except Exception as error:  # whatever it is, nobody reads the output of a thread
-            what = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            what = str(error) if isinstance(error, InputError | Diverged) else f"{type(error).__name__}: {error}"
             self._say(str(portable(what)))
 
     def _say(self, text: str) -> None:
@@ -191,6 +192,9 @@ class Panel:
         self.live.value = live_picture(explore_views.histories(found), corpus.source.label)
         self.setting, self.corpus, self.found = p, corpus, found
         self.runs = explore.asked(p, corpus, found)
+        if not any(record.scored for record in found):
+            what, todo = sentence(found, len(found))
+            raise Diverged(what, todo=todo)
         self._show_results()
 
     def _show_results(self) -> None:

@@ -15,7 +15,7 @@ from lib.reporting import figures, metrics
 from lib.reporting.emotion_metrics import decisions
 from lib.reporting.figures import BLUE, ORANGE, new_figure
 from lib.reporting.trained import Trained
-from lib.training.records import FINISHED, Record
+from lib.training.records import Record
 
 LISTED = 12
 """Utterances in a list."""
@@ -97,7 +97,7 @@ def confusion(p: Explore, corpus: Corpus, found: Sequence[Record]) -> tuple[str,
 
     Scores are rounded and clipped to their scale; several emotions count together, present or absent.
     """
-    outputs = [record.outputs["test"] for record in found if record.status == FINISHED]
+    outputs = [record.outputs["test"] for record in found if record.scored]
     labels = flat_labels(corpus, "test")
     if p.kind == "multilabel":
         names, title = ("absent", "present"), "all emotions"
@@ -112,7 +112,8 @@ def confusion(p: Explore, corpus: Corpus, found: Sequence[Record]) -> tuple[str,
         classes, names, title = range(len(corpus.label_names)), tuple(corpus.label_names), "classes"
         pairs = [(labels, metrics.predicted_classes(out)) for out in outputs]
     counts = sum((metrics.confusion(true, said, classes) for true, said in pairs), np.zeros([len(names)] * 2, int))
-    return title, counts, names
+    lacking = "" if len(outputs) == len(found) else f" ({len(outputs)} of {len(found)} seeds)"
+    return f"{title}{lacking}", counts, names
 
 
 def without_each(run: Trained) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ from lib.papers.lmf_tables import score_metrics
 from lib.papers.low_rank_fusion import LMF, TFN, Task
 from lib.params.low_rank_fusion import LowRankFusion
 from lib.reporting.metrics import direction
+from lib.reporting.words import interval, number, seeds
 
 _SHARED = "the sub-networks, the loss, the optimiser and the seeds are the same"
 
@@ -20,18 +21,18 @@ def comparisons(p: LowRankFusion, found: Mapping[tuple[str, str], pd.DataFrame])
     for (metric, _), table in found.items():
         for row in table.to_dict("records"):
             verdict = {"positive": "better", "negative": "worse"}.get(row["verdict"], "not told apart")
-            told = f"{metric}: {row['variant']} {row['score']:.4f}, {row['baseline']} {row['baseline_score']:.4f}"
-            gain = (
-                f"gain {row['gain']:+.4f} (95 % interval {row['t_interval_low']:+.4f} to {row['t_interval_high']:+.4f}"
-            )
-            sentences.append(f"{told}: {gain}, {row['n']} seeds): {verdict}.")
+            ours, theirs = number(row["score"]), number(row["baseline_score"])
+            told = f"{metric}: {row['variant']} {ours}, {row['baseline']} {theirs}"
+            gain = f"gain {number(row['gain'], '+.4f')} ({interval(row['t_interval_low'], row['t_interval_high'])}"
+            sentences.append(f"{told}: {gain}, {seeds(row['n'])}): {verdict}.")
     if any(over == TFN for _, over in found):
         sentences.append(f"LMF and TFN differ in the fusion alone: {_SHARED}.")
     return sentences
 
 
 def ranks(table: pd.DataFrame, metric: str) -> list[str]:
-    """Whether the rank matters here, and what it costs."""
+    """Whether the rank matters here, and what it costs; of the ranks that have a score."""
+    table = table.dropna(subset="score").reset_index(drop=True)
     if len(table) < 2:
         return []
     best = table["score"].idxmin() if direction(metric) == "lower" else table["score"].idxmax()
@@ -57,6 +58,11 @@ def selection(table: pd.DataFrame, metric: str) -> list[str]:
     sign = -1 if direction(metric) == "lower" else 1
     once, again = score["best draw by validation, as searched"], score["its setting, other seeds"]
     peeked = score["best draw by test, as searched"]
+    if pd.isna(again):
+        return [
+            f"Search: the draw chosen by validation reports {metric} {once:.4f}; none of the trainings of its setting "
+            "with other seeds has a score, so what of it is selection is not known."
+        ]
     flattery, peeking = sign * (once - again), sign * (peeked - again)
     how = {True: "better", False: "worse"}
     return [
@@ -68,14 +74,14 @@ def selection(table: pd.DataFrame, metric: str) -> list[str]:
 
 
 def against_reference(reference: pd.DataFrame, scores: Mapping[str, pd.DataFrame], words: int) -> list[str]:
-    """LMF beside the bag of words, and why the better one is better; empty without a reference."""
-    if reference.empty:
+    """LMF beside the bag of words, and why the better one is better; empty without a reference, or a score of LMF."""
+    mae, acc = (scores[m].set_index("variant").loc[LMF] for m in ("mae", "acc2_nonneg"))
+    if reference.empty or pd.isna(mae["score"]):
         return []
     rows = reference.set_index("model")
-    mae, acc = (scores[m].set_index("variant").loc[LMF] for m in ("mae", "acc2_nonneg"))
     theirs, short, single = (rows.iloc[i] for i in range(3))
-    interval = f"{mae['t_interval_low']:.3f} to {mae['t_interval_high']:.3f}"
-    lmf = f"LMF: MAE {mae['score']:.3f} ({interval}), accuracy {acc['score']:.3f}"
+    between = interval(mae["t_interval_low"], mae["t_interval_high"], ".3f", name="")
+    lmf = f"LMF: MAE {mae['score']:.3f} ({between}), accuracy {acc['score']:.3f}"
     sentences = [f"{lmf}. {REFERENCE}: MAE {theirs['mae']:.3f}, accuracy {theirs['acc2_nonneg']:.3f}."]
     if mae["t_interval_low"] > theirs["mae"]:
         winner = "The bag of words is better"
@@ -102,7 +108,7 @@ def floors(
     sentences = []
     for task, row in zip(tasks, floor.to_dict("records"), strict=True):
         ours = scores[metric].set_index("variant").loc[task.variant(LMF), "score"]
-        sentences.append(f"{task.variant(LMF)} has {metric} {ours:.4f}; {row['prediction']} has {row[metric]:.4f}.")
+        sentences.append(f"{task.variant(LMF)} has {metric} {number(ours)}; {row['prediction']} has {row[metric]:.4f}.")
     return sentences
 
 

@@ -19,6 +19,7 @@ from lib.params.low_rank_fusion import LowRankFusion
 from lib.reporting import gains, metrics
 from lib.reporting.runs import by_seed, run_table
 from lib.reporting.statistics import t_interval
+from lib.reporting.words import seeds
 from lib.training.records import FINISHED, Record
 
 MEAN = "mean"
@@ -143,7 +144,7 @@ def rank_table(p: LowRankFusion, task: Task, table: pd.DataFrame, metric: str) -
         pace = (runs["seconds"] / runs["epochs"].clip(lower=1)).to_numpy()
         kept = summary.loc[name, ["n", "score", "score_std", "t_interval_low", "t_interval_high"]].to_dict()
         times = {
-            "seconds_per_epoch": pace.mean(),
+            "seconds_per_epoch": pace.mean() if len(pace) else np.nan,
             "seconds_per_epoch_std": np.std(pace, ddof=1) if len(pace) > 1 else np.nan,
         }
         rows.append({"rank": rank, "parameters": int(runs["parameters"].iloc[0]), **kept, **times})
@@ -154,14 +155,16 @@ def selection_table(p: LowRankFusion, task: Task, table: pd.DataFrame, records: 
     """How much of a number is selection: the search's own number beside repeats of its winner.
 
     Row "best draw by test" is what a search reports that looks at its test set; it is shown to be measured, and is
-    never a result. Empty without a finished draw.
+    never a result. Empty without a draw that has a score.
     """
     own = [r for r in records if r.tags["task"] == task.name]
     winner = best_draw(own)
     if winner is None:
         return pd.DataFrame()
     test = by_seed(table, metric).loc[p.search_seed]
-    draws = test[[r.variant for r in own if r.tags.get("search") == SEARCHED and r.status == FINISHED]].dropna()
+    draws = test[[r.variant for r in own if r.tags.get("search") == SEARCHED and r.scored]].dropna()
+    if draws.empty:
+        return pd.DataFrame()
     top = draws.idxmin() if metrics.direction(metric) == "lower" else draws.idxmax()
     seeds = by_seed(table, metric).loc[list(p.seeds)]
     rows = [
@@ -175,7 +178,7 @@ def selection_table(p: LowRankFusion, task: Task, table: pd.DataFrame, records: 
     for choice, values, chosen_by in rows:
         low, high = t_interval(values) if choice != "all draws, mean" else (np.nan, np.nan)
         spread = np.std(values, ddof=1) if len(values) > 1 else np.nan
-        found.append((choice, chosen_by, len(values), values.mean(), spread, low, high))
+        found.append((choice, chosen_by, len(values), values.mean() if len(values) else np.nan, spread, low, high))
     columns = ("choice", "chosen_by", "n", "score", "score_std", "t_interval_low", "t_interval_high")
     return pd.DataFrame(found, columns=columns)
 
@@ -212,7 +215,7 @@ def confusion_panels(
         labels = np.round(np.clip(labels, low, high)).astype(int)
     panels = []
     for kind in (TFN, LMF):
-        outputs = [r.outputs["test"] for r in records if r.variant == task.variant(kind) and r.status == FINISHED]
+        outputs = [r.outputs["test"] for r in records if r.variant == task.variant(kind) and r.scored]
         counts = np.zeros((len(names), len(names)), dtype=np.int64)
         for out in outputs:
             if p.family == "iemocap":
@@ -220,5 +223,5 @@ def confusion_panels(
             else:
                 found = np.round(np.clip(out[:, 0], low, high)).astype(int)
             counts += metrics.confusion(labels, found, classes)
-        panels.append((f"{kind}, {len(outputs)} seeds", counts))
+        panels.append((f"{kind}, {seeds(len(outputs))}", counts))
     return panels, names

@@ -13,7 +13,7 @@ from lib.params.low_rank_fusion import LowRankFusion, Setting
 from lib.training.progress import GridProgress
 from lib.training.random_search import SPACES, search_settings
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
-from lib.training.records import FINISHED, Record
+from lib.training.records import Record
 from lib.training.sweep import sweep
 
 WORKSPACE = Path(__file__).resolve().parents[2]
@@ -173,8 +173,8 @@ def repeats_of_winner(p: LowRankFusion, task: Task, records: Sequence[Record]) -
 
 
 def best_draw(records: Sequence[Record]) -> Record | None:
-    """Of the search's records the one with the lowest validation loss; None if nothing was searched or finished."""
-    finished = [r for r in records if r.tags.get("search") == SEARCHED and r.status == FINISHED]
+    """Of the search's records the one with the lowest validation loss; None if nothing was searched or has a score."""
+    finished = [r for r in records if r.tags.get("search") == SEARCHED and r.scored]
     return min(finished, key=valid_loss, default=None)
 
 

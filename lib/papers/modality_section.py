@@ -13,7 +13,7 @@ from lib.reporting.robustness import MISSING, MISSING_RATES, NOISE, NOISE_LEVELS
 from lib.reporting.trained import Score, Trained, feature_spread, load
 from lib.training.examples import examples
 from lib.training.recipe import Member
-from lib.training.records import FINISHED, Record
+from lib.training.records import Record
 
 SHARES, ROBUSTNESS = "modality_share", "robustness"
 
@@ -27,11 +27,11 @@ def ask(
     encoders: Mapping[str, str] | None = None,
     quiet: Sequence[str] = (),
 ) -> list[Trained]:
-    """Those of the runs on one corpus that have finished, from their records in the result folder `folder`.
+    """Those of the runs on one corpus that have a score, from their records in the result folder `folder`.
 
     `encoders` are those of `Trained`; the modalities in `quiet` take no noise.
     """
-    runs = [(member, record) for member, record in runs if record.status == FINISHED]
+    runs = [(member, record) for member, record in runs if record.scored]
     if not runs:
         return []
     splits = {name: examples(corpus, name, dtype=runs[0][0].recipe.dtype) for name in ("train", "test")}
@@ -82,6 +82,12 @@ def sentences(shares: pd.DataFrame) -> list[str]:
     """Per model, for which modalities the interval of the share leaves out 0."""
     found = []
     for model, rows in shares.groupby("model", sort=False):
+        if rows["share_mean"].isna().all():
+            metric = rows["metric"].iloc[0]
+            found.append(
+                f"{model}: shares undefined, because no seed has a test {metric} with every set of modalities."
+            )
+            continue
         most = rows.loc[rows["share_mean"].idxmax()]
         told = f"{model}: {most['modality']} brings most ({most['share_mean']:+.4f})"
         if rows["seeds"].min() < 2:

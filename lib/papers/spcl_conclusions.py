@@ -6,6 +6,7 @@ import pandas as pd
 
 from lib.data.corpus import Corpus
 from lib.reporting.spcl_figures import metric_name
+from lib.reporting.words import interval, number
 
 VERDICTS = ("positive", "negative", "neutral", "no verdict")
 
@@ -17,17 +18,19 @@ def _counted(verdicts: pd.Series) -> str:
 
 def effects(table: pd.DataFrame) -> list[str]:
     """With and without SPCL."""
-    metric, gain = metric_name(table["metric"].iloc[0]), 100 * table["gain"]
+    metric, gain = metric_name(table["metric"].iloc[0]), 100 * table["gain"].dropna()
+    counted = f"SPCL against plain training, test {metric}, {len(table)} comparisons: {_counted(table['verdict'])}."
+    if gain.empty:
+        return [f"{counted} No seed has a score with SPCL and without."]
     best, worst = table.loc[gain.idxmax()], table.loc[gain.idxmin()]
     sentences = [
-        f"SPCL against plain training, test {metric}, {len(table)} comparisons: {_counted(table['verdict'])}. "
+        f"{counted} "
         f"The mean gains lie between {gain.min():+.2f} points ({worst['backbone']} {worst['modalities']}) and "
         f"{gain.max():+.2f} points ({best['backbone']} {best['modalities']}); their average is {gain.mean():+.2f}."
     ]
     for backbone, rows in table.groupby("backbone", sort=False):
         listed = "; ".join(
-            f"{row['modalities']} {100 * row['gain']:+.2f} ({100 * row['t_interval_low']:+.2f} to "
-            f"{100 * row['t_interval_high']:+.2f})"
+            f"{row['modalities']} {number(100 * row['gain'], '+.2f')} ({_between(row)})"
             for row in rows.to_dict("records")
         )
         sentences.append(f"{backbone}, gain in points with 95 % interval: {listed}.")
@@ -38,6 +41,11 @@ def effects(table: pd.DataFrame) -> list[str]:
     return sentences
 
 
+def _between(row: dict) -> str:
+    """Both ends of the interval of a gain in points."""
+    return interval(100 * row["t_interval_low"], 100 * row["t_interval_high"], "+.2f", name="")
+
+
 def trimodal(table: pd.DataFrame) -> list[str]:
     """Three modalities against two, and what SPCL changes."""
     sentences = []
@@ -45,13 +53,14 @@ def trimodal(table: pd.DataFrame) -> list[str]:
         rows = table[table["spcl"] == spcl]
         below = int((rows["gain_points"] < 0).sum())
         sentences.append(
-            f"{words}, three modalities score below two in {below} of {len(rows)} comparisons by the mean; by the "
+            f"{words}, three modalities score below two in {below} of {rows['gain_points'].count()} comparisons by the "
+            "mean; by the "
             f"interval: {_counted(rows['verdict'])}."
         )
     change = table[table["spcl"] == "with - without"]
+    mean, least, most = (number(change["gain_points"].agg(how), "+.2f") for how in ("mean", "min", "max"))
     sentences.append(
-        f"What SPCL changes in these gains: {change['gain_points'].mean():+.2f} points on average, from "
-        f"{change['gain_points'].min():+.2f} to {change['gain_points'].max():+.2f}; by the interval: "
+        f"What SPCL changes in these gains: {mean} points on average, from {least} to {most}; by the interval: "
         f"{_counted(change['verdict'])}. The paper's claim that SPCL restores the worth of the third modality asks for "
         "positive ones."
     )
@@ -63,6 +72,12 @@ def balance(curves: pd.DataFrame) -> list[str]:
     ratios = [column for column in curves if column.startswith("ratio_")]
     sentences = []
     for backbone, rows in curves.groupby("backbone", sort=False):
+        if set(rows["spcl"]) != {0, 1}:
+            there = "without" if 0 in set(rows["spcl"]) else "with"
+            sentences.append(
+                f"{backbone}, three modalities: only runs {there} SPCL have a score, so no balance to compare."
+            )
+            continue
         last = rows[rows["epoch"] == rows.groupby(["spcl", "seed"])["epoch"].transform("max")]
         top = last.groupby("spcl")[ratios].mean().max(axis=1)
         share = rows[rows["spcl"] == 1].groupby("epoch")["selected_share"].mean()
@@ -83,7 +98,8 @@ def mends(claims: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
         own = scores[scores["mend"] == mend]
         score = 100 * own["gain"]
         other = rows[rows["verdict_published"] != rows["verdict_mended"]]
-        spread = f"{score.min():+.2f} to {score.max():+.2f} points ({_counted(own['verdict'])})"
+        ends = (number(value, "+.2f") for value in (score.min(), score.max()))
+        spread = f"{' to '.join(ends)} points ({_counted(own['verdict'])})"
         changed = "; ".join(
             f"{row['backbone']} {row['quantity']} from {row['verdict_published']} to {row['verdict_mended']}"
             for row in other.to_dict("records")
@@ -97,9 +113,11 @@ def mends(claims: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
 
 def bounds(corpus: Corpus, floor: pd.DataFrame, effect: pd.DataFrame) -> list[str]:
     """The best network beside a constant answer and, on a stand-in, beside the ceiling."""
-    rows = effect[effect["modalities"] == "atv"]
+    rows = effect[(effect["modalities"] == "atv") & effect[["without", "with_spcl"]].notna().any(axis=1)]
+    if rows.empty:
+        return ["No run on three modalities has a score."]
     best = rows.loc[rows[["without", "with_spcl"]].max(axis=1).idxmax()]
-    score = max(best["without"], best["with_spcl"])
+    score = best[["without", "with_spcl"]].max()
     metric = metric_name(effect["metric"].iloc[0])
     constant = floor.iloc[0]
     sentence = (

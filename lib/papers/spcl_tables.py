@@ -14,9 +14,10 @@ from lib.data.corpus import Corpus
 from lib.papers.self_paced_balance import TITLES, mended, variant
 from lib.params.self_paced_balance import SelfPacedBalance
 from lib.reporting import gains, metrics
+from lib.reporting.lost_runs import confusable
 from lib.reporting.runs import by_seed, run_table
 from lib.reporting.statistics import t_interval, t_test
-from lib.training.records import FINISHED, Record
+from lib.training.records import Record
 
 TRI = "atv"
 SCORES = ("weighted_f1", "acc")
@@ -155,28 +156,31 @@ def confusion_panels(
     classes = range(len(next(iter(corpora.values())).label_names))
     panels = []
     for title, name in zip(("without SPCL", "with SPCL"), _pair(backbone, subset, ""), strict=True):
-        counts, runs = np.zeros((len(classes), len(classes)), np.int64), 0
-        for record in records:
-            if record.variant == name and record.status == FINISHED:
-                found = metrics.predicted_classes(record.outputs["test"])
-                counts += metrics.confusion(flat_labels(corpora[record.seed], "test"), found, classes)
-                runs += 1
-        panels.append((title if runs == len(corpora) else f"{title} ({runs} of {len(corpora)} seeds)", counts))
+        counts = np.zeros((len(classes), len(classes)), np.int64)
+        runs, lacking = confusable(records, name, len(corpora))
+        for record in runs:
+            found = metrics.predicted_classes(record.outputs["test"])
+            counts += metrics.confusion(flat_labels(corpora[record.seed], "test"), found, classes)
+        panels.append((f"{title}{lacking}", counts))
     return panels
 
 
 def curves(p: SelfPacedBalance, records: Sequence[Record], subset: str = TRI) -> pd.DataFrame:
-    """By backbone, seed and epoch (from 0): `threshold`, `selected_share` and each modality's `ratio_...`."""
+    """By backbone, seed and epoch (from 0): `threshold`, `selected_share` and each modality's `ratio_...`.
+
+    Of the runs that have a score.
+    """
     parts = []
     for record in records:
-        if record.tags["mend"] or record.tags["modalities"] != subset or not record.history:
+        if record.tags["mend"] or record.tags["modalities"] != subset or not record.scored:
             continue
         kept = {k: v for k, v in record.history.items() if k in ("threshold", "selected_share") or k[:6] == "ratio_"}
         part = pd.DataFrame(kept)
         part.insert(0, "epoch", np.arange(len(part)))
         about = {"backbone": TITLES[record.tags["backbone"]], "spcl": record.tags["spcl"], "seed": record.seed}
         parts.append(part.assign(**about))
-    return pd.concat(parts, ignore_index=True)
+    columns = ["epoch", "threshold", "selected_share", "backbone", "spcl", "seed"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
 def mend_table(p: SelfPacedBalance, table: pd.DataFrame, metric: str) -> pd.DataFrame:

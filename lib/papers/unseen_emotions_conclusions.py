@@ -1,34 +1,61 @@
 """What the tables of the notebook `unseen_emotions` say, in sentences made from their numbers."""
 
+from math import isnan
+
 import pandas as pd
 
-from lib.papers.unseen_emotions_tables import ABOVE, BELOW, CHANCE, NEITHER
+from lib.papers.unseen_emotions_tables import ABOVE, BELOW, CHANCE, NEITHER, UNDEFINED
+from lib.reporting.words import interval, number
 
 
 def zero_shot(table: pd.DataFrame) -> list[str]:
     """A sentence per emotion, from `zero_shot_table`."""
-    return [
-        f"{row['emotion']}, never seen: AUC {row['auc']:.3f} (95 % over the seeds {row['seeds_low']:.3f} to "
-        f"{row['seeds_high']:.3f}, over the test samples {row['samples_low']:.3f} to {row['samples_high']:.3f}), "
-        f"**{row['verdict']}**; with a random vector {row['random_auc']:.3f}, {row['random_verdict']}; with the "
-        f"emotion in training {row['auc_in_training']:.3f}."
-        for row in table.to_dict("records")
-    ]
+    sentences = []
+    for row in table.to_dict("records"):
+        if isnan(row["auc"]):
+            sentences.append(
+                f"{row['emotion']}, never seen: AUC undefined: {_why(row)}; with the emotion in training "
+                f"{number(row['auc_in_training'], '.3f')}."
+            )
+            continue
+        over = (f"over the {what} {_between(row, what)}" for what in ("seeds", "test samples"))
+        sentences.append(
+            f"{row['emotion']}, never seen: AUC {row['auc']:.3f} (95 % {', '.join(over)}), **{row['verdict']}**; with "
+            f"a random vector {row['random_auc']:.3f}, {row['random_verdict']}; with the emotion in training "
+            f"{number(row['auc_in_training'], '.3f')}."
+        )
+    return sentences
+
+
+def _why(row: dict) -> str:
+    """Of an emotion without an AUC."""
+    if row["share_present"] in (0, 1):
+        return f"{'no' if row['share_present'] == 0 else 'every'} test sample shows it"
+    return "no training of it has a score"
+
+
+def _between(row: dict, what: str) -> str:
+    """Both ends of the interval over the seeds or the test samples."""
+    stem = what.split()[-1]
+    return interval(row[f"{stem}_low"], row[f"{stem}_high"], ".3f", name="")
 
 
 def all_together(table: pd.DataFrame, pooled: pd.DataFrame) -> list[str]:
     """All emotions at once, with their word vectors and with random ones; from `zero_shot_table`, `pooled_table`."""
-    groups = ((name, table.loc[table["verdict"] == name, "emotion"]) for name in (ABOVE, BELOW, NEITHER))
+    verdicts = (ABOVE, BELOW, NEITHER, UNDEFINED)
+    groups = ((name, table.loc[table["verdict"] == name, "emotion"]) for name in verdicts)
     found = [f"{len(emotions)} {name} ({', '.join(emotions)})" for name, emotions in groups if len(emotions)]
-    share = (table["auc"].mean() - CHANCE) / (table["auc_in_training"].mean() - CHANCE)
+    both = table.dropna(subset=["auc", "auc_in_training"])
+    share = (both["auc"].mean() - CHANCE) / (both["auc_in_training"].mean() - CHANCE)
     sentences = [
-        f"Of {len(table)} emotions: {'; '.join(found)}. On average the word vector alone gives {share:.0%} of the "
-        "distance from chance that training on the emotion gives."
+        f"Of {len(table)} emotions: {'; '.join(found)}. On average the word vector alone gives {number(share, '.0%')} "
+        "of the distance from chance that training on the emotion gives."
     ]
     for row in pooled.to_dict("records"):
+        emotions = "the emotions" if row["emotions"] == len(table) else f"{row['emotions']} of {len(table)} emotions"
         sentences.append(
-            f"Vectors {row['vectors']}, averaged over the emotions: AUC {row['auc']:.3f} (95 % over the seeds "
-            f"{row['seeds_low']:.3f} to {row['seeds_high']:.3f}), **{row['verdict']}**."
+            f"Vectors {row['vectors']}, averaged over {emotions}: AUC {number(row['auc'], '.3f')} (95 % over the seeds "
+            f"{_between(row, 'seeds')}), **{row['verdict']}**."
         )
     return sentences
 
@@ -39,7 +66,12 @@ def few_shot(emotion: str, table: pd.DataFrame) -> str:
     first, last, few = rows.iloc[0], rows.iloc[-1], rows.iloc[1:-1]
     above = rows.iloc[1:]["auc_seeds_low"] > first["auc_seeds_high"]
     lasting = rows.iloc[1:][above[::-1].cummin()[::-1]]
-    said = f"{emotion}, never seen: AUC {first['auc']:.3f}; with all {last['shots']} samples: {last['auc']:.3f}. "
+    said = (
+        f"{emotion}, never seen: AUC {number(first['auc'], '.3f')}; with all {last['shots']} samples: "
+        f"{number(last['auc'], '.3f')}. "
+    )
+    if isnan(first["auc_seeds_high"]) or rows.iloc[1:]["auc_seeds_low"].isna().all():
+        return f"{said}Without intervals nothing is said of the number of samples that helps."
     if lasting.empty:
         return f"{said}Even then the interval of the AUC does not lie above zero-shot's."
     least = lasting.iloc[0]
@@ -47,8 +79,8 @@ def few_shot(emotion: str, table: pd.DataFrame) -> str:
         return (
             f"{said}Up to {few['shots'].max()} samples the interval of the AUC does not lie above zero-shot's for good."
         )
-    number = "1 sample" if least["shots"] == 1 else f"{least['shots']} samples"
-    return f"{said}From {number} on ({least['auc']:.3f}) its interval lies above zero-shot's."
+    samples = "1 sample" if least["shots"] == 1 else f"{least['shots']} samples"
+    return f"{said}From {samples} on ({least['auc']:.3f}) its interval lies above zero-shot's."
 
 
 def fine_tuning(emotion: str, table: pd.DataFrame) -> list[str]:
@@ -62,7 +94,9 @@ def fine_tuning(emotion: str, table: pd.DataFrame) -> list[str]:
 def _gain(row: dict, metric: str) -> str:
     """Against the zero-shot network, paired over the seeds."""
     low, high = (row[f"{metric}_gain_{end}"] for end in ("low", "high"))
-    if pd.isna(low):
+    if isnan(row[f"{metric}_gain"]):
+        return "undefined"
+    if isnan(low):
         return f"{row[f'{metric}_gain']:+.3f} (one seed)"
     found = "better" if low > 0 else "worse" if high < 0 else "not told apart"
     return f"{row[f'{metric}_gain']:+.3f} (95 % {low:+.3f} to {high:+.3f}), {found}"

@@ -27,22 +27,27 @@ def provenance(label: str) -> str:
     return f"All on {label}{end}."
 
 
+def trained(records: Mapping[str, Sequence[Record]]) -> list[Record]:
+    """Every network once, also one that serves several emotions."""
+    return list({record.key: record for found in records.values() for record in found}.values())
+
+
 def write_manifest(
     p: UnseenEmotions, cases: Sequence[Case], records: Mapping[str, Sequence[Record]], seconds: float
 ) -> None:
     """`manifest.json` of the result folder."""
-    trained = {record.key: record for found in records.values() for record in found}.values()
+    every = trained(records)
     sources = {case.complete.corpus.source.name: case.complete.corpus.source for case in cases}
     manifest.write_manifest(
         result_folder(p),
         params=p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),
         sources=list(sources.values()),
         seeds=p.seeds,
-        engine=engines(trained),
-        device="cuda" if "cuda" in engines(trained) else "cpu",
+        engine=engines(every),
+        device="cuda" if "cuda" in engines(every) else "cpu",
         selected_on={
             "epoch": f"{IN_WORDS[p.training.selection(p.dataset)]}, of the seen emotions in the clean protocol",
             "hyper-parameters": "none (fixed in the YAML)",
         },
-        durations={"notebook": seconds, "training, all runs": sum(record.seconds for record in trained)},
+        durations={"notebook": seconds, "training, all runs": sum(record.seconds for record in every)},
     )

@@ -23,18 +23,20 @@ def random_table(p: UnseenEmotions, jobs: Sequence[Job], records: Mapping[str, S
 
     `random_mean` and the middle 95 % of the random vectors; how many of them score at least as high as the word, and
     `random_p`, that number and one over the number of vectors and one: the chance that a random vector in the word's
-    place stands as high.
+    place stands as high. All NaN for an emotion without a finished network, or of which the test has none or nothing
+    else.
     """
     rows = []
-    for job in jobs:
+    for job in (job for job in jobs if job.setting == CLEAN):
         finished = [record for record in records[job.variant] if record.status == FINISHED]
-        if job.setting != CLEAN or not finished:
-            continue
         vectors = candidates(job)
-        found = np.mean([_aucs(p, job, record, vectors) for record in finished], axis=0)
+        found = np.full(len(vectors), np.nan)
+        if finished:
+            found = np.mean([_aucs(p, job, record, vectors) for record in finished], axis=0)
         word, others = found[0], found[1:]
         low, high = np.quantile(others, [0.025, 0.975])
         higher = int(np.sum(others >= word))
+        place = np.nan if np.isnan(word) else (higher + 1) / (len(others) + 1)
         rows.append(
             {
                 "emotion": job.case.emotion,
@@ -44,7 +46,7 @@ def random_table(p: UnseenEmotions, jobs: Sequence[Job], records: Mapping[str, S
                 "middle_of_random_high": float(high),
                 "random_vectors": len(others),
                 "at_least_as_high": higher,
-                "random_p": (higher + 1) / (len(others) + 1),
+                "random_p": place,
             }
         )
     return pd.DataFrame(rows)
@@ -61,8 +63,10 @@ def candidates(job: Job) -> Float[np.ndarray, "vectors width"]:
 def sentences(table: pd.DataFrame) -> list[str]:
     """From `random_table`."""
     return [
-        f"{row['emotion']}: {row['at_least_as_high']} of {row['random_vectors']} random vectors score at least as high "
-        f"as its word (p {row['random_p']:.3f}; the middle 95 % of them {row['middle_of_random_low']:.3f} to "
+        f"{row['emotion']}: undefined, so its word has no place among the random vectors."
+        if np.isnan(row["auc"])
+        else f"{row['emotion']}: {row['at_least_as_high']} of {row['random_vectors']} random vectors score at least as "
+        f"high as its word (p {row['random_p']:.3f}; the middle 95 % of them {row['middle_of_random_low']:.3f} to "
         f"{row['middle_of_random_high']:.3f}): the word "
         f"{'matters' if row['random_p'] < 0.05 else 'is not told apart from any other vector'}."
         for row in table.to_dict("records")

@@ -1,6 +1,6 @@
 """What the notebook `unseen_emotions` shows: scores of the held-out emotion, and whether they are above chance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from lib.papers.unseen_emotions import CLEAN, LEAKING, Case, Job, logits
 from lib.params.unseen_emotions import UnseenEmotions
 from lib.reporting import emotion_metrics, gains
 from lib.reporting.runs import by_seed, run_table
-from lib.reporting.statistics import t_interval
+from lib.reporting.statistics import NO_INTERVAL, t_interval
 from lib.training.records import FINISHED, Record
 
 CHANCE = 0.5
@@ -20,6 +20,7 @@ RANDOM = "random vector"
 DIFFERENCE = "of the words minus random"
 RESAMPLES = 1000
 ABOVE, BELOW, NEITHER = "above chance", "below chance", "not distinguishable from chance"
+UNDEFINED = "undefined"
 
 
 def outputs(p: UnseenEmotions, jobs: Sequence[Job], records: Mapping[str, Sequence[Record]]) -> dict:
@@ -35,27 +36,54 @@ def outputs(p: UnseenEmotions, jobs: Sequence[Job], records: Mapping[str, Sequen
 
 
 def scores(
-    p: UnseenEmotions, cases: Sequence[Case], found: Mapping[tuple[str, str, int], np.ndarray], shots: Mapping[str, int]
+    p: UnseenEmotions,
+    jobs: Sequence[Job],
+    records: Mapping[str, Sequence[Record]],
+    found: Mapping[tuple[str, str, int], np.ndarray],
 ) -> pd.DataFrame:
     """The long run table: the held-out emotion's scores, and the mean over the others' (`<metric>_others`).
 
-    `shots` are the emotion's training samples by variant.
+    `found` are those of `outputs` and of fine-tuning; a network without outputs has rows without scores, and so has
+    whatever was to be made from it.
     """
-    by_emotion = {case.emotion: case for case in cases}
+    by_emotion = {job.case.emotion: job.case for job in jobs}
+    shots = {(job.case.emotion, job.setting): job.shots for job in jobs}
+    runs = {
+        run: {"status": FINISHED, "metrics": {"test": _scores(by_emotion[run[0]], out)}} for run, out in found.items()
+    }
+    for run, record in _lost(p, jobs, records):
+        runs.setdefault(run, {"status": record.status, "reason": record.reason})
     selected = f"epoch: validation {p.training.selection(p.dataset)}; hyper-parameters: fixed in the YAML"
     return run_table(
         {
             "variant": f"{emotion}: {setting}",
             "seed": seed,
-            "metrics": {"test": _scores(by_emotion[emotion], out)},
             "selected_on": selected,
-            "status": FINISHED,
             "emotion": emotion,
             "setting": setting,
-            "shots": shots.get(f"{emotion}: {setting}", 0),
+            "shots": shots.get((emotion, setting), 0),
+            **run,
         }
-        for (emotion, setting, seed), out in found.items()
+        for (emotion, setting, seed), run in runs.items()
     )
+
+
+def _lost(
+    p: UnseenEmotions, jobs: Sequence[Job], records: Mapping[str, Sequence[Record]]
+) -> Iterator[tuple[tuple[str, str, int], Record]]:
+    """(emotion, setting, seed) of every network without outputs, and of all that rests on it."""
+    for job in jobs:
+        settings = [job.setting]
+        if job.setting == CLEAN:
+            settings += [RANDOM, *(tuned(r) for r in p.fine_tuning.regimes if job.case.emotion in p.few_shot)]
+        for record in records[job.variant]:
+            if record.status != FINISHED:
+                yield from (((job.case.emotion, setting, record.seed), record) for setting in settings)
+
+
+def tuned(regime: str) -> str:
+    """The setting of a network after fine-tuning."""
+    return f"fine-tuned, {regime}"
 
 
 def _scores(case: Case, out: np.ndarray) -> dict[str, float]:
@@ -68,8 +96,13 @@ def _scores(case: Case, out: np.ndarray) -> dict[str, float]:
 
 
 def sample_interval(case: Case, found: Sequence[np.ndarray], level: float = 0.95) -> tuple[float, float]:
-    """Bootstrap interval over the test samples, drawn within present and absent, of the AUC averaged over the seeds."""
+    """Bootstrap interval over the test samples, drawn within present and absent, of the AUC averaged over the seeds.
+
+    NaN without networks, and where all samples or none show the emotion.
+    """
     true = case.complete.corpus.splits["test"].labels[:, case.column] == 1
+    if not found or true.all() or not true.any():
+        return NO_INTERVAL
     columns = emotion_metrics.probabilities(np.stack([out[:, case.column] for out in found], axis=1))
     rng = np.random.default_rng(0)
     present, absent = np.flatnonzero(true), np.flatnonzero(~true)
@@ -83,7 +116,12 @@ def sample_interval(case: Case, found: Sequence[np.ndarray], level: float = 0.95
 
 
 def verdict(*intervals: tuple[float, float]) -> str:
-    """Above or below chance if all intervals are; one that is missing (a single seed) supports neither."""
+    """Above or below chance if all intervals are; one that is missing (a single seed) supports neither.
+
+    Undefined if all are missing.
+    """
+    if np.isnan(intervals).all():
+        return UNDEFINED
     if all(low > CHANCE for low, _ in intervals):
         return ABOVE
     if all(high < CHANCE for _, high in intervals):
@@ -102,15 +140,20 @@ def zero_shot_table(
         share = case.complete.corpus.splits["test"].labels[:, case.column].mean()
         row: dict[str, object] = {"emotion": case.emotion, "share_present": float(share)}
         for setting, prefix in ((CLEAN, ""), (RANDOM, "random_")):
-            own = [out for (emotion, name, _), out in found.items() if (emotion, name) == (case.emotion, setting)]
-            row |= {"n": len(own)} | _moments(_values(table, case, setting, "auc"), f"{prefix}auc")
-            seeds, samples = t_interval(_values(table, case, setting, "auc")), sample_interval(case, own)
+            own = [
+                out
+                for (emotion, name, _), out in found.items()
+                if (emotion, name) == (case.emotion, setting) and np.isfinite(out).all()
+            ]
+            values = _values(table, case, setting, "auc")
+            row |= {"n": len(values)} | _moments(values, f"{prefix}auc")
+            seeds, samples = t_interval(values), sample_interval(case, own)
             row |= {f"{prefix}seeds_low": seeds[0], f"{prefix}seeds_high": seeds[1]}
             row |= {f"{prefix}samples_low": samples[0], f"{prefix}samples_high": samples[1]}
             row[f"{prefix}verdict"] = verdict(seeds, samples)
         row |= _moments(_values(table, case, LEAKING, "auc"), "auc_in_training")
         for setting, name in ((CLEAN, "weighted_acc"), (LEAKING, "weighted_acc_in_training")):
-            row[name] = float(_values(table, case, setting, "weighted_acc").mean())
+            row[name] = _moments(_values(table, case, setting, "weighted_acc"), name)[name]
         if kind := synthetic_emotions.KINDS.get(p.dataset):
             row["auc_ceiling"] = float(synthetic_emotions.best_scores(kind, p.modalities)["auc"][case.column])
         rows.append(row)
@@ -120,12 +163,14 @@ def zero_shot_table(
 def pooled_table(cases: Sequence[Case], table: pd.DataFrame) -> pd.DataFrame:
     """Zero-shot AUC averaged over the held-out emotions within each seed, from their word vectors and random ones.
 
-    Of the seeds that have a score for every emotion. The last row is their difference, paired over the seeds, and its
-    verdict whether it excludes 0. The verdicts rest on the seeds alone: the emotions share their test samples.
+    Of the emotions that any seed has a score for (`emotions` says how many), and of the seeds that have one for each of
+    these. The last row is their difference, paired over the seeds, and its verdict whether it excludes 0. The verdicts
+    rest on the seeds alone: the emotions share their test samples.
     """
     rows, pooled, by_variant = [], {}, by_seed(table, "auc")
+    scored = [case.emotion for case in cases if by_variant[f"{case.emotion}: {CLEAN}"].notna().any()]
     for setting, words in ((CLEAN, "of the words"), (RANDOM, "random")):
-        complete = by_variant[[f"{case.emotion}: {setting}" for case in cases]].dropna()
+        complete = by_variant[[f"{emotion}: {setting}" for emotion in scored]].dropna()
         pooled[words] = complete.mean(axis=1)
     pooled[DIFFERENCE] = (pooled["of the words"] - pooled["random"]).dropna()
     for words, by_run in pooled.items():
@@ -134,7 +179,8 @@ def pooled_table(cases: Sequence[Case], table: pd.DataFrame) -> pd.DataFrame:
         said = verdict((low, high))
         if words == DIFFERENCE:
             said = "words better" if low > 0 else "words worse" if high < 0 else "not told apart"
-        row = {"vectors": words, "n": len(values), **_moments(values, "auc")}
+            said = UNDEFINED if not len(values) else said
+        row = {"vectors": words, "emotions": len(scored), "n": len(values), **_moments(values, "auc")}
         rows.append({**row, "seeds_low": low, "seeds_high": high, "verdict": said})
     return pd.DataFrame(rows)
 
@@ -156,7 +202,7 @@ def few_shot_table(jobs: Sequence[Job], table: pd.DataFrame, emotion: str) -> pd
 
 def fine_tuning_table(emotion: str, table: pd.DataFrame, regimes: Sequence[str]) -> pd.DataFrame:
     """The held-out emotion and the mean of the others, before fine-tuning and after it, and the paired gains."""
-    settings = [CLEAN, *(f"fine-tuned, {regime}" for regime in regimes)]
+    settings = [CLEAN, *map(tuned, regimes)]
     variants = {f"{emotion}: {setting}": {"setting": setting} for setting in settings}
     found = _summary(table, variants, others=True)
     own = table[table["variant"].isin(variants)]

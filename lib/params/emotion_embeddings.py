@@ -104,6 +104,10 @@ class EmotionEmbeddings(Parameters):
         for name in ("datasets", "models", "modalities", "contrasts", "seeds", "left_out"):
             if len(set(getattr(self, name))) != len(getattr(self, name)):
                 raise ValueError(f"{name} holds a value twice")
+        for name in ("transformer", "mult"):
+            sizes = getattr(self, name)
+            if name in self.models and sizes.width % sizes.heads:
+                raise ValueError(f"the heads of {name} must divide its width: {sizes.heads} and {sizes.width}")
         like = {dataset.endswith("_like") for dataset in self.datasets}
         if len(like) > 1:
             raise ValueError("datasets mixes real corpora and stand-ins: every number of a run must be either")

@@ -198,21 +198,25 @@ def _curve(axes: Axes, table: pd.DataFrame, metric: str, split: str, baseline: s
         alpha=0.18,
         linewidth=0,
     )
-    axes.plot(rated["rate"], rated["score"], "-o", color=BLUE, label=f"modality dropout, {_spread(rated['n'])}")
+    axes.plot(rated["rate"], rated["score"], "-o", color=BLUE, label=f"modality dropout, {spread(rated['n'])}")
     seeds = by_seed(table, metric, split)[rated["variant"]].to_numpy()
     places = np.broadcast_to(rated["rate"].to_numpy(), seeds.shape)
     faint = {"alpha": 0.35, "markersize": 4, "markeredgewidth": 0}
     axes.plot(places.ravel(), seeds.ravel(), "o", color=BLUE, label="single seeds", **faint)
     axes.axhspan(flat["t_interval_low"], flat["t_interval_high"], color=ORANGE, alpha=0.15, linewidth=0)
-    axes.axhline(flat["score"], color=ORANGE, label=f"{baseline}, {_spread(flat[['n']])}")
+    axes.axhline(flat["score"], color=ORANGE, label=f"{baseline}, {spread(flat[['n']])}")
 
 
-def _spread(n: pd.Series) -> str:
+def spread(n: pd.Series) -> str:
     """What the line and band of a curve are, given the number of seeds at each of its points."""
     if n.max() < 2:
-        return "one seed: no interval"
-    seeds = f"n={n.min()}" if n.min() == n.max() else f"n={n.min()} to {n.max()}"
-    return f"mean and 95 % t-interval ({seeds})"
+        return "one seed: no interval" if n.max() else "undefined with every seed"
+    return f"mean and 95 % t-interval ({counted(n)})"
+
+
+def counted(n: pd.Series) -> str:
+    """The number of seeds at all points, or the least and the most."""
+    return f"n={n.min()}" if n.min() == n.max() else f"n={n.min()} to {n.max()}"
 
 
 def _published_curve(axes: Axes, table: pd.DataFrame, metric: str, split: str, baseline: str, whose: str) -> None:

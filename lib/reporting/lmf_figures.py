@@ -37,6 +37,7 @@ def rank_sweep(table: pd.DataFrame, metric: str, *, label: str, references: dict
         seconds.set_ylabel("seconds per epoch, one thread (± std)")
         seconds.set_ylim(bottom=0)
         size.yaxis.set_major_formatter("{x:,.0f}")
+        score.sharex(size)  # else no axis has a place for scores that are all undefined
         for ax in axes:
             ax.set_xscale("log", base=2)
             ax.set_xticks(ranks, [f"{rank:g}" for rank in ranks])

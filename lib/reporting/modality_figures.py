@@ -22,7 +22,7 @@ _LEVELS = {NOISE: "noise, training deviations", MISSING: "share of utterances wi
 def shares(table: pd.DataFrame, *, label: str, title: str = "What each modality brings") -> Figure:
     """Share of each modality with its 95 % t-interval, one row per model; `table` is that of `share_table`."""
     models, modalities = list(dict.fromkeys(table["model"])), in_order(table["modality"])
-    metric, seeds = table["metric"].iloc[0], table["seeds"].min()
+    metric = table["metric"].iloc[0]
     name = metric_name(metric)
     offsets = np.linspace(-0.22, 0.22, len(modalities)) if len(modalities) > 1 else [0.0]
     with plt.rc_context(figures.STYLE):
@@ -39,8 +39,7 @@ def shares(table: pd.DataFrame, *, label: str, title: str = "What each modality 
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", alpha=0.3)
         reduction = "reduction of " if direction(metric) == "lower" else ""
-        interval = "one seed: no interval" if seeds < 2 else f"mean and 95 % t-interval (n={seeds})"
-        axes.set_xlabel(f"Shapley value in {reduction}test {name}: {interval}")
+        axes.set_xlabel(f"Shapley value in {reduction}test {name}: {figures.spread(table['seeds'])}")
         figure.legend(loc="outside lower center", ncols=len(modalities), frameon=False, fontsize=9)
     return figure
 
@@ -53,8 +52,8 @@ def robustness(table: pd.DataFrame, kind: str, *, label: str) -> Figure:
     """
     rows = table[table["kind"] == kind]
     models, modalities = list(dict.fromkeys(rows["model"])), in_order(rows["modality"])
-    metric, seeds = rows["metric"].iloc[0], rows["seeds"].min()
-    banded = len(models) <= BANDED and seeds > 1
+    metric = rows["metric"].iloc[0]
+    banded = len(models) <= BANDED and rows["seeds"].max() > 1
     title = {NOISE: "Noise on one modality", MISSING: "One modality missing from some utterances"}[kind]
     with plt.rc_context(figures.STYLE):
         figure, axes = new_figure(2.6 + 2.8 * len(modalities), 4.6, title, label, columns=len(modalities))
@@ -72,7 +71,7 @@ def robustness(table: pd.DataFrame, kind: str, *, label: str) -> Figure:
             ax.sharey(axes[0])
         better = direction(metric)
         axes[0].set_ylabel(f"test {metric_name(metric)} ({better} is better)")
-        band = f"mean and 95 % t-interval (n={seeds})" if banded else f"mean (n={seeds})"
+        band = figures.spread(rows["seeds"]) if banded else f"mean ({figures.counted(rows['seeds'])})"
         figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9, title=band)
     return figure
 

@@ -102,24 +102,30 @@ def share_rows(
     """The rows of one model from the scores by subset of each of its seeds.
 
     Beside `COLUMNS`: `score_all` and `score_none`, means of the scores with every modality and with none, and
-    `absent`, how a modality was made absent. Seeds with an undefined score do not count.
+    `absent`, how a modality was made absent. Seeds with an undefined score do not count; if none is left, the numbers
+    are NaN.
     """
+    games = list(games)
+    modalities = max(games[0], key=len) if games else ()
     games = [game for game in games if np.isfinite(list(game.values())).all()]
     sign = {"higher": 1.0, "lower": -1.0}[better or direction(metric)]
-    modalities = max(games[0], key=len) if games else ()
     ordered = in_order(modalities)
     shares = [shapley(lambda subset, game=game: sign * game[subset], ordered) for game in games]
     rows = []
     for modality in ordered:
         values = np.array([share[modality] for share in shares])
         low, high = t_interval(values)
-        found = (model, modality, float(values.mean()), low, high, len(values), metric)
+        found = (model, modality, _mean(values), low, high, len(values), metric)
         rows.append(
             dict(zip(COLUMNS, found, strict=True))
             | {
-                "score_all": float(np.mean([game[frozenset(ordered)] for game in games])),
-                "score_none": float(np.mean([game[frozenset()] for game in games])),
+                "score_all": _mean([game[frozenset(ordered)] for game in games]),
+                "score_none": _mean([game[frozenset()] for game in games]),
                 "absent": absent,
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=[*COLUMNS, "score_all", "score_none", "absent"])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if len(values) else np.nan

@@ -71,11 +71,11 @@ def checked(table: pd.DataFrame) -> pd.DataFrame:
 def by_seed(table: pd.DataFrame, metric: str, split: str = "test") -> pd.DataFrame:
     """Scores as a table of seeds (rows, ascending) by variants (columns, in order of first appearance).
 
-    Every seed and variant of the run table is there; a run without this score is NaN. Raises InputError for a
-    metric or split that no run has.
+    Every seed and variant of the run table is there; a run without this score is NaN, also if it is all there is.
+    Raises InputError for a metric or split that no run has, though some have scores.
     """
     rows = table[(table["metric"] == metric) & (table["split"] == split)]
-    if rows.empty:
+    if rows.empty and table["metric"].notna().any():
         known = table[["split", "metric"]].dropna().drop_duplicates()
         listed = ", ".join(f"{s} {m}" for s, m in known.itertuples(index=False))
         raise InputError(f"no run has {split} {metric}", where="run table", todo=f"there are: {listed}")

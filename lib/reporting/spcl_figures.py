@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lib.reporting import figures
 from lib.reporting.figures import BLUE, ORANGE, new_figure
+from lib.reporting.words import number
 
 _SIDES = (("without", "without SPCL", ORANGE, "s", -0.18), ("with", "with SPCL", BLUE, "o", 0.18))
 _MODALITY_MARKS = {"text": "-", "audio": "--", "video": ":"}
@@ -44,7 +45,7 @@ def effect(table: pd.DataFrame, metric: str, *, label: str, references: dict[str
                 label=words,
             )
         for place, row in enumerate(table.to_dict("records")):
-            words = f"{100 * row['gain']:+.1f} points, {row['verdict']}"
+            words = f"{number(100 * row['gain'], '+.1f')} points, {row['verdict']}"
             axes.text(1.01, place, words, transform=axes.get_yaxis_transform(), va="center", fontsize=8)
         for (words, value), style in zip(references.items(), ("--", ":", "-."), strict=False):
             axes.axvline(value, color="0.35", linestyle=style, linewidth=1, label=words)
@@ -90,7 +91,9 @@ def pace(curves: pd.DataFrame, backbone: str, *, label: str, cap: float) -> Figu
     """
     mine = curves[curves["backbone"] == backbone]
     ratios = [column for column in mine if column.startswith("ratio_")]
-    on, off = (mine[mine["spcl"] == flag].groupby("epoch").mean(numeric_only=True) for flag in (1, 0))
+    shown = ["threshold", "selected_share", *ratios]
+    means = (mine[mine["spcl"] == flag].groupby("epoch").mean(numeric_only=True) for flag in (1, 0))
+    on, off = (found.reindex(columns=shown) for found in means)
     with plt.rc_context(figures.STYLE):
         figure, axes = new_figure(
             11.0, 4.0, f"{backbone}, three modalities: the pace of the curriculum", label, columns=3

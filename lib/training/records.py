@@ -18,15 +18,18 @@ from lib.training.recipe import Member, Recipe
 from lib.training.run import Outcome
 from lib.training.validation import IN_WORDS
 
-FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
+FINISHED, DIVERGED, UNSELECTED, FAILED = "finished", "diverged", "unselected", "failed"
+"""How a run ended: with an epoch that was tested; without one, because the losses were not finite, or because they
+were, but the score that selects the epoch was undefined in every epoch; or with an error."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """`outputs[split]` are the selected epoch's raw outputs; empty if the run diverged.
+    """`outputs[split]` are the selected epoch's raw outputs; empty unless the run has finished.
 
     `selected_on` says which split chose the epoch and which chose the hyper-parameters. `reason` says why a run has
-    no outputs. `engine` says how its epochs were computed: "loop on cpu", "fleet on cuda, CUDA graph".
+    no outputs, or outputs that are not finite, of which no score is defined; else it is empty. `engine` says how its
+    epochs were computed: "loop on cpu", "fleet on cuda, CUDA graph".
     """
 
     variant: str
@@ -43,6 +46,11 @@ class Record:
     outputs: dict[str, np.ndarray]
     weights: str
 
+    @property
+    def scored(self) -> bool:
+        """Whether the run has finished with finite outputs."""
+        return self.status == FINISHED and not self.reason
+
 
 def file_name(member: Member, key: str) -> str:
     """A name that a person can read and that two different runs never share."""
@@ -58,11 +66,7 @@ def write(folder: Path, member: Member, key: str, outcome: Outcome, seconds: flo
         state = {k: v.detach().cpu().contiguous().numpy() for k, v in outcome.best_state.items()}
         with atomic_path(folder / weights) as path:
             save_file(state, path)
-    status, reason = FINISHED, ""
-    if outcome.diverged:
-        status, reason = DIVERGED, f"no finite validation loss in {outcome.epochs_run} epochs"
-    if outcome.failure:
-        status, reason = FAILED, outcome.failure
+    status, reason = ending(outcome, member.recipe)
     about = {
         "variant": member.variant,
         "seed": member.seed,
@@ -81,6 +85,22 @@ def write(folder: Path, member: Member, key: str, outcome: Outcome, seconds: flo
     tensors |= {f"outputs/{k}": v.detach().cpu().contiguous().numpy() for k, v in outcome.outputs.items()}
     with atomic_path(folder / f"{name}.safetensors") as path:
         save_file(tensors, path, metadata={"record": json.dumps(about, allow_nan=False)})
+
+
+def ending(outcome: Outcome, recipe: Recipe) -> tuple[str, str]:
+    """Status and reason of a run."""
+    if outcome.failure:
+        return FAILED, outcome.failure
+    if not outcome.diverged:
+        split = next((name for name, out in outcome.outputs.items() if not out.isfinite().all()), "")
+        return FINISHED, f"the outputs for the {split} split hold NaN or infinity" if split else ""
+    epochs = f"{outcome.epochs_run} epoch{'' if outcome.epochs_run == 1 else 's'}"
+    losses = [np.isfinite(outcome.history.get(name, [])) for name in ("train_loss", "valid_loss")]
+    if np.all(losses):
+        return UNSELECTED, f"no defined {IN_WORDS[recipe.select_by]} in {epochs}"
+    if not losses[1].any():
+        return DIVERGED, f"no finite validation loss in {epochs}"
+    return DIVERGED, f"the loss left the finite numbers in epoch {int(np.argmin(np.all(losses, axis=0))) + 1}"
 
 
 def epoch_selected_on(recipe: Recipe) -> str:

@@ -16,12 +16,12 @@ from lib.data.corpus import Corpus
 from lib.data.streamed_corpus import StreamedCorpus
 from lib.files import sha256_json
 from lib.source_closure import closure
-from lib.training import records
 from lib.training.engine import jobs
 from lib.training.execution import Grid
 from lib.training.progress import GridProgress
 from lib.training.recipe import Member
 from lib.training.records import Record
+from lib.training.trainable import refuse_untrainable
 
 Progress = Callable[[float, int], None]
 """Called with (finished runs, all runs); runs that advance together count by the share of their epochs."""
@@ -60,15 +60,13 @@ def sweep(
 
     `device` is "cpu" or "cuda"; by default a GPU is used if there is one. A run without a finite validation loss is
     recorded as diverged, one that ends in a numerical or memory error as failed; neither touches the others, and a
-    failed one is tried again on the next start. Raises ValueError if two members have the same variant and seed,
-    RuntimeError if every run failed.
+    failed one is tried again on the next start. Raises ValueError if two members have the same variant and seed, and
+    InputError as `refuse_untrainable` does.
     """
     grid = train_missing(members, corpus, folder, cores=cores, device=device, progress=progress)
     found = [grid.read(m) for m in members]
     if lost := [m for m, record in zip(members, found, strict=True) if record is None]:
         raise OSError(f"{len(lost)} finished runs cannot be read back from {grid.folder.name}: is the disk full?")
-    if all(record.status == records.FAILED for record in found):
-        raise RuntimeError(f"every run failed, the first with {found[0].reason}")
     return found
 
 
@@ -105,6 +103,7 @@ def train_missing(
     names = [(m.variant, m.seed) for m in members]
     if len(set(names)) != len(names):
         raise ValueError("two members of the grid have the same variant and seed")
+    refuse_untrainable(members, corpus)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     grid = Grid(folder, corpus, _keys(members, corpus_hash(corpus), device), device)
     todo = grid.missing(members)

@@ -71,7 +71,7 @@ def run(tmp_path_factory):
     records = unseen.train_all(p, jobs)
     found = results_of.outputs(p, jobs, records)
     found |= {(e, f"fine-tuned, {r}", s): out for (e, r, s), out in tuning.fine_tuned(p, jobs, records).items()}
-    table = results_of.scores(p, cases, found, {job.variant: job.shots for job in jobs})
+    table = results_of.scores(p, jobs, records, found)
     return p, cases, jobs, records, found, table
 
 
@@ -380,9 +380,9 @@ def zero_shot_table(run):
 @pytest.mark.parametrize("lost", [[("happy", 1)], [("happy", 1), ("disgust", 1)]], ids=["one run", "a seed"])
 def test_a_network_that_diverged_costs_its_seed_alone(run, lost):
     """With one seed left there is no interval and no verdict."""
-    p, cases, jobs, _, found, _ = run
+    p, cases, jobs, records, found, _ = run
     found = {key: out for key, out in found.items() if (key[0], key[2]) not in lost}
-    table = results_of.scores(p, cases, found, {job.variant: job.shots for job in jobs})
+    table = results_of.scores(p, jobs, records, found)
     rows = results_of.zero_shot_table(p, cases, table, found).set_index("emotion")
     assert rows.loc["happy", "n"] == 1
     assert rows.loc["happy", "verdict"] == "not distinguishable from chance"

@@ -1,0 +1,18 @@
+"""Numbers within sentences: what is undefined says so."""
+
+import math
+
+
+def number(value: float, form: str = ".4f") -> str:
+    """`value` in the format `form`; "undefined" for NaN."""
+    return "undefined" if math.isnan(value) else f"{value:{form}}"
+
+
+def interval(low: float, high: float, form: str = "+.4f", *, name: str = "95 % interval ") -> str:
+    """`name`, then both ends; "no interval" for NaN, as of one seed or none."""
+    return "no interval" if math.isnan(low) or math.isnan(high) else f"{name}{low:{form}} to {high:{form}}"
+
+
+def seeds(n: int) -> str:
+    """How many."""
+    return f"{n} seed{'' if n == 1 else 's'}"
