@@ -167,8 +167,8 @@ def train_all(
 ) -> list[Record]:
     """One record per seed; what is finished in the result folder is not trained again.
 
-    Raises Cancelled between two minibatches once `cancelled` is set, InputError if there is less than one minibatch, and as
-    `refuse_untrainable` does.
+    Raises Cancelled between two minibatches once `cancelled` is set, InputError if there is less than one minibatch,
+    and as `refuse_untrainable` does.
     """
     folder, hashed = result_folder(p) / "members", corpus_hash(corpus)
     splits = {name: examples(corpus, name) for name in corpus.splits}
