@@ -172,10 +172,14 @@ def train_all(
 ) -> list[Record]:
     """One record per seed; what is finished in the result folder is not trained again.
 
-    Raises Cancelled between two minibatches once `cancelled` is set, InputError as `refuse_untrainable` does.
+    Raises Cancelled between two minibatches once `cancelled` is set, InputError if there is less than one minibatch,
+    and as `refuse_untrainable` does.
     """
     folder, hashed = result_folder(p) / "members", corpus_hash(corpus)
     splits = {name: examples(corpus, name) for name in corpus.splits}
+    if p.batch_size > len(splits["train"]):
+        what = f"{len(splits['train'])} training samples do not fill one batch of {p.batch_size}"
+        raise InputError(what, where=corpus.source.name, todo="choose a smaller batch_size")
     members, found = grid(p, corpus), []
     refuse_untrainable(members, corpus)
     for member in members:
