@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import nn
 
 from lib.data.corpus import Corpus
+from lib.data.label_columns import refuse_absent
 from lib.data.streamed_corpus import StreamedCorpus
 from lib.errors import InputError
 from lib.training.recipe import Member
 
-TODO = "its positive weight would be infinite: leave it out of the files, or give samples that show it"
+TODO = "its positive weight would be infinite: leave it out (`left_out`), or give samples that show it"
 
 
 def refuse_untrainable(members: Sequence[Member], corpus: Corpus | StreamedCorpus) -> None:
@@ -37,13 +37,7 @@ def refuse_untrainable(members: Sequence[Member], corpus: Corpus | StreamedCorpu
             what = f"{n} training samples leave a last batch of one at batch size {recipe.batch_size}"
             raise InputError(what, where=where, todo="batch norm needs two: choose another batch_size")
         if recipe.loss == "bce":
-            refuse_unshown(np.asarray(train.labels), corpus.label_names, where)
-
-
-def refuse_unshown(labels: np.ndarray, names: Sequence[str], where: str) -> None:
-    """Raise InputError for an emotion, a column of `labels` `(N, E)`, that no sample shows."""
-    if absent := [name for name, shown in zip(names, (labels != 0).any(axis=0), strict=True) if not shown]:
-        raise InputError(f"no training sample shows {', '.join(absent)}", where=where, todo=TODO)
+            refuse_absent(train.labels, corpus.label_names, where, TODO)
 
 
 def _normalises_samples(member: Member) -> bool:
