@@ -123,16 +123,19 @@ def procedural(name: str, shape: tuple[int, ...], bound: float) -> np.ndarray:
     return drawn * np.float32(10) if name == "textEmoEmbs.weight" else drawn
 
 
-def load_weights(model: nn.Module, kind: str, vectors: Vectors, prefix: str = "w") -> None:
+def with_weights(vectors: Vectors, model: nn.Module) -> Vectors:
+    """The file with its weights under `w/`, where it only says how they are drawn."""
+    if "weights" not in vectors.config:
+        return vectors
+    bound = float(re.fullmatch(r"procedural uniform\(-([\d.]+),\1\)", vectors.config["weights"])[1])
+    named = {reference_name(str(vectors["kind"]), name): tuple(x.shape) for name, x in model.state_dict().items()}
+    drawn = {f"w/{name}": procedural(name, shape, bound) for name, shape in named.items()}
+    return Vectors(vectors.path, {**vectors.arrays, **drawn})
+
+
+def load_weights(model: nn.Module, kind: str, vectors: Vectors) -> None:
     """Load the file's weights; what our model does not have must be something the reference never uses."""
-    config = vectors.config
-    names = {reference_name(kind, name): name for name in model.state_dict()}
-    if "weights" in config:
-        bound = float(re.fullmatch(r"procedural uniform\(-([\d.]+),\1\)", config["weights"])[1])
-        shapes = {theirs: tuple(model.state_dict()[ours].shape) for theirs, ours in names.items()}
-        stored = {theirs: procedural(theirs, shape, bound) for theirs, shape in shapes.items()}
-    else:
-        stored = vectors.under(prefix)
-        unused = set(stored) - set(names)
-        assert unused <= set(config.get("no_grad", ())), f"used in the reference, absent here: {sorted(unused)}"
+    names, stored = {reference_name(kind, name): name for name in model.state_dict()}, vectors.under("w")
+    unused = set(stored) - set(names)
+    assert unused <= set(vectors.config.get("no_grad", ())), f"used in the reference, absent here: {sorted(unused)}"
     model.load_state_dict({ours: torch.from_numpy(np.array(stored[theirs])) for theirs, ours in names.items()})

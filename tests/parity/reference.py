@@ -31,6 +31,15 @@ class Vectors:
     def tensor(self, key: str, dtype: torch.dtype | None = None) -> torch.Tensor:
         return torch.from_numpy(np.array(self.arrays[key])).to(dtype)
 
+    def double(self, key: str) -> torch.Tensor:
+        """In float64 if it holds floating-point numbers, as it is otherwise."""
+        found = self.tensor(key)
+        return found.double() if found.is_floating_point() else found
+
+    def keys(self, *prefixes: str) -> list[str]:
+        """The whole keys whose first component is one of these."""
+        return [key for key in self.arrays if key.split("/")[0] in prefixes]
+
     def under(self, prefix: str) -> dict[str, np.ndarray]:
         """Arrays whose key starts with `prefix/`, by the rest of the key."""
         prefix = prefix.rstrip("/") + "/"
