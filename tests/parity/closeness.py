@@ -21,7 +21,8 @@ of it. `unit` is the reference's precision: 2^-23 for float32, whatever type the
 * A discontinuity (a ReLU kink, an argmax, a threshold, a tie of two epochs) within a unit leaves the result on either
   side. Then the neighbours lie on both sides, and the stored result must be close to one of them; the lower quartile
   still comes from pairs on one side. One more neighbour has all numbers rounded to six digits, which takes hand-written
-  ties (0.5, equal scores) back to themselves after noise in their last bit.
+  ties (0.5, equal scores) back to themselves after noise in their last bit. Scores and rules are full of such ties and
+  amplify nothing: for them it is the only neighbour (`neighbours=0`), so that a tie must go the right way.
 * The reference took the norm of a gradient in float32 as well. Of n squares added one after another, the last bit of
   every partial sum is lost: a random walk with a standard deviation of sqrt(n) / 12 units of the norm, of which
   sqrt(n) / 2 is six. `compute` returns a `Norm`.
@@ -128,7 +129,7 @@ def distance(a: np.ndarray, b: np.ndarray) -> float:
         return 0.0 if np.array_equal(a, b) else np.inf
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     differences = np.abs(np.subtract(a, b, dtype=np.float64, where=~same, out=np.zeros(a.shape)))
-    return float(np.max(np.nan_to_num(differences, nan=np.inf), initial=0.0))
+    return float(np.max(np.nan_to_num(differences, nan=np.inf, posinf=np.inf), initial=0.0))
 
 
 def scales(stored: Mapping[str, np.ndarray], group: Callable[[str], str]) -> dict[str, float]:
@@ -155,8 +156,13 @@ def six_digits(array: np.ndarray) -> np.ndarray:
         return array
     magnitude = np.abs(array.astype(np.float64))
     usual = np.isfinite(magnitude) & (magnitude > 0)
-    step = 10.0 ** (np.floor(np.log10(magnitude, where=usual, out=np.zeros(array.shape))) - 5)
-    return np.where(usual, np.rint(array / step) * step, array).astype(array.dtype)
+    places = 5 - np.floor(np.log10(magnitude, where=usual, out=np.zeros(array.shape)))
+    up, down = (
+        10.0 ** np.maximum(places, 0),
+        10.0 ** np.maximum(-places, 0),
+    )  # both exact, so decimals come out as written
+    rounded = np.rint(np.where(usual, array, 0) * up / down) * down / up
+    return np.where(usual, rounded, array).astype(array.dtype)
 
 
 def check_drawn(found: Mapping[str, object], stored: Mapping[str, np.ndarray], ulps: int = 8) -> None:

@@ -23,18 +23,22 @@ def jittered(array: np.ndarray, generator: np.random.Generator, size: float = NO
     return noisy.astype(array.dtype)
 
 
+def jittered_arrays(
+    arrays: dict[str, np.ndarray], generator: np.random.Generator, everything: bool
+) -> dict[str, np.ndarray]:
+    """A whole file: what is compared, or everything, with noise."""
+    return {k: jittered(x, generator) if everything or COMPARED.search(k) else x for k, x in arrays.items()}
+
+
 def write_jittered(golden: Path, target: Path, seed: int, everything: bool = False) -> None:
     """One file of the same name in `target` for each of `golden`."""
     generator = np.random.default_rng(seed)
     for path in sorted(golden.rglob("*.npz")):
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-        chosen = {key for key in arrays if everything or COMPARED.search(key)}
+            arrays = jittered_arrays({key: archive[key] for key in archive.files}, generator, everything)
         place = target / path.relative_to(golden)
         place.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(
-            place, **{key: jittered(array, generator) if key in chosen else array for key, array in arrays.items()}
-        )
+        np.savez_compressed(place, **arrays)
 
 
 if __name__ == "__main__":

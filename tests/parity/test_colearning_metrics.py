@@ -55,7 +55,7 @@ def check_metrics(vectors: Vectors) -> None:
     single = [key for key in vectors.keys("out") if key.endswith("/loss")]
     for keys, unit in ((single, SINGLE), ([key for key in vectors.keys("out") if key not in single], None)):
         if keys:
-            check(vectors, chosen(compute[str(vectors["kind"])], keys), keys, unit=unit, group=str)
+            check(vectors, chosen(compute[str(vectors["kind"])], keys), keys, unit=unit, group=str, neighbours=0)
 
 
 def chosen(compute: Compute, keys: list[str]) -> Compute:

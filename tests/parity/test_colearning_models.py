@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from lib.models.ef_lstm import EFLSTM, BiEFLSTM
 from lib.models.mfn import BLOCKS, MFN
+from lib.models.recurrent import stackable
 from tests.parity.closeness import Zero, check, check_drawn, norm
 from tests.parity.reference import Vectors, golden
 
@@ -132,6 +133,13 @@ def check_module(vectors: Vectors, dtype: torch.dtype = torch.float64) -> None:
 def test_module(vectors, dtype):
     """In float64 for the mathematics, in float32 for the written-out recurrences as they are used."""
     check_module(vectors, dtype)
+
+
+@golden("colearning", "bieflstm", "eflstm")
+def test_recurrences_step_by_step(vectors):
+    """As a fleet computes them."""
+    with stackable():
+        check_module(vectors, torch.float32)
 
 
 @golden("colearning", *KINDS)

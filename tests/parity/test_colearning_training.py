@@ -202,7 +202,7 @@ def check_whole_run(vectors: Vectors, run: Run, dtype: torch.dtype = torch.float
     `minibatch_shares_memory_with_training_array` files document a bug of the reference (quirk 13): a loop that copies
     must give the result of the file without it, so only their draws are compared, and their losses must be others. In
     the float32 run of biEFLSTM Adam turns the rounding noise of a zero gradient (a bias before batch norm) into steps
-    of full size; training subtracts them again, evaluation does not (quirk 14), so nothing but its training is compared.
+    of full size; training subtracts them again, evaluation does not (quirk 14), so only its training is compared.
     """
     config = vectors.config
     keys = vectors.keys("out", "best_norm")

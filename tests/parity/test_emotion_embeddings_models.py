@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from lib.models.early_fusion_transformer import EarlyFusionTransformer
 from lib.models.emotion_embeddings import EmotionEmbeddings
 from lib.models.mult import MulT
+from lib.models.recurrent import stackable
 from tests.parity.closeness import Norm, check, norm
 from tests.parity.emotion_reference import build, load_weights, reference_name, with_weights
 from tests.parity.reference import Vectors, golden
@@ -51,9 +52,7 @@ def computed(vectors: Vectors, dtype: torch.dtype = torch.float64) -> dict[str, 
         model.eval().set_emotions(torch.cat([known, vectors.tensor("w_unseen/textEmoEmbs.weight", dtype)]))
         more = model(**features)
         found["out/eval_logits_with_unseen"] = as_stored(more, vectors)
-        torch.testing.assert_close(
-            more[:, : len(known)], logits, rtol=1e-12 if dtype == torch.float64 else 1e-5, atol=0
-        )
+        torch.testing.assert_close(more[:, : len(known)], logits)
     return found
 
 
@@ -66,6 +65,17 @@ def check_model(vectors: Vectors, dtype: torch.dtype = torch.float64) -> None:
 @golden("emotion_embeddings", *KINDS)
 def test_model(vectors):
     check_model(vectors)
+
+
+def check_steps(vectors: Vectors) -> None:
+    """The recurrences that a fleet uses, in the precision that it uses."""
+    with stackable():
+        check_model(vectors, torch.float32)
+
+
+@golden("emotion_embeddings", "eea", "ef", "lf", "eflf", "ts")
+def test_recurrences_step_by_step(vectors):
+    check_steps(vectors)
 
 
 @golden("emotion_embeddings", *KINDS)

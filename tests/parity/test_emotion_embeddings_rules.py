@@ -134,7 +134,7 @@ def iemocap_selection(zsl: int, vectors: Vectors) -> dict[str, np.ndarray]:
 
 def check_part(vectors: Vectors, compute: Compute, keys: list[str], unit: float | None) -> None:
     if keys:
-        check(vectors, compute, keys, unit=unit, group=str)
+        check(vectors, compute, keys, unit=unit, group=str, neighbours=0)
 
 
 def check_metrics(vectors: Vectors) -> None:
