@@ -49,7 +49,7 @@ class Setting:
 
     def variables(self) -> dict[str, str]:
         return (
-            {"ATEN_CPU_CAPABILITY": self.instructions}
+            {"ATEN_CPU_CAPABILITY": self.instructions, "OMP_WAIT_POLICY": "PASSIVE"}  # waiting threads leave their core
             | INSTRUCTIONS[self.instructions]
             | dict.fromkeys(THREAD_VARIABLES, str(self.threads))
         )

@@ -152,7 +152,7 @@ def kept_sites(vectors: Vectors) -> dict[str, object]:
 
 
 def check_nucleus(vectors: Vectors) -> None:
-    compare(vectors, kept_sites)
+    compare(vectors, kept_sites, neighbours=0)  # ties, which must go the right way
 
 
 @golden("mme2e", "nucleus")
