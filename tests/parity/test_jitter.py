@@ -97,8 +97,6 @@ def test_self_paced_balance(vectors, everything):
 @noise_in
 @golden("mme2e", *MME2E)
 def test_end_to_end(vectors, everything):
-    if vectors["config"].size and vectors.config.get("weights") == "recipe":
-        pytest.skip("full width, with weights that no file holds: the small files say the same for a tenth of the cost")
     MME2E[str(vectors["kind"])](noisy(vectors, everything))
 
 
