@@ -114,10 +114,13 @@ def test_float64_results_to_1e_10_unless_the_file_carries_noise():
 
 
 def test_drawn_numbers_each_by_itself():
-    stored = {"w": np.array([1.0, 1e-3], dtype=np.float32)}
-    check_drawn({"w": stored["w"] * (1 + 5e-7)}, stored)
+    stored = {"w": np.array([1.0, 0.1, 1e-3], dtype=np.float32)}
+    check_drawn({"w": stored["w"] * (1 + 5e-7) + np.array([0, 0, 6e-8])}, stored)
+    for wrong in ([0, 0, 2e-7], [0, 3e-7, 0], [2e-6, 0, 0]):
+        with pytest.raises(AssertionError):
+            check_drawn({"w": stored["w"] + np.array(wrong)}, stored)
     with pytest.raises(AssertionError):
-        check_drawn({"w": stored["w"] + np.array([0, 1e-8])}, stored)
+        check_drawn({"w": stored["w"][[1, 0, 2]]}, stored)
 
 
 def test_printed_numbers():

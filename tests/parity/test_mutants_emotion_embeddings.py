@@ -314,4 +314,4 @@ def test_models(kind, mutant):
 
 @pytest.mark.parametrize("mutant", STEPS, ids=named)
 def test_recurrences_step_by_step(mutant):
-    assert_killed(mutant, check_steps, "emotion_embeddings", "eea")
+    assert_killed(mutant, check_steps, "emotion_embeddings", "ef")
