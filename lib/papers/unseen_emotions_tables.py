@@ -179,7 +179,7 @@ def pooled_table(cases: Sequence[Case], table: pd.DataFrame) -> pd.DataFrame:
         said = verdict((low, high))
         if words == DIFFERENCE:
             said = "words better" if low > 0 else "words worse" if high < 0 else "not told apart"
-            said = UNDEFINED if not len(values) else said
+            said = UNDEFINED if np.isnan(low) else said
         row = {"vectors": words, "emotions": len(scored), "n": len(values), **_moments(values, "auc")}
         rows.append({**row, "seeds_low": low, "seeds_high": high, "verdict": said})
     return pd.DataFrame(rows)

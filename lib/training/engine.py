@@ -4,8 +4,9 @@ The rule. On a GPU everything that can be stacked is, as many as fit the memory.
 the cores run jobs side by side; there a fleet saves calls but no arithmetic, so members are stacked, `ON_CPU` at a
 time, only where calls weigh: the model steps through time in Python (`steps_in_python`) and its largest weight takes
 at most `SMALL` multiplications per minibatch (benchmarks, table "members"). Minibatches must be full and a multiple of
-`LANES`, so that vector code treats a member alike wherever it stands in the stack: then its numbers are, bit for
-bit, those of the plain loop.
+`LANES`, so that vector code treats a member alike wherever it stands in the stack. Whether its numbers are then, bit
+for bit, those of the plain loop is tried before the training (`lib.training.rounding`): where they are not, each is
+trained alone.
 """
 
 from collections.abc import Sequence
@@ -64,7 +65,7 @@ def can_be_stacked(member: Member) -> bool:
 
 
 def pays_on_cpu(member: Member) -> bool:
-    """Whether stacking is faster than one after another on one thread, and rounds alike."""
+    """Whether stacking is faster than one after another on one thread, and may round alike."""
     recipe = member.recipe
     if recipe.batch_size % LANES or not recipe.drop_last or recipe.precision == "bfloat16":
         return False

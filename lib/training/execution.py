@@ -19,6 +19,7 @@ from lib.training.fleet import members_that_fit, train_fleet
 from lib.training.loop import train
 from lib.training.recipe import Member
 from lib.training.records import Record
+from lib.training.rounding import rounds_alike
 from lib.training.run import Checkpoint, Outcome, Run
 from lib.training.streams import ReplayStreams, SeededStreams, Streams
 
@@ -49,12 +50,14 @@ class Grid:
         return [m for m in members if m.chain in chains or (m.variant, m.seed) in names]
 
     def run_on_cpu(self, job: Job) -> int:
-        """Train the members of a job with one thread; returns how many."""
+        """Train the members of a job with one thread, stacked where that leaves the same bits. How many they are."""
         keep_freed_memory()
         with one_thread():
             if job.stacked:
+                splits = self._splits(job.members[0], "cpu")
                 with one_by_one_after_errors():
-                    self._stacked(job.members, self._splits(job.members[0], "cpu"))
+                    if rounds_alike(job.members, splits):
+                        self._stacked(job.members, splits)
             chained = ReplayStreams(job.members[0].seed) if job.members[0].chain is not None else None
             for member in self.missing(job.members):
                 self._alone(member, self._splits(member, "cpu"), chained or SeededStreams(member.seed))

@@ -318,9 +318,9 @@ def test_relational_convolution_is_the_mean_over_each_relation():
 def test_edge_attention_sums_to_one_where_it_is_normalised(over, axis):
     dialogues = Dialogues(LENGTHS, 7)
     edges = window_edges(dialogues, 2, 1)
-    attention = EdgeAttention(6, over)(torch.randn(4, 7, 6), edges)
+    attention = EdgeAttention(6, over).double()(torch.randn(4, 7, 6, dtype=torch.float64), edges)
     assert (attention[~edges] == 0).all()
-    torch.testing.assert_close(attention.sum(axis)[dialogues.mask], torch.ones(int(LENGTHS.sum())))
+    torch.testing.assert_close(attention.sum(axis)[dialogues.mask], torch.ones(int(LENGTHS.sum()), dtype=torch.float64))
 
 
 def test_weighted_relations_matter_unless_each_utterance_hears_only_itself():

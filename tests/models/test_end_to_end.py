@@ -104,8 +104,8 @@ def test_the_gathered_form_multiplies_active_neighbours_only():
 def test_inactive_sites_are_not_looked_at(form):
     torch.manual_seed(0)
     active = torch.rand(2, 4, 4) < 0.5
-    block = SparseBlock(3, 5, form)
-    maps = torch.randn(2, 4, 4, 3)
+    block = SparseBlock(3, 5, form).double()
+    maps = torch.randn(2, 4, 4, 3, dtype=torch.float64)
     elsewhere = torch.where(active.unsqueeze(-1), maps, 1e6)
     torch.testing.assert_close(copy.deepcopy(block)(maps, active), block(elsewhere, active))
 
@@ -258,7 +258,7 @@ def test_wrong_options_are_refused():
 
 def test_albert_ignores_padding_and_shares_its_layer():
     torch.manual_seed(0)
-    albert = Albert(**ALBERT).eval()
+    albert = Albert(**ALBERT).double().eval()
     tokens, mask = torch.randint(1, 40, (1, 9)), torch.ones(1, 9, dtype=torch.int64)
     mask[:, 5:] = 0
     torch.testing.assert_close(albert(tokens, mask)[:, :5], albert(tokens[:, :5], mask[:, :5]))
@@ -320,8 +320,8 @@ def test_masked_recurrent_baseline_on_full_sequences():
 def test_transformer_baseline_can_be_stacked():
     torch.manual_seed(0)
     sizes = {"text": 4, "audio": 6, "video": 5}
-    members = [LFTransformer(sizes, dropout=0.0) for _ in range(3)]
-    features = {m: torch.randn(2, 3, size) for m, size in sizes.items()}
+    members = [LFTransformer(sizes, dropout=0.0).double() for _ in range(3)]
+    features = {m: torch.randn(2, 3, size, dtype=torch.float64) for m, size in sizes.items()}
     features |= {f"{m}_lengths": torch.tensor([3, 1]) for m in sizes}
     weights, buffers = torch.func.stack_module_state(members)
 

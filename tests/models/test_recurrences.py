@@ -22,11 +22,11 @@ def test_the_written_backward_pass_is_the_gradient():
     assert torch.autograd.gradcheck(lambda *a: lstm_steps(*a)[1][-1], (x.detach(), w, u, b))
 
 
-def test_the_steps_are_those_of_torch_with_its_bits_for_the_states_between():
+def test_the_steps_are_those_of_torch_with_the_states_between():
     torch.manual_seed(0)
-    cell, x = nn.LSTMCell(5, 8), torch.randn(7, 4, 5)
+    cell, x = nn.LSTMCell(5, 8).double(), torch.randn(7, 4, 5, dtype=torch.float64)
     hidden, cells = lstm_steps(x, cell.weight_ih, cell.weight_hh, cell.bias_ih + cell.bias_hh)
-    h = c = torch.zeros(4, 8)
+    h = c = torch.zeros(4, 8, dtype=torch.float64)
     assert torch.equal(hidden[0], h)
     assert torch.equal(cells[0], c)
     for t in range(7):

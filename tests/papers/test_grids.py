@@ -24,7 +24,7 @@ SMALL = {
     "low_rank_fusion": {"samples": 120},
     "emotion_embeddings": {"samples": 120},
     "self_paced_balance": {"samples": 20},
-    "end_to_end_sparse": {"samples": StandIn(train=12, valid=6, test=6, frames=3)},
+    "end_to_end_sparse": {"samples": StandIn(train=24, valid=6, test=6, frames=3)},
     "unseen_emotions": {"samples": 240},
 }
 

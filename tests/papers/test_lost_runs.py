@@ -50,7 +50,7 @@ def test_a_grid_that_diverges_ends_with_one_line_after_the_list_of_its_runs(note
     assert line.startswith(f"all {len(lost)} trainings diverged (the first: {lost.loc[0, 'variant']}, seed 0")
     assert "training loss 3e+33, validation loss nan" in line
     assert "smaller learning rate" in line
-    assert set(lost["seed"]) == {0, 1, 2}
+    assert set(lost["seed"]) >= {0, 1, 2}  # the search of low-rank fusion has seeds of its own
     assert not lost.duplicated(["variant", "seed"]).any()
     assert set(zip(lost["epoch"], lost["train_loss"], lost["valid_loss"], strict=True)) == {(1, "3e+33", "nan")}
     for variant in lost["variant"].unique():

@@ -169,7 +169,7 @@ def test_iemocap_appends_the_unseen_samples_to_the_test_split_alone_unless_leaki
     """Spec 9.2: the reference appends them to training too, and so trains on the emotion it calls unseen."""
     nine = nine_corpus(tmp_path)
     corpora = {"iemocap_emotions": IEMOCAP.corpus, "iemocap_nine": nine}
-    monkeypatch.setattr(unseen.data, "load", lambda name, root: corpora[name])
+    monkeypatch.setattr(unseen.data, "load", lambda name, root, **options: corpora[name])
     words = {word: np.full(WIDTHS["text"], i, dtype=np.float32) for i, word in enumerate(IEMOCAP_ALL_EMOTIONS)}
     monkeypatch.setattr(
         unseen, "emotion_vectors", lambda corpus, names, root, **options: np.stack([words[n] for n in names])
@@ -390,7 +390,7 @@ def test_a_network_that_diverged_costs_its_seed_alone(run, lost):
     pooled = results_of.pooled_table(cases, table)
     assert list(pooled["n"]) == [1, 1, 1]
     assert pooled["auc"].notna().all()
-    assert list(pooled["verdict"]) == [*["not distinguishable from chance"] * 2, "not told apart"]
+    assert set(pooled["verdict"]) == {"undefined"}
 
 
 def test_the_figures_show_every_emotion_and_chance(run):

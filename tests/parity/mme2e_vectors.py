@@ -1,58 +1,22 @@
-"""What the reference files of the end-to-end topic have in common: weights, inputs, modes, tolerances."""
+"""What the reference files of the end-to-end topic have in common: weights, inputs, modes, gradients."""
 
 import re
 import zlib
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tests.parity.closeness import Norm, Zero, check, norm
 from tests.parity.reference import Vectors
 
-OUTPUT = 2e-5  # absolute, and relative to values above one
-LOSS = 1e-5
-NORM = 5e-3  # relative, plus OUTPUT times the largest norm of the file
-NO_GRADIENT = -1.0  # what the files store for a parameter that no gradient reaches
-
+MODES = ("eval", "train")
 MODALITIES = {"t": "text", "a": "audio", "v": "video"}
+DOUBLE = torch.float64
 
-
-def compare(vectors: Vectors, computed: dict, *, but: tuple[str, ...] = ()) -> None:
-    """Every array under `out/` has a computed counterpart, the other way round too, and is close to it."""
-    stored = vectors.under("out")
-    assert set(stored) - set(but) == set(computed)
-    for key, value in computed.items():
-        assert_close(value, stored[key], LOSS if key.endswith("loss") else OUTPUT, f"{vectors.path.stem}: {key}")
-
-
-def assert_close(value, expected, tolerance: float, what: str) -> None:
-    value = value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
-    assert value.shape == expected.shape, what
-    if expected.dtype.kind != "f":
-        tolerance = 0  # counts, masks, positions
-    if expected.dtype.kind == "U":
-        np.testing.assert_array_equal(value, expected, err_msg=what)
-        return
-    scale = np.maximum(1, np.abs(expected))
-    np.testing.assert_allclose(value / scale, expected / scale, rtol=0, atol=tolerance, err_msg=what)
-
-
-def compare_norms(found: dict[str, float], stored: dict[str, float], what: str) -> None:
-    assert found.keys() == stored.keys(), what
-    largest = max(stored.values())
-    for name, expected in stored.items():
-        if NO_GRADIENT in (expected, found[name]):
-            assert found[name] == expected, f"{what}: {name}"
-        else:
-            close = abs(found[name] - expected) <= NORM * abs(expected) + OUTPUT * largest
-            assert close, f"{what}: {name} has {found[name]}, expected {expected}"
-
-
-def gradient_norms(model: nn.Module, rename=lambda name: name) -> dict[str, float]:
-    return {
-        rename(name): NO_GRADIENT if p.grad is None else float(p.grad.norm()) for name, p in model.named_parameters()
-    }
+Rename = Callable[[str], str]
 
 
 def reference_name(ours: str) -> str:
@@ -60,21 +24,103 @@ def reference_name(ours: str) -> str:
     return re.sub(r"(sparse_layers\.\d+\.)", r"\g<1>0.", ours)
 
 
-def load(model: nn.Module, vectors: Vectors, rename=reference_name) -> None:
-    """The stored weights, or those of the recipe (README of the reference files), into `model`."""
-    ours = model.state_dict()
-    if vectors.config.get("weights") == "recipe":
-        assert not vectors.under("w")
-        model.load_state_dict({key: _recipe(rename(key), value) for key, value in ours.items()})
-        return
-    stored = vectors.state_dict()
+def compare(vectors: Vectors, compute: Callable[[Vectors], dict], *, but: Iterable[str] = (), **options) -> None:
+    """All outputs and gradient norms of a file; those that it packs into vectors are unpacked."""
+    stored = {key: vectors[key] for key in vectors.keys("out") if key not in but} | stored_norms(vectors)
+    if "out/train_buf_names" in vectors:
+        names, sizes, values = (stored.pop(f"out/train_buf_{part}") for part in ("names", "sizes", "values"))
+        parts = np.split(values, sizes.cumsum()[:-1])
+        assert sizes.sum() == len(values)
+        stored |= {f"out/train_buf/{name}": part for name, part in zip(names.tolist(), parts, strict=True)}
+    check(vectors, compute, stored, group=scale_of, **options)
+
+
+def scale_of(key: str) -> str:
+    """The gradients of one loss are a group; every other quantity is measured by itself."""
+    return key.rpartition("/")[0] if key.startswith("gradnorm/") else key
+
+
+def stored_norms(vectors: Vectors) -> dict[str, np.ndarray]:
+    """Gradient norms by parameter; the files store -1 where no gradient reaches one, and those must have none."""
+    packed = vectors.under("gradnorm")
+    if "names" in packed:
+        names = packed.pop("names").tolist()
+        packed = {f"{mode}/{n}": x for mode, norms in packed.items() for n, x in zip(names, norms, strict=True)}
+    return {f"gradnorm/{name}": np.asarray(value) for name, value in packed.items() if value >= 0}
+
+
+class Gradients:
+    """Gradient norms of a module by the file's keys, those that are zero by construction named.
+
+    A convolution's bias moves all positions of a channel alike, and batch norm in training subtracts that again; an
+    attention's key bias, and the last bias before a softmax, move all scores alike. What cancels is the gradient at
+    the layer's output, summed over positions, so the sum of its magnitudes is the size to compare with.
+    """
+
+    def __init__(self, module: nn.Module):
+        self.module, self.sums = module, {}
+        for name, layer in module.named_modules():
+            if self._cancels(name, layer):
+                layer.register_forward_hook(self._watch(name))
+
+    def _cancels(self, name: str, layer: nn.Module) -> bool:
+        return isinstance(layer, nn.Conv2d) or name.rpartition(".")[2] in ("key", "attn_weight_affine")
+
+    def _watch(self, name: str):
+        def watch(layer: nn.Module, _inputs: tuple, output: Tensor) -> None:
+            channels = 1 if isinstance(layer, nn.Conv2d) else -1
+
+            def add(gradient: Tensor) -> None:
+                magnitudes = gradient.abs().movedim(channels, 0).flatten(1).sum(1)
+                self.sums[name] = self.sums.get(name, 0) + magnitudes
+
+            if output.requires_grad:
+                output.register_hook(add)
+
+        return watch
+
+    def norms(self, prefix: str, rename: Rename = reference_name) -> dict[str, Norm | Zero]:
+        """After a backward pass; without the parameters that it did not reach."""
+        found = {}
+        for name, parameter in self.module.named_parameters():
+            if parameter.grad is None:
+                continue
+            layer, _, kind = name.rpartition(".")
+            cancels = kind == "bias" and layer in self.sums
+            if cancels and isinstance(self.module.get_submodule(layer), nn.Conv2d):
+                cancels = self.module.training
+            key, value = f"{prefix}/{rename(name)}", norm(parameter.grad)
+            found[key] = Zero(value.value, self.sums[layer].norm()) if cancels else value
+        self.sums.clear()
+        return found
+
+
+def running_statistics(module: nn.Module, rename: Rename = reference_name) -> dict[str, Tensor]:
+    """After the one forward pass in training mode."""
+    buffers = module.named_buffers()
+    return {f"out/train_buf/{rename(name)}": value.clone() for name, value in buffers if "running" in name}
+
+
+def load(module: nn.Module, vectors: Vectors, rename: Rename = reference_name) -> nn.Module:
+    """The stored weights into `module`, strictly, which becomes float64."""
+    stored, ours = vectors.state_dict(DOUBLE), module.state_dict()
     assert {rename(key) for key in ours} == set(stored)
-    model.load_state_dict({key: stored[rename(key)] for key in ours})
+    module.to(DOUBLE).load_state_dict({key: stored[rename(key)] for key in ours})
+    return module
 
 
-def _recipe(key: str, like: Tensor) -> Tensor:
+def with_weights(vectors: Vectors, module: nn.Module) -> Vectors:
+    """The file with its weights under `w/`, where it only says how they are drawn (README of the reference files)."""
+    if vectors.config.get("weights") != "recipe":
+        return vectors
+    assert not vectors.under("w")
+    drawn = {reference_name(key): _recipe(reference_name(key), value) for key, value in module.state_dict().items()}
+    return Vectors(vectors.path, {**vectors.arrays, **{f"w/{key}": value for key, value in drawn.items()}})
+
+
+def _recipe(key: str, like: Tensor) -> np.ndarray:
     if not like.is_floating_point():
-        return like
+        return like.numpy()
     values = np.random.RandomState(zlib.crc32(key.encode())).standard_normal(tuple(like.shape))
     if key.endswith("running_mean"):
         values *= 0.1
@@ -86,12 +132,12 @@ def _recipe(key: str, like: Tensor) -> Tensor:
         values /= np.sqrt(9 * values.shape[2])
     else:
         values /= np.sqrt(np.prod(values.shape[1:]))
-    return torch.from_numpy(values.astype(np.float32))
+    return values.astype(np.float32)
 
 
 def weighted_loss(logits: Tensor, vectors: Vectors) -> Tensor:
     """Binary cross-entropy on logits with the file's labels and positive weights."""
-    labels, weights = vectors.tensor("in/labels"), vectors.tensor("in/pos_weight", torch.float32)
+    labels, weights = vectors.tensor("in/labels", logits.dtype), vectors.tensor("in/pos_weight", logits.dtype)
     return F.binary_cross_entropy_with_logits(logits, labels, pos_weight=weights)
 
 
@@ -113,13 +159,13 @@ def model_arguments(vectors: Vectors) -> dict:
     }
 
 
-def model_inputs(vectors: Vectors) -> dict[str, Tensor]:
+def model_inputs(vectors: Vectors, dtype: torch.dtype = DOUBLE) -> dict[str, Tensor]:
     """Arguments of `MME2E.forward`."""
     return {
         "text": vectors.tensor("in/input_ids"),
         "text_mask": vectors.tensor("in/attention_mask"),
         "text_types": vectors.tensor("in/token_type_ids"),
-        "audio": vectors.tensor("in/specs", torch.float32) * vectors.tensor("in/specs_scale"),
+        "audio": vectors.tensor("in/specs", dtype) * vectors.tensor("in/specs_scale", dtype),
         "audio_lengths": vectors.tensor("in/spec_lens"),
         "video": vectors.tensor("in/faces"),
         "video_lengths": vectors.tensor("in/face_lens"),
@@ -129,37 +175,18 @@ def model_inputs(vectors: Vectors) -> dict[str, Tensor]:
 TRACED = ("t_out", "v_flatten", "v_transformer", "v_out", "a_flatten", "a_transformer", "a_out")
 
 
-def run_mode(model: nn.Module, vectors: Vectors, mode: str) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """Outputs of one mode by their stored keys, and the gradient norms by the reference's names."""
-    load(model, vectors)
-    model.train(mode == "train")
-    model.zero_grad()
+def run_mode(model: nn.Module, gradients: Gradients, vectors: Vectors, mode: str) -> dict[str, object]:
+    """Outputs and gradient norms of one mode, from the stored weights and statistics, by the file's keys."""
+    load(model, vectors).train(mode == "train").zero_grad()
     found = {}
 
     def keep(name: str):
-        return lambda _module, _inputs, output: found.update({f"{mode}_{name}": output})
+        return lambda _module, _inputs, output: found.update({f"out/{mode}_{name}": output})
 
     hooks = [getattr(model, name).register_forward_hook(keep(name)) for name in TRACED]
-    found[mode] = model(**model_inputs(vectors))
+    found[f"out/{mode}"] = logits = model(**model_inputs(vectors))
     for hook in hooks:
         hook.remove()
-    found[f"{mode}_loss"] = weighted_loss(found[mode], vectors)
-    found[f"{mode}_loss"].backward()
-    return found, gradient_norms(model, reference_name)
-
-
-def packed_norms(vectors: Vectors, mode: str) -> dict[str, float]:
-    return dict(zip(vectors["gradnorm/names"].tolist(), vectors[f"gradnorm/{mode}"].tolist(), strict=True))
-
-
-BUFFERS = ("train_buf_names", "train_buf_sizes", "train_buf_values")
-
-
-def compare_buffers(model: nn.Module, vectors: Vectors) -> None:
-    """Running statistics after the one forward pass in training mode, stored end to end."""
-    names, sizes, values = (vectors[f"out/{key}"] for key in BUFFERS)
-    found = {reference_name(name): value for name, value in model.named_buffers() if "running" in name}
-    assert set(found) == set(names.tolist())
-    assert sizes.sum() == len(values)
-    for name, expected in zip(names.tolist(), np.split(values, sizes.cumsum()[:-1]), strict=True):
-        assert_close(found[name], expected, OUTPUT, name)
+    found[f"out/{mode}_loss"] = loss = weighted_loss(logits, vectors)
+    loss.backward()
+    return found | gradients.norms(f"gradnorm/{mode}")

@@ -88,15 +88,20 @@ def without_dropout(model: nn.Module) -> nn.Module:
     return model
 
 
-def loaded(vectors: Vectors) -> ConversationModel:
+def reference_names(vectors: Vectors) -> dict[str, str]:
+    """The reference's name of each of our parameters."""
+    config = vectors.config
+    return {our_name(name, config): name for name in vectors.under("w") if not unused(name, config)}
+
+
+def loaded(vectors: Vectors, dtype: torch.dtype = torch.float64) -> ConversationModel:
     """The model of a file with its weights, loaded strictly, and no dropout."""
-    model = build(vectors.config)
-    config, state = vectors.config, vectors.state_dict()
-    state = {our_name(name, config): value for name, value in state.items() if not unused(name, config)}
-    model.load_state_dict(state, strict=True)
+    model = build(vectors.config).to(dtype)
+    state = vectors.state_dict(dtype)
+    model.load_state_dict({ours: state[name] for ours, name in reference_names(vectors).items()}, strict=True)
     return without_dropout(model)
 
 
-def inputs(vectors: Vectors) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    features = {m: vectors.tensor(f"in/{m}", torch.float32) for m in vectors.config["dims"]}
+def inputs(vectors: Vectors, dtype: torch.dtype = torch.float64) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    features = {m: vectors.tensor(f"in/{m}", dtype) for m in vectors.config["dims"]}
     return features, vectors.tensor("in/length"), vectors.tensor("in/speaker_tensor")

@@ -14,6 +14,13 @@ from tests.parity import test_emotion_embeddings_models as emotion_models
 from tests.parity import test_emotion_embeddings_rules as emotion_rules
 from tests.parity import test_emotion_embeddings_trainer as emotion_trainer
 from tests.parity import test_lmf, test_lmf_protocol
+from tests.parity import test_mme2e_data as mme2e_data
+from tests.parity import test_mme2e_models as mme2e_models
+from tests.parity import test_mme2e_parts as mme2e_parts
+from tests.parity import test_spcl_backbones as spcl_backbones
+from tests.parity import test_spcl_loop as spcl_loop
+from tests.parity import test_spcl_objective as spcl_objective
+from tests.parity import test_spcl_training as spcl_training
 from tests.parity.jitter import jittered_arrays, write_jittered
 from tests.parity.reference import HERE, Vectors, golden, load_vectors
 
@@ -32,6 +39,28 @@ EMOTIONS = {
     **dict.fromkeys(("class_weights", "dataset_rules"), emotion_rules.check_rules),
     "metrics": emotion_rules.check_metrics,
     "trainer": emotion_trainer.check_run,
+}
+SPCL = {
+    **dict.fromkeys(spcl_backbones.BACKBONES, spcl_backbones.check_backbone),
+    "spcl_loss_cases": spcl_objective.check_objective,
+    "threshold_schedule": spcl_objective.check_schedule,
+    "dataloader": spcl_training.check_dataloader,
+    "train_trace": spcl_loop.check_our_loop,
+}
+MME2E = {
+    "vgg_block": mme2e_parts.check_vgg_block,
+    "sparse_vgg_block": partial(mme2e_parts.check_sparse_block, form="gathered"),
+    "cross_attention_dense": mme2e_parts.check_attention_over_frames,
+    "cross_attention_sparse": mme2e_parts.check_attention_over_sites,
+    "nucleus": mme2e_parts.check_nucleus,
+    "transformer_encoder": mme2e_parts.check_sequence_encoder,
+    "mme2e": mme2e_models.check_dense_model,
+    "sparse": partial(mme2e_models.check_sparse_model, form="gathered"),
+    "train_steps": mme2e_models.check_train_steps,
+    **dict.fromkeys(("lf_rnn", "lf_transformer"), mme2e_models.check_baseline),
+    "mel": mme2e_data.check_mel,
+    "data_rules": mme2e_data.check_loader_rules,
+    "metrics": mme2e_data.check_metrics,
 }
 noise_in = pytest.mark.parametrize("everything", [False, True], ids=["results", "everything"])
 
@@ -57,6 +86,18 @@ def test_low_rank_fusion(vectors, everything):
 @golden("emotion_embeddings", *EMOTIONS)
 def test_emotion_embeddings(vectors, everything):
     EMOTIONS[str(vectors["kind"])](noisy(vectors, everything))
+
+
+@noise_in
+@golden("spcl", *SPCL)
+def test_self_paced_balance(vectors, everything):
+    SPCL[str(vectors["kind"])](noisy(vectors, everything))
+
+
+@noise_in
+@golden("mme2e", *MME2E)
+def test_end_to_end(vectors, everything):
+    MME2E[str(vectors["kind"])](noisy(vectors, everything))
 
 
 def test_files_with_noise(tmp_path):

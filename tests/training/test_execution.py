@@ -12,13 +12,22 @@ import numpy as np
 import pytest
 import torch
 
-from lib.training import engine, execution, records
+from lib.training import engine, execution, records, rounding
 from lib.training.engine import Job
+from lib.training.examples import examples
 from lib.training.execution import Grid
+from lib.training.loop import train
+from lib.training.recipe import ModelSpec
 from lib.training.sweep import sweep
 from tests.training.small import MFN, corpus, member
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def stacked(monkeypatch) -> None:
+    """What can be stacked is, also where it rounds otherwise than alone; the tests of fleets must not hang on that."""
+    monkeypatch.setattr(execution, "rounds_alike", lambda members, splits: True)
 
 
 def grid(**recipe):
@@ -50,7 +59,32 @@ def alone(folder: Path, monkeypatch, **recipe) -> list[records.Record]:
         return sweep(grid(**recipe), data(), folder)
 
 
-def test_the_records_are_those_of_the_plain_loop_but_for_the_engine(tmp_path, monkeypatch):
+@pytest.mark.parametrize("hidden", [1, 8, 32])
+def test_the_records_have_the_bits_of_the_plain_loop_wherever_the_engine_stacks(tmp_path, monkeypatch, hidden):
+    """Whether sizes round alike in a stack depends on the processor; the records must not."""
+    sizes = {"hidden": {"text": hidden, "audio": hidden, "video": hidden}, "memory": hidden}
+    wide = ModelSpec(MFN.name, {**MFN.arguments, **sizes, "widths": dict.fromkeys(MFN.arguments["widths"], hidden)})
+    members = [replace(m, model=wide) for m in grid()[:4]]
+    found = sweep(members, data(), tmp_path / "engine")
+    monkeypatch.setattr(execution, "rounds_alike", lambda members, splits: False)
+    for ours, alone in zip(found, sweep(members, data(), tmp_path / "loop"), strict=True):
+        assert alone.engine == "loop on cpu"
+        assert all(np.array_equal(ours.history[name], alone.history[name]) for name in alone.history)
+        assert all(np.array_equal(ours.outputs[name], alone.outputs[name]) for name in alone.outputs)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1 + 1e-6])
+def test_what_rounds_otherwise_in_a_stack_is_found(monkeypatch, factor):
+    def in_company(members, few, streams):
+        tried = [replace(m, recipe=replace(m.recipe, learning_rate=factor * m.recipe.learning_rate)) for m in members]
+        return [train(member, few, source) for member, source in zip(tried, streams, strict=True)]
+
+    monkeypatch.setattr(rounding, "train_fleet", in_company)
+    splits = {name: examples(data(), name) for name in data().splits}
+    assert rounding.rounds_alike(grid()[:4], splits) == (factor == 1)
+
+
+def test_the_records_are_those_of_the_plain_loop_but_for_the_engine(tmp_path, monkeypatch, stacked):
     seen = []
     found = sweep(grid(), data(), tmp_path / "fleet", progress=lambda done, total: seen.append((done, total)))
     assert seen == [(0, 5), (4, 5), (5, 5)]
@@ -71,7 +105,7 @@ def test_finished_members_are_not_trained_again(tmp_path):
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no batching rule\nfor this"), MemoryError("full")])
-def test_a_fleet_that_fails_is_trained_one_by_one(tmp_path, monkeypatch, error):
+def test_a_fleet_that_fails_is_trained_one_by_one(tmp_path, monkeypatch, stacked, error):
     def fail(*args, **options):
         raise error
 
@@ -82,7 +116,7 @@ def test_a_fleet_that_fails_is_trained_one_by_one(tmp_path, monkeypatch, error):
     assert {record.status for record in found} == {records.FINISHED}
 
 
-def test_a_member_that_diverges_is_recorded_and_the_others_are_not_touched(tmp_path):
+def test_a_member_that_diverges_is_recorded_and_the_others_are_not_touched(tmp_path, stacked):
     good = grid()[:4]
     bad = replace(good[1], variant="bad", recipe=replace(good[1].recipe, learning_rate=1e30, epochs=3))
     found = sweep([*good, bad], data(), tmp_path / "with")
@@ -136,17 +170,18 @@ def test_a_full_gpu_halves_the_fleet(tmp_path, monkeypatch):
 SCRIPT = """
 import sys
 from pathlib import Path
-from lib.training import run
+from lib.training import execution, run
 from lib.training.sweep import sweep
 from tests.training.test_execution import data, grid
 run.Checkpoint.__init__.__defaults__ = (0.0,)  # write after every epoch
+execution.rounds_alike = lambda members, splits: True
 if __name__ == "__main__":
     sweep(grid(epochs=50)[:4], data(), Path(sys.argv[1]))
 """
 
 
 @pytest.mark.slow
-def test_kill_nine_in_the_middle_of_a_fleet_then_resume_goes_on_in_each_member(tmp_path):
+def test_kill_nine_in_the_middle_of_a_fleet_then_resume_goes_on_in_each_member(tmp_path, stacked):
     undisturbed = sweep(grid(epochs=50)[:4], data(), tmp_path / "undisturbed")
     script, folder = tmp_path / "run.py", tmp_path / "killed"
     script.write_text(SCRIPT)

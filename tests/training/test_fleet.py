@@ -120,34 +120,6 @@ def test_neighbours_their_number_and_their_order_do_not_matter(model):
     same_run(fleet(members[:1])[0], together[0], 1e-9 if model is not MODEL else 1e-6)
 
 
-def whole_vectors(seed: int) -> Member:
-    """Sizes that leave no remainder in vector code."""
-    sizes = {"text": 32, "audio": 16, "video": 16}
-    arguments = dict(MFN.arguments) | {
-        "hidden": sizes,
-        "memory": 32,
-        "widths": dict.fromkeys(MFN.arguments["widths"], 32),
-    }
-    return replace(member(f"seed {seed}", seed, batch_size=32), model=ModelSpec("mfn:MFN", arguments))
-
-
-def test_on_this_machine_a_member_has_the_bits_of_the_plain_loop_if_products_have():
-    """The weights follow the plain loop bit for bit wherever a batched matrix product rounds like a single one."""
-    large = corpus(sizes=(96, 10, 12))
-    data = {name: examples(large, name) for name in large.splits}
-    members = [whole_vectors(seed) for seed in range(3)]
-    found = train_fleet(members, data, [SeededStreams(m.seed) for m in members])
-    x, w = torch.randn(3, 192, 64), torch.randn(3, 64, 32)
-    exact = torch.equal(torch.bmm(x, w), torch.stack([a @ b for a, b in zip(x, w, strict=True)]))
-    for m, mine in zip(members, found, strict=True):
-        expected = train(m, data, SeededStreams(m.seed))
-        for key, value in expected.best_state.items():
-            if exact:
-                assert torch.equal(mine.best_state[key], value), key
-            else:
-                torch.testing.assert_close(mine.best_state[key], value, rtol=1e-3, atol=1e-4)
-
-
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_a_member_that_diverges_on_purpose_leaves_the_others_their_bits(model):
     good = mixed(model, "float32")[:3]

@@ -285,7 +285,7 @@ def test_what_is_wrong_is_counted_before_training_and_never_ends_it(spoilt):
     corpus = open_raw(READER.folder(root), TOKENIZER)
     assert corpus.problem_counts() == {
         ("skipped", "no readable image"): 1,
-        ("replaced", "not a readable JPEG image"): 3,
+        ("replaced", "not a readable JPEG image but text"): 3,
         ("skipped", "no image"): 1,
         ("replaced", "waveform of 0 samples, too short for a spectrogram"): 1,
         ("kept", "silent waveform"): 1,
@@ -320,7 +320,7 @@ def test_a_split_of_which_nothing_can_be_read(root, tmp_path):
         path.write_bytes(b"")
     with pytest.raises(InputError, match="no utterance of the train split can be read"):
         open_raw(tmp_path / "iemocap", TOKENIZER)
-    with pytest.raises(InputError, match=r"prepared\.json: missing or damaged; run \./run_all\.sh data preprocess"):
+    with pytest.raises(InputError, match=r"prepared\.json: missing; run \./run_all\.sh data preprocess"):
         open_raw(tmp_path / "nothing", TOKENIZER)
 
 
