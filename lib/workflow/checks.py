@@ -13,10 +13,12 @@ WORKERS = max(2, min(8, available_cores()))
 SCOPES = ("--dist=loadscope", "--no-loadscope-reorder")
 NBVAL = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600")
 STYLE = (("ruff", "check"), ("ruff", "format", "--check"))
+# Settings for pytest that lie above the checkout are for other projects.
+PYTEST = ("pytest", "-c", "pyproject.toml")
 # One pytest for tests and notebooks, so that no worker waits while the other ends its part.
-FAST = ("pytest", f"--numprocesses={WORKERS}", *SCOPES, *NBVAL, "-m", "not slow", "tests", "notebooks")
+FAST = (*PYTEST, f"--numprocesses={WORKERS}", *SCOPES, *NBVAL, "--durations=20", "-m", "not slow", "tests", "notebooks")
 # The slow tests wait for Slurm, for processes that were killed and for servers, so one worker more.
-SLOW = ("pytest", f"--numprocesses={WORKERS + 1}", *SCOPES, "-m", "slow", "tests")
+SLOW = (*PYTEST, f"--numprocesses={WORKERS + 1}", *SCOPES, "--durations=20", "-m", "slow", "tests")
 
 
 def check(arguments: Sequence[str], *, slow: bool) -> int:
@@ -24,7 +26,7 @@ def check(arguments: Sequence[str], *, slow: bool) -> int:
 
     Returns the exit code of the first that fails.
     """
-    steps = [("pytest", *arguments)] if arguments else [*STYLE, FAST, *([SLOW] if slow else [])]
+    steps = [(*PYTEST, *arguments)] if arguments else [*STYLE, FAST, *([SLOW] if slow else [])]
     for step in steps:
         if failed := _run(*step):
             return failed

@@ -24,6 +24,8 @@ from tests.parity import test_spcl_training as spcl_training
 from tests.parity.jitter import jittered_arrays, write_jittered
 from tests.parity.reference import HERE, Vectors, golden, load_vectors
 
+pytestmark = pytest.mark.slow
+
 COLEARNING = {
     **dict.fromkeys(colearning_models.KINDS, colearning_models.check_module),
     **dict.fromkeys(("loop_mfn", "loop_bieflstm"), partial(colearning_training.check_whole_run, run=train)),

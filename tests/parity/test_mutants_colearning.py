@@ -9,6 +9,8 @@ from tests.parity.test_colearning_metrics import check_metrics
 from tests.parity.test_colearning_models import check_module
 from tests.parity.test_colearning_training import check_modality_dropout, check_whole_run
 
+pytestmark = pytest.mark.slow
+
 STEPS, MEMORY = "lib.models.lstm_steps:_LSTMSteps", "lib.models.gated_memory:_GatedMemory"
 LAYER, NET = "lib.models.recurrent:recurrent_layer", "lib.models.mfn:MFN"
 MFN = [

@@ -6,6 +6,8 @@ from tests.parity.mutants import assert_killed, listed, mutants, named
 from tests.parity.test_emotion_embeddings_rules import check_metrics, check_rules
 from tests.parity.test_emotion_embeddings_trainer import check_loop, check_run
 
+pytestmark = pytest.mark.slow
+
 REPLAY = "tests.parity.test_emotion_embeddings_trainer:replay"
 RUN = [
     *mutants(

@@ -6,6 +6,8 @@ from tests.parity.mutants import assert_killed, mutants, named
 from tests.parity.test_lmf import check_model
 from tests.parity.test_lmf_protocol import check_rule
 
+pytestmark = pytest.mark.slow
+
 ENCODERS, LAYER = "lib.models.fusion_encoders", "lib.models.recurrent:recurrent_layer"
 SHARED = [
     *mutants(

@@ -25,6 +25,8 @@ from tests.parity.test_mme2e_parts import (
     check_vgg_block,
 )
 
+pytestmark = pytest.mark.slow
+
 SPARSE, CROSS, ENCODER = "lib.models.sparse_sites", "lib.models.cross_attention", "lib.models.sequence_encoder"
 MODEL, STAGES = "lib.models.end_to_end", "lib.models.end_to_end_sparse"
 MEL, RULES = "lib.data.mel", "lib.data.mme2e_rules"

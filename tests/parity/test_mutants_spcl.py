@@ -12,6 +12,8 @@ from tests.parity.test_spcl_loop import check_our_loop
 from tests.parity.test_spcl_objective import check_objective, check_schedule
 from tests.parity.test_spcl_training import check_dataloader, check_whole_run
 
+pytestmark = pytest.mark.slow
+
 ENCODER, GRAPH = "lib.models.conversation_encoder", "lib.models.conversation_graph"
 GCN, RNN, BIDDIN = "lib.models.dialogue_gcn", "lib.models.dialogue_rnn", "lib.models.biddin"
 OBJECTIVE, DIALOGUES = "lib.training.self_paced", "lib.models.dialogues"

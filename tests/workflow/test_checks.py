@@ -32,7 +32,7 @@ def test_all_adds_the_slow_tests_and_runs_none_twice(steps, options, expected):
 
 def test_arguments_go_to_pytest_alone(steps):
     assert check(parse(["test", "--", "tests/data", "-k", "x"]).rest, slow=False) == 0
-    assert steps == [("pytest", "tests/data", "-k", "x")]
+    assert steps == [(*checks.PYTEST, "tests/data", "-k", "x")]
 
 
 def test_the_first_failure_ends_it_with_its_exit_code(steps, monkeypatch):
