@@ -78,7 +78,7 @@ def trimodal(table: pd.DataFrame, *, label: str) -> Figure:
             )
         axes.axvline(0, color="black", linewidth=0.8)
         _rows(axes, rows)
-        axes.set_xlabel(f"gain_points in test {metric}: mean paired gain and 95 % t-interval")
+        axes.set_xlabel(f"points gained in test {metric}: mean over paired seeds and 95 % t-interval")
         figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 
