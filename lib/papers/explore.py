@@ -276,7 +276,7 @@ def write_manifest(p: Explore, corpus: Corpus, found: Sequence[Record], seconds:
         sources=[corpus.source],
         seeds=p.seeds,
         engine=engines(found),
-        device="cpu",
+        device="cuda" if "cuda" in engines(found) else "cpu",
         selected_on=found[0].selected_on,
         durations={"notebook": seconds, "training, all runs": sum(record.seconds for record in found)},
     )
