@@ -92,9 +92,10 @@ def follow(page: str, root: Path) -> list[str]:
 
 
 def run(commands: str, root: Path) -> str:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("REPRISE_", "PYTEST_"))}
+    # What our own processes are started with is not in the reader's shell.
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("REPRISE_", "PYTEST_", "PYTHON"))}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-    variables = kept | {"PATH": path, "VIRTUAL_ENV": sys.prefix, "PYTHONPATH": ""}
+    variables = kept | {"PATH": path, "VIRTUAL_ENV": sys.prefix}
     done = subprocess.run(
         ["bash", "-e", "-c", commands], cwd=root, env=variables, capture_output=True, text=True, timeout=600
     )

@@ -128,7 +128,7 @@ RULES = {
         *mutants(
             "lib.data.emotion_rules:without_minus_infinity",
             {
-                "silence stays": ("np.isneginf(audio), 0.0", "np.isneginf(audio), -1e-3"),
+                "silence stays": ("np.zeros((), audio.dtype)", "np.full((), -1e-3, audio.dtype)"),
             },
         ),
         *mutants(

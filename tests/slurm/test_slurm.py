@@ -3,8 +3,6 @@
 The profile is the one that is shipped, with this cluster's partition, small limits and pretend GPUs filled in.
 """
 
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -86,8 +84,8 @@ def test_cancelled_and_overtime_jobs_cost_their_chunk_only(workspace, cluster, l
     """Of three chunks one is cancelled, one hangs until its time is over, one ends; the next start does the two."""
     _limit(workspace, minutes=1)
     process = workspace.start(*through_slurm(3))
-    hanging, cancelled = _hang(workspace, 1), _job_of(cluster, workspace, 2)
-    cluster.ask("scancel", cancelled)
+    hanging, other = _hang(workspace, 1, 2)
+    cluster.ask("scancel", other.environ()["SLURM_JOB_ID"])
     done = workspace.path(RUN, "members/chunks/3-of-3.json")
     wait_until(done.exists, "the third chunk ends", timeout=120)
     wait_until(lambda: not hanging.is_running(), "the hanging job is over its time", timeout=200)
@@ -143,13 +141,6 @@ def _line(process: subprocess.Popen, start: str) -> str:
     return next(line for line in process.stdout if line.startswith(start) and "chunk 1 " in line)
 
 
-def _runner(workspace: Workspace, index: int) -> psutil.Process:
-    """The process of a chunk, which names itself when it begins."""
-    failure = workspace.path(RUN, f"members/chunks/{index}-of-3.failure.json")
-    wait_until(failure.exists, f"chunk {index} begins", timeout=120)
-    return psutil.Process(int(failure.read_text().partition("process ")[2].split()[0]))
-
-
 def _limit(workspace: Workspace, minutes: int) -> None:
     """The time that a job may take."""
     profile = yaml.safe_load((workspace.root / PROFILE).read_text())
@@ -157,11 +148,18 @@ def _limit(workspace: Workspace, minutes: int) -> None:
     workspace.write(PROFILE, yaml.safe_dump(profile))
 
 
-def _hang(workspace: Workspace, index: int) -> psutil.Process:
-    process = _runner(workspace, index)
-    os.kill(process.pid, signal.SIGSTOP)
-    return process
+def _hang(workspace: Workspace, *indices: int) -> list[psutil.Process]:
+    """The processes of these chunks of three, each stopped as soon as it names itself: it may take but seconds."""
+    stopped: dict[int, psutil.Process] = {}
 
+    def all_stopped() -> bool:
+        for index in set(indices) - set(stopped):
+            named = workspace.path(RUN, f"members/chunks/{index}-of-3.failure.json")
+            if named.exists():
+                process = psutil.Process(int(named.read_text().partition("process ")[2].split()[0]))
+                process.suspend()
+                stopped[index] = process
+        return len(stopped) == len(indices)
 
-def _job_of(cluster: Cluster, workspace: Workspace, index: int) -> str:
-    return _runner(workspace, index).environ()["SLURM_JOB_ID"]
+    wait_until(all_stopped, f"chunks {indices} begin", timeout=120)
+    return [stopped[index] for index in indices]
