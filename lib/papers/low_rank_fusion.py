@@ -163,6 +163,11 @@ def search(p: LowRankFusion, task: Task) -> list[Member]:
     ]
 
 
+def compared(records: Sequence[Record]) -> list[Record]:
+    """The trainings that the paper's question rests on: the search and the ranks only add to them."""
+    return [record for record in records if record.tags["kind"] in (LMF, TFN, LEGACY)]
+
+
 def repeats_of_winner(p: LowRankFusion, task: Task, records: Sequence[Record]) -> list[Member]:
     """The drawn setting with the lowest validation loss, with every seed of the run."""
     winner = best_draw(records)

@@ -56,12 +56,16 @@ def _left_in(record: Record) -> int:
     return int(np.argmax(lost)) + 1 if lost.any() else epochs
 
 
-def write(records: Sequence[Record], folder: Path, *, label: str) -> Iterator[str]:
+def write(
+    records: Sequence[Record], folder: Path, *, label: str, compared: Sequence[Record] | None = None
+) -> Iterator[str]:
     """Write the table `lost_runs` into a result folder; what is to be shown of it, as Markdown. Nothing if none is.
 
-    Raises Diverged after the last of them if no run has a score, RuntimeError if every one ended in an error. To be
-    shown one by one, so that the list stands in the notebook before it ends.
+    Raises Diverged after the last of them if none of the runs that the question rests on, `compared` (by default all),
+    has a score, RuntimeError if every one of these ended in an error. To be shown one by one, so that the list stands
+    in the notebook before it ends.
     """
+    compared = records if compared is None else compared
     lost = [record for record in records if not record.scored]
     if not lost:
         return
@@ -70,12 +74,14 @@ def write(records: Sequence[Record], folder: Path, *, label: str) -> Iterator[st
     yield tables.markdown(table, caption=caption, label=label)
     what, todo = sentence(lost, len(records))
     said = f"**{what[0].upper()}{what[1:]}.** To change: {todo}."
-    if len(lost) < len(records):
+    if any(record.scored for record in compared):
         yield f"{said} What follows is made of the others; `n` counts the seeds behind each number."
         return
     yield said
+    if len(lost) < len(records):
+        what, todo = sentence(compared, len(compared))
     listed = f"{what}; they are listed in tables/{TABLE}.csv of the result folder"
-    if all(record.status == FAILED for record in lost):
+    if all(record.status == FAILED for record in compared):
         raise RuntimeError(f"{listed}; {todo}")
     raise Diverged(listed, todo=todo)
 

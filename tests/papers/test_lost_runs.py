@@ -57,6 +57,15 @@ def test_a_grid_that_diverges_ends_with_one_line_after_the_list_of_its_runs(note
         assert variant in caught.value.shown.replace("&#95;", "_")
 
 
+def test_a_search_alone_is_no_answer(tmp_path, monkeypatch):
+    """Whether LMF is better than TFN: where all of both diverged, draws of other learning rates do not tell."""
+    tamper(monkeypatch, diverge(lambda member: not member.variant.startswith("draw")))
+    with pytest.raises(Diverged, match=r"^all 9 trainings diverged \(the first: LMF, seed 0"):
+        run_cells("low_rank_fusion", tmp_path, monkeypatch)
+    lost = pd.read_csv(tmp_path / "tables" / "lost_runs.csv")
+    assert {"LMF", "TFN", "LMF legacy"} < set(lost["variant"])
+
+
 SOME = {
     "iemocap_negative_colearning": "rate 0",
     "low_rank_fusion": "LMF",
