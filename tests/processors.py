@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TextIO
 from xml.etree import ElementTree
 
+from lib.workflow.surroundings import ONE_THREAD
+
 INSTRUCTIONS = {
     "default": {"ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_CBWR": "COMPATIBLE", "OPENBLAS_CORETYPE": "Nehalem"},
     "avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2", "OPENBLAS_CORETYPE": "Haswell"},
@@ -31,7 +33,6 @@ MKL takes another vendor's processor for one without AVX-512 and falls back by i
 
 THREADS = (1, 2)
 STDERR = 2  # as a file descriptor, also where `sys.stderr` was replaced
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 UNUSABLE = {4: "pytest cannot use its arguments", 5: "pytest found no test"}
 """Exit codes of pytest by which nothing was tested."""
 
@@ -51,7 +52,7 @@ class Setting:
         return (
             {"ATEN_CPU_CAPABILITY": self.instructions, "OMP_WAIT_POLICY": "PASSIVE"}  # waiting threads leave their core
             | INSTRUCTIONS[self.instructions]
-            | dict.fromkeys(THREAD_VARIABLES, str(self.threads))
+            | dict.fromkeys(ONE_THREAD, str(self.threads))
         )
 
 

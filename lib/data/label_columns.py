@@ -8,6 +8,9 @@ from lib.data.corpus import Corpus
 from lib.data.lmf_inputs import without_label
 from lib.errors import InputError
 
+LEAVE_OUT = "name it in `left_out`, which leaves its column out"
+"""What to do about an emotion that no training sample shows, where a run has this parameter."""
+
 
 def without_labels(corpus: Corpus, names: Sequence[str]) -> Corpus:
     """The corpus without these label columns; its samples stay. Raises InputError for a name that it does not have."""

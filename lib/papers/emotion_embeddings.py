@@ -9,9 +9,10 @@ import numpy as np
 
 from lib import data
 from lib.data.corpus import Corpus
-from lib.data.label_columns import refuse_absent, without_labels
+from lib.data.label_columns import LEAVE_OUT, refuse_absent, without_labels
 from lib.data.word_vectors import emotion_vectors
 from lib.params.emotion_embeddings import CONTRASTED, Contrast, EmotionEmbeddings, Model
+from lib.params.unseen_emotions import UnseenEmotions
 from lib.training.progress import GridProgress
 from lib.training.recipe import Member, ModelSpec, Recipe
 from lib.training.records import Record
@@ -19,8 +20,6 @@ from lib.training.sweep import sweep
 
 WORKSPACE = Path(__file__).resolve().parents[2]
 EEA = "EEA"
-LEAVE_OUT = "name it in `left_out`, which leaves its column out"
-"""What to do about an emotion that no training sample shows."""
 KINDS: dict[Model, str] = {
     "eea": EEA,
     "ef_rnn": "EF-RNN",
@@ -93,18 +92,23 @@ def load_tasks(p: EmotionEmbeddings) -> list[Task]:
     return [_load(p, dataset) for dataset in p.datasets]
 
 
-def _load(p: EmotionEmbeddings, dataset: str) -> Task:
-    root = data.data_root(p.data_root or None)
-    name = _TITLES[dataset.split("_")[0]] if len(p.datasets) > 1 else ""
+def load_emotions(p: EmotionEmbeddings | UnseenEmotions, dataset: str) -> tuple[Corpus, dict[str, object]]:
+    """The corpus without the emotions that are left out, and the options with which its word vectors are read."""
     options: dict[str, object] = {}
     if dataset.endswith("_like"):
         options = {"samples": p.samples}
     elif dataset == "meld_text":
         options = {"file": p.emotion_vectors} if p.emotion_vectors else {"width": p.hidden.text}
-    corpus = without_labels(data.load(dataset, root, nonfinite=p.nonfinite, **options), p.left_out)
+    corpus = data.load(dataset, data.data_root(p.data_root or None), nonfinite=p.nonfinite, **options)
+    return without_labels(corpus, p.left_out), options | {"file": p.emotion_vectors, "capitalised": p.capitalised}
+
+
+def _load(p: EmotionEmbeddings, dataset: str) -> Task:
+    root = data.data_root(p.data_root or None)
+    name = _TITLES[dataset.split("_")[0]] if len(p.datasets) > 1 else ""
+    corpus, options = load_emotions(p, dataset)
     if p.loss == "bce" or "other_loss" in p.contrasts:
         refuse_absent(corpus.splits["train"].labels, corpus.label_names, corpus.source.name, LEAVE_OUT)
-    options |= {"file": p.emotion_vectors, "capitalised": p.capitalised}
     return Task(name, dataset, corpus, emotion_vectors(dataset, corpus.label_names, root, **options))
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from lib import data
 from lib.data.corpus import Corpus
-from lib.data.label_columns import refuse_absent, without_labels
+from lib.data.label_columns import LEAVE_OUT, refuse_absent, without_labels
 from lib.data.lmf_inputs import averaged
 from lib.errors import InputError
 from lib.papers.modality_section import ask
@@ -89,8 +89,7 @@ def load_corpus(p: Explore) -> Corpus:
         raise InputError(f"no modality {', '.join(missing)}", where=corpus.source.name, todo=f"there are: {there}")
     corpus = without_labels(corpus, p.left_out)
     if p.kind == "multilabel":
-        todo = "name it in `left_out`, which leaves its column out"
-        refuse_absent(corpus.splits["train"].labels, corpus.label_names, corpus.source.name, todo)
+        refuse_absent(corpus.splits["train"].labels, corpus.label_names, corpus.source.name, LEAVE_OUT)
     return averaged(corpus) if p.model in ("lmf", "tfn") else corpus
 
 

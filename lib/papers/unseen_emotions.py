@@ -10,7 +10,7 @@ import torch
 from lib import data
 from lib.data.corpus import Corpus, Split
 from lib.data.emotion_rules import EmotionSamples, append_emotion, few_shot, reference_shots, without_emotion
-from lib.data.label_columns import refuse_absent, without_labels
+from lib.data.label_columns import LEAVE_OUT, refuse_absent
 from lib.data.word_vectors import emotion_vectors
 from lib.papers import emotion_embeddings as eea
 from lib.papers.emotion_embeddings import Task, Variant
@@ -87,15 +87,9 @@ def _without(split: Split, column: int) -> Split:
 def load_cases(p: UnseenEmotions) -> list[Case]:
     """One case per held-out emotion. Raises InputError for unusable data and for an emotion without a word vector."""
     root = data.data_root(p.data_root or None)
-    options: dict[str, object] = {}
-    if p.dataset.endswith("_like"):
-        options = {"samples": p.samples}
-    elif p.dataset == "meld_text":
-        options = {"file": p.emotion_vectors} if p.emotion_vectors else {"width": p.hidden.text}
-    corpus = without_labels(data.load(p.dataset, root, nonfinite=p.nonfinite, **options), p.left_out)
-    refuse_absent(corpus.splits["train"].labels, corpus.label_names, corpus.source.name, eea.LEAVE_OUT)
+    corpus, options = eea.load_emotions(p, p.dataset)
+    refuse_absent(corpus.splits["train"].labels, corpus.label_names, corpus.source.name, LEAVE_OUT)
     nine = data.load("iemocap_nine", root, nonfinite=p.nonfinite) if p.dataset == "iemocap_emotions" else None
-    options |= {"file": p.emotion_vectors, "capitalised": p.capitalised}
     cases = []
     for emotion in p.held_out:
         complete = _appended(corpus, nine, emotion) if nine else corpus

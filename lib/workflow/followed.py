@@ -62,6 +62,11 @@ class Followed:
     def is_running(self) -> bool:
         return self._started is not None and self._ended is None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the run itself said how."""
+        return self._ended is not None
+
     def seconds(self) -> float | None:
         """How long it has been running, or ran."""
         if self._started is None:

@@ -98,7 +98,8 @@ def _repeat(stale: Sequence[Run], request: Request, display: Display) -> tuple[d
     except Stopped as signal:
         stopped = signal
     _show(following, display)
-    refused = "" if stopped else refusal()
+    silent = not all(followed.has_ended for followed in following)
+    refused = refusal() if silent and not stopped else ""
     words = f"stopped by {stopped.signal.name}" if stopped else refused or last_words()
     return {followed.run: followed.outcome(words, refused) for followed in following}, stopped
 

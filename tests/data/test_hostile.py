@@ -41,22 +41,6 @@ MEMORY = 400 * 2**20
 """Bytes by which reading a hostile file may raise the peak of this process."""
 
 
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    """A folder of sound files per reader, made when it is first asked for."""
-    made: dict[str, Path] = {}
-
-    def folder(name: str) -> Path:
-        if name not in made:
-            made[name] = tmp_path_factory.mktemp("sound")
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("REPRISE_CACHE", str(made[name] if name == "cache" else tmp_path_factory.mktemp("cache")))
-                READERS[name].make(made[name])
-        return made[name]
-
-    return folder
-
-
 _ran: list[str] = []
 _watching = False
 _EVENTS = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect", "ctypes.dlopen")

@@ -24,22 +24,6 @@ TOLD_BESIDE = ("IEMOCAP's release", "prepared utterances")
 """Whose list of problems, or command to make the file again, leaves out what to do about the file itself."""
 
 
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    """A folder of sound files per reader, made when it is first asked for."""
-    made: dict[str, Path] = {}
-
-    def folder(name: str) -> Path:
-        if name not in made:
-            made[name] = tmp_path_factory.mktemp("sound")
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("REPRISE_CACHE", str(tmp_path_factory.mktemp("cache")))
-                READERS[name].make(made[name])
-        return made[name]
-
-    return folder
-
-
 def told(name: str, root: Path) -> str:
     """The refusal, or what is told of single recordings of a release beside the others."""
     try:
