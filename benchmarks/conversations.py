@@ -16,9 +16,9 @@ from benchmarks.machine import matmul_rate
 from benchmarks.resources import resident_peak
 from benchmarks.speed import DEVICES, NOT_MEASURED, Row, new_run, there
 from benchmarks.timing import alternate, threads
-from lib.data.conversation_batches import Conversations, Dialogue, conversation_split
 from lib.data.corpus import Corpus, Source
-from lib.data.stored_dialogues import IEMOCAP
+from lib.data.dialogues.conversation_batches import Conversations, Dialogue, conversation_split
+from lib.data.dialogues.stored_dialogues import IEMOCAP
 from lib.papers import self_paced_balance as spcl
 from lib.params import load
 from lib.params.self_paced_balance import SelfPacedBalance

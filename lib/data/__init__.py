@@ -8,7 +8,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from lib.data.corpus import Corpus
-from lib.data.features import Nonfinite
+from lib.data.io.features import Nonfinite
 from lib.errors import InputError
 
 
@@ -31,39 +31,39 @@ class _Entry:
 _FEWEST = 4
 """Samples of a stand-in; how many it takes beyond that depends on the corpus."""
 _CORPORA = {
-    "mosi": _Entry("lib.data.mfn_h5", "MOSI.read", "MOSI.files"),
-    "mmmo": _Entry("lib.data.mfn_h5", "MMMO.read", "MMMO.files"),
-    "pom": _Entry("lib.data.mfn_h5", "POM.read", "POM.files"),
-    "iemocap": _Entry("lib.data.iemocap_stacked"),
-    "mosi_utterances": _Entry("lib.data.mosi_utterances"),
-    "mosi_words": _Entry("lib.data.mosi_words"),
-    "mosi_lmf": _Entry("lib.data.lmf_pickles", "MOSI.read", "MOSI.files"),
-    "pom_lmf": _Entry("lib.data.lmf_pickles", "POM.read", "POM.files"),
-    "iemocap_lmf": _Entry("lib.data.lmf_pickles", "IEMOCAP.read", "IEMOCAP.files"),
-    "mosi_lmf_like": _Entry("lib.data.synthetic_lmf", "load_mosi", None),
-    "pom_lmf_like": _Entry("lib.data.synthetic_lmf", "load_pom", None),
-    "iemocap_lmf_like": _Entry("lib.data.synthetic_lmf", "load_iemocap", None),
-    "mosei_emotions": _Entry("lib.data.mosei_emotions"),
-    "iemocap_emotions": _Entry("lib.data.iemocap_emotions"),
-    "iemocap_nine": _Entry("lib.data.iemocap_nine"),
-    "meld_text": _Entry("lib.data.meld_text", measured=False),
-    "mosei_emotions_like": _Entry("lib.data.synthetic_emotions", "load_mosei", None),
-    "iemocap_emotions_like": _Entry("lib.data.synthetic_emotions", "load_iemocap", None),
-    "iemocap_conversations": _Entry("lib.data.spcl_pickles", "IEMOCAP.read", "IEMOCAP.files"),
-    "meld_conversations": _Entry("lib.data.spcl_pickles", "MELD.read", "MELD.files"),
-    "iemocap_conversations_mmgcn": _Entry("lib.data.mmgcn_pickles", "IEMOCAP.read", "IEMOCAP.files"),
-    "meld_conversations_mmgcn": _Entry("lib.data.mmgcn_pickles", "MELD.read", "MELD.files"),
-    "mosi_conversations": _Entry("lib.data.mosi_conversations"),
-    "iemocap_conversations_like": _Entry("lib.data.synthetic_conversations", "load_iemocap", None),
-    "meld_conversations_like": _Entry("lib.data.synthetic_conversations", "load_meld", None),
-    "iemocap_handcrafted": _Entry("lib.data.handcrafted_corpus", "IEMOCAP.read", "IEMOCAP.files"),
-    "mosei_handcrafted": _Entry("lib.data.handcrafted_corpus", "MOSEI.read", "MOSEI.files"),
-    "iemocap_raw": _Entry("lib.data.streamed_corpus", "IEMOCAP.read", "IEMOCAP.files", measured=False),
-    "mosei_raw": _Entry("lib.data.streamed_corpus", "MOSEI.read", "MOSEI.files", measured=False),
-    "iemocap_raw_like": _Entry("lib.data.synthetic_raw", "write", None),
-    "mosei_raw_like": _Entry("lib.data.synthetic_raw", "write", None),
-    "iemocap_like": _Entry("lib.data.synthetic", "load_iemocap_like", None),
-    "mosi_like": _Entry("lib.data.synthetic", "load_mosi_like", None),
+    "mosi": _Entry("lib.data.arrays.mfn_h5", "MOSI.read", "MOSI.files"),
+    "mmmo": _Entry("lib.data.arrays.mfn_h5", "MMMO.read", "MMMO.files"),
+    "pom": _Entry("lib.data.arrays.mfn_h5", "POM.read", "POM.files"),
+    "iemocap": _Entry("lib.data.iemocap.iemocap_stacked"),
+    "mosi_utterances": _Entry("lib.data.mosi.mosi_utterances"),
+    "mosi_words": _Entry("lib.data.mosi.mosi_words"),
+    "mosi_lmf": _Entry("lib.data.arrays.lmf_pickles", "MOSI.read", "MOSI.files"),
+    "pom_lmf": _Entry("lib.data.arrays.lmf_pickles", "POM.read", "POM.files"),
+    "iemocap_lmf": _Entry("lib.data.arrays.lmf_pickles", "IEMOCAP.read", "IEMOCAP.files"),
+    "mosi_lmf_like": _Entry("lib.data.stand_ins.synthetic_lmf", "load_mosi", None),
+    "pom_lmf_like": _Entry("lib.data.stand_ins.synthetic_lmf", "load_pom", None),
+    "iemocap_lmf_like": _Entry("lib.data.stand_ins.synthetic_lmf", "load_iemocap", None),
+    "mosei_emotions": _Entry("lib.data.mosei.mosei_emotions"),
+    "iemocap_emotions": _Entry("lib.data.iemocap.iemocap_emotions"),
+    "iemocap_nine": _Entry("lib.data.iemocap.iemocap_nine"),
+    "meld_text": _Entry("lib.data.dialogues.meld_text", measured=False),
+    "mosei_emotions_like": _Entry("lib.data.stand_ins.synthetic_emotions", "load_mosei", None),
+    "iemocap_emotions_like": _Entry("lib.data.stand_ins.synthetic_emotions", "load_iemocap", None),
+    "iemocap_conversations": _Entry("lib.data.dialogues.spcl_pickles", "IEMOCAP.read", "IEMOCAP.files"),
+    "meld_conversations": _Entry("lib.data.dialogues.spcl_pickles", "MELD.read", "MELD.files"),
+    "iemocap_conversations_mmgcn": _Entry("lib.data.dialogues.mmgcn_pickles", "IEMOCAP.read", "IEMOCAP.files"),
+    "meld_conversations_mmgcn": _Entry("lib.data.dialogues.mmgcn_pickles", "MELD.read", "MELD.files"),
+    "mosi_conversations": _Entry("lib.data.dialogues.mosi_conversations"),
+    "iemocap_conversations_like": _Entry("lib.data.stand_ins.synthetic_conversations", "load_iemocap", None),
+    "meld_conversations_like": _Entry("lib.data.stand_ins.synthetic_conversations", "load_meld", None),
+    "iemocap_handcrafted": _Entry("lib.data.recordings.handcrafted_corpus", "IEMOCAP.read", "IEMOCAP.files"),
+    "mosei_handcrafted": _Entry("lib.data.recordings.handcrafted_corpus", "MOSEI.read", "MOSEI.files"),
+    "iemocap_raw": _Entry("lib.data.recordings.streamed_corpus", "IEMOCAP.read", "IEMOCAP.files", measured=False),
+    "mosei_raw": _Entry("lib.data.recordings.streamed_corpus", "MOSEI.read", "MOSEI.files", measured=False),
+    "iemocap_raw_like": _Entry("lib.data.stand_ins.synthetic_raw", "write", None),
+    "mosei_raw_like": _Entry("lib.data.stand_ins.synthetic_raw", "write", None),
+    "iemocap_like": _Entry("lib.data.stand_ins.synthetic", "load_iemocap_like", None),
+    "mosi_like": _Entry("lib.data.stand_ins.synthetic", "load_mosi_like", None),
 }
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from urllib.parse import quote
 
-from lib.data.impostors import LFS_POINTER, fault_of
-from lib.data.source_files import STAND_IN_NOTE
+from lib.data.io.impostors import LFS_POINTER, fault_of
+from lib.data.io.source_files import STAND_IN_NOTE
 from lib.errors import InputError
 from lib.files import git_blob_sha1, sha256_file
 

@@ -7,7 +7,9 @@ import numpy as np
 from jaxtyping import Float
 
 from lib import data
-from lib.data import meld_text, synthetic_emotions, vector_files
+from lib.data.dialogues import meld_text
+from lib.data.io import vector_files
+from lib.data.stand_ins import synthetic_emotions
 from lib.errors import InputError
 
 

@@ -14,9 +14,10 @@ import pandas as pd
 from lib import data
 from lib.data.corpus import Corpus
 from lib.errors import InputError
+from lib.metrics import scores as metrics
 from lib.params import load
 from lib.params.colearning import Colearning, IemocapColearning, MosiColearning
-from lib.reporting import manifest, metrics
+from lib.reporting import manifest
 from lib.reporting.gains import summary
 from lib.reporting.lost_runs import confusable
 from lib.reporting.runs import run_table

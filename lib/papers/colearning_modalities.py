@@ -6,8 +6,8 @@ from lib.data.corpus import Corpus
 from lib.papers.colearning import grid, rate_name, result_folder, score_metrics, split_scores
 from lib.papers.modality_section import ask
 from lib.params.colearning import Colearning
-from lib.reporting.trained import Trained
 from lib.training.records import Record
+from lib.training.trained import Trained
 
 
 def asked(p: Colearning, corpus: Corpus, records: Sequence[Record]) -> list[Trained]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from lib import data
+from lib.data.arrays.label_columns import LEAVE_OUT, refuse_absent, without_labels
 from lib.data.corpus import Corpus
-from lib.data.label_columns import LEAVE_OUT, refuse_absent, without_labels
 from lib.data.word_vectors import emotion_vectors
 from lib.params.emotion_embeddings import CONTRASTED, Contrast, EmotionEmbeddings, Model
 from lib.params.unseen_emotions import UnseenEmotions

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from lib.metrics import emotion_metrics
 from lib.papers.emotion_embeddings import EEA, KINDS, Task, result_folder
 from lib.papers.emotion_embeddings_tables import METRICS, model_kinds, pick
 from lib.params.emotion_embeddings import EmotionEmbeddings
-from lib.reporting import emotion_metrics, manifest, published
+from lib.reporting import manifest, published
 from lib.training.records import Record, engines
 from lib.training.validation import IN_WORDS
 

@@ -9,8 +9,8 @@ from lib.papers.emotion_embeddings_tables import best_baseline, model_kinds, pic
 from lib.papers.modality_section import ask
 from lib.params.emotion_embeddings import EmotionEmbeddings
 from lib.reporting.modality_share import RETRAINED, retrained_scores, share_rows
-from lib.reporting.trained import Trained
 from lib.training.records import Record
+from lib.training.trained import Trained
 
 
 def asked(p: EmotionEmbeddings, task: Task, records: Sequence[Record], table: pd.DataFrame) -> list[Trained]:

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from lib.metrics import scores as metrics
+from lib.metrics.emotion_metrics import decisions, emotion_scores, emotion_set_scores
 from lib.papers.emotion_embeddings import EEA, KINDS, Task, contrast_kind, smaller_sets, subset_kind
 from lib.params.emotion_embeddings import CONTRASTED, EmotionEmbeddings
-from lib.reporting import gains, metrics
-from lib.reporting.emotion_metrics import decisions, emotion_scores, emotion_set_scores
+from lib.reporting import gains
 from lib.reporting.lost_runs import confusable
 from lib.reporting.runs import by_seed, run_table
 from lib.training.records import Record

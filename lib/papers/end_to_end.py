@@ -6,12 +6,14 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from lib.data import albert_folder, data_root, synthetic_handcrafted, synthetic_raw
-from lib.data.label_columns import refuse_absent
-from lib.data.raw_batches import HashTokenizer, Tokenizer
-from lib.data.raw_decoding import Options
-from lib.data.raw_preprocessing import preprocess
-from lib.data.streamed_corpus import RawReader, StreamedCorpus, open_handcrafted, open_raw
+from lib.data import data_root
+from lib.data.arrays.label_columns import refuse_absent
+from lib.data.recordings import albert_folder
+from lib.data.recordings.raw_batches import HashTokenizer, Tokenizer
+from lib.data.recordings.raw_decoding import Options
+from lib.data.recordings.raw_preprocessing import preprocess
+from lib.data.recordings.streamed_corpus import RawReader, StreamedCorpus, open_handcrafted, open_raw
+from lib.data.stand_ins import synthetic_handcrafted, synthetic_raw
 from lib.errors import InputError
 from lib.params.end_to_end import Change, EndToEnd, RandomAlbert, Training
 from lib.training.recipe import Member, ModelSpec, Recipe

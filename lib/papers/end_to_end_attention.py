@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lib.data.synthetic_raw import FACE_REGION, spectrogram_region
+from lib.data.stand_ins.synthetic_raw import FACE_REGION, spectrogram_region
 from lib.models.end_to_end import FACE, PIECE
 from lib.papers.end_to_end import Corpora, variant
 from lib.papers.end_to_end_costs import find, trained_model

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from lib.metrics import mme2e_metrics
 from lib.papers.end_to_end import BASELINES, Corpora, variant
 from lib.params.end_to_end import EndToEnd
-from lib.reporting import gains, mme2e_metrics
+from lib.reporting import gains
 from lib.reporting.runs import by_seed, run_table
 from lib.training.records import Record
 

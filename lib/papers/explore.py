@@ -13,18 +13,18 @@ import numpy as np
 import pandas as pd
 
 from lib import data
+from lib.data.arrays.label_columns import LEAVE_OUT, refuse_absent, without_labels
+from lib.data.arrays.lmf_inputs import averaged
 from lib.data.corpus import Corpus
-from lib.data.label_columns import LEAVE_OUT, refuse_absent, without_labels
-from lib.data.lmf_inputs import averaged
 from lib.errors import InputError
+from lib.metrics import scores as metrics
+from lib.metrics.emotion_metrics import emotion_scores
 from lib.papers.modality_section import ask
 from lib.papers.self_paced_balance import SPEAKERS
 from lib.params.explore import CORPORA, Explore
 from lib.params.self_paced_balance import FAMILIES
-from lib.reporting import manifest, metrics
-from lib.reporting.emotion_metrics import emotion_scores
+from lib.reporting import manifest
 from lib.reporting.runs import run_table
-from lib.reporting.trained import Trained
 from lib.training import records
 from lib.training.examples import examples
 from lib.training.execution import ERRORS, in_words, one_thread
@@ -35,6 +35,7 @@ from lib.training.run import Checkpoint, Outcome
 from lib.training.streams import SeededStreams
 from lib.training.sweep import corpus_hash, member_key
 from lib.training.trainable import refuse_untrainable
+from lib.training.trained import Trained
 
 WORKSPACE = Path(__file__).resolve().parents[2]
 TITLES = {

@@ -29,8 +29,8 @@ from lib.reporting.manifest import portable
 from lib.reporting.modality_share import share_table
 from lib.reporting.robustness import missing_score, noisy_score
 from lib.reporting.statistics import t_interval
-from lib.reporting.trained import Trained
 from lib.training.records import Record
+from lib.training.trained import Trained
 
 REDRAW_S = 0.3
 """Seconds between two pictures of the live curve: drawing takes longer than a small epoch."""

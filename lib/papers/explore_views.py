@@ -9,13 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.data.corpus import Corpus
+from lib.metrics import scores as metrics
+from lib.metrics.emotion_metrics import decisions
 from lib.papers.explore import SCALES, flat_labels
 from lib.params.explore import Explore
-from lib.reporting import figures, metrics
-from lib.reporting.emotion_metrics import decisions
+from lib.reporting import figures
 from lib.reporting.figures import BLUE, ORANGE, new_figure
-from lib.reporting.trained import Trained
 from lib.training.records import Record
+from lib.training.trained import Trained
 
 LISTED = 12
 """Utterances in a list."""

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from lib.metrics.scores import direction
 from lib.papers.lmf_context import run_label
 from lib.papers.lmf_reference import REFERENCE
 from lib.papers.lmf_tables import score_metrics
 from lib.papers.low_rank_fusion import LMF, TFN, Task
 from lib.params.low_rank_fusion import LowRankFusion
-from lib.reporting.metrics import direction
 from lib.reporting.words import interval, number, seeds
 
 _SHARED = "the sub-networks, the loss, the optimiser and the seeds are the same"

@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from lib.data.lmf_pickles import POM
+from lib.data.arrays.lmf_pickles import POM
+from lib.metrics import scores as metrics
+from lib.metrics.lmf_metrics import lmf_iemocap
 from lib.papers.lmf_tables import MEAN, groups, pick, variant
 from lib.papers.low_rank_fusion import LEGACY, LMF, TFN, WINNER, Task, result_folder
 from lib.params.low_rank_fusion import LowRankFusion
-from lib.reporting import manifest, metrics, published
-from lib.reporting.lmf_metrics import lmf_iemocap
+from lib.reporting import manifest, published
 from lib.training.records import Record, engines
 
 

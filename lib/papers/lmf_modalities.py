@@ -6,8 +6,8 @@ from lib.papers.lmf_tables import score_metrics, split_scores
 from lib.papers.low_rank_fusion import LMF, TFN, Task, grid, result_folder
 from lib.papers.modality_section import ask
 from lib.params.low_rank_fusion import LowRankFusion
-from lib.reporting.trained import Trained
 from lib.training.records import Record
+from lib.training.trained import Trained
 
 
 def asked(p: LowRankFusion, tasks: Sequence[Task], records: Sequence[Record]) -> list[Trained]:

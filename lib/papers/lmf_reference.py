@@ -7,9 +7,10 @@ import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 
-from lib.data import data_root, mosi_words
+from lib.data import data_root
 from lib.data.corpus import Corpus
-from lib.reporting.metrics import regression
+from lib.data.mosi import mosi_words
+from lib.metrics.scores import regression
 
 REFERENCE = "tf-idf 1-2-grams + ridge, all words"
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from lib.metrics import scores as metrics
 from lib.papers.low_rank_fusion import (
     LMF,
     SEARCHED,
@@ -16,7 +17,7 @@ from lib.papers.low_rank_fusion import (
     valid_loss,
 )
 from lib.params.low_rank_fusion import LowRankFusion
-from lib.reporting import gains, metrics
+from lib.reporting import gains
 from lib.reporting.runs import by_seed, run_table
 from lib.reporting.statistics import t_interval
 from lib.reporting.words import seeds

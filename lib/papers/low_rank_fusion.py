@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lib import data
+from lib.data.arrays.lmf_inputs import averaged, without_label
 from lib.data.corpus import Corpus
-from lib.data.lmf_inputs import averaged, without_label
 from lib.errors import InputError
 from lib.papers.lmf_settings import chosen
 from lib.params.low_rank_fusion import LowRankFusion, Setting

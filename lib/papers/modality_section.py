@@ -10,10 +10,10 @@ from lib.data.corpus import Corpus
 from lib.reporting import figures, modality_figures, tables
 from lib.reporting.modality_share import share_table
 from lib.reporting.robustness import MISSING, MISSING_RATES, NOISE, NOISE_LEVELS, robustness_table
-from lib.reporting.trained import Score, Trained, feature_spread, load
 from lib.training.examples import examples
 from lib.training.recipe import Member
 from lib.training.records import Record
+from lib.training.trained import Score, Trained, feature_spread, load
 
 SHARES, ROBUSTNESS = "modality_share", "robustness"
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lib import data
-from lib.data import mosi_conversations, stored_dialogues
 from lib.data.corpus import Corpus
+from lib.data.dialogues import mosi_conversations, stored_dialogues
 from lib.errors import InputError
 from lib.papers import spcl_settings
 from lib.params.self_paced_balance import Pace, SelfPacedBalance

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from lib.data.corpus import SPLITS, Corpus
+from lib.metrics import scores as metrics
 from lib.papers import spcl_settings
 from lib.papers.self_paced_balance import TITLES, paces, result_folder
 from lib.papers.spcl_tables import TRI, flat_labels, trimodal_values
 from lib.params.self_paced_balance import SelfPacedBalance
-from lib.reporting import manifest, metrics, published
+from lib.reporting import manifest, published
 from lib.reporting.runs import run_table
 from lib.training.records import Record, engines
 

@@ -7,8 +7,8 @@ from lib.papers.modality_section import ask
 from lib.papers.self_paced_balance import grid, result_folder
 from lib.papers.spcl_tables import SCORES, TRI, split_scores
 from lib.params.self_paced_balance import SelfPacedBalance
-from lib.reporting.trained import Trained
 from lib.training.records import Record
+from lib.training.trained import Trained
 
 
 def asked(p: SelfPacedBalance, corpora: Mapping[int, Corpus], records: Sequence[Record]) -> list[Trained]:

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from lib.data.corpus import Corpus
+from lib.metrics import scores as metrics
 from lib.papers.self_paced_balance import TITLES, mended, variant
 from lib.params.self_paced_balance import SelfPacedBalance
-from lib.reporting import gains, metrics
+from lib.reporting import gains
 from lib.reporting.lost_runs import confusable
 from lib.reporting.runs import by_seed, run_table
 from lib.reporting.statistics import t_interval, t_test

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from lib import data
+from lib.data.arrays.emotion_rules import EmotionSamples, append_emotion, few_shot, reference_shots, without_emotion
+from lib.data.arrays.label_columns import LEAVE_OUT, refuse_absent
 from lib.data.corpus import Corpus, Split
-from lib.data.emotion_rules import EmotionSamples, append_emotion, few_shot, reference_shots, without_emotion
-from lib.data.label_columns import LEAVE_OUT, refuse_absent
 from lib.data.word_vectors import emotion_vectors
 from lib.papers import emotion_embeddings as eea
 from lib.papers.emotion_embeddings import Task, Variant

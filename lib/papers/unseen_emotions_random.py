@@ -7,9 +7,9 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 
+from lib.metrics.emotion_metrics import auc, probabilities
 from lib.papers.unseen_emotions import CLEAN, Job, members, zero_shot_model
 from lib.params.unseen_emotions import UnseenEmotions
-from lib.reporting.emotion_metrics import auc, probabilities
 from lib.training.examples import examples
 from lib.training.loop import evaluate
 from lib.training.records import FINISHED, Record

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from lib.data import synthetic_emotions
+from lib.data.stand_ins import synthetic_emotions
+from lib.metrics import emotion_metrics
 from lib.papers.unseen_emotions import CLEAN, LEAKING, Case, Job, logits
 from lib.params.unseen_emotions import UnseenEmotions
-from lib.reporting import emotion_metrics, gains
+from lib.reporting import gains
 from lib.reporting.runs import by_seed, run_table
 from lib.reporting.statistics import NO_INTERVAL, t_interval
 from lib.training.records import FINISHED, Record

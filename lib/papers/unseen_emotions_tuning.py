@@ -8,7 +8,7 @@ import joblib
 import numpy as np
 import torch
 
-from lib.data.emotion_rules import reference_shots
+from lib.data.arrays.emotion_rules import reference_shots
 from lib.files import atomic_path, sha256_json
 from lib.papers import emotion_embeddings as eea
 from lib.papers.unseen_emotions import CLEAN, Case, Job, members, zero_shot_model

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lib.data.features import Nonfinite
+from lib.data.io.features import Nonfinite
 from lib.errors import InputError
 
 NONFINITE: Nonfinite = Field("error", description="NaN and infinities in features: refused, or zero")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lib.data.lmf_pickles import IEMOCAP, POM
+from lib.data.arrays.lmf_pickles import IEMOCAP, POM
 from lib.params.base import NONFINITE, Nonfinite, Parameters
 
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.data import word_vectors
-from lib.data.emotion_rules import IEMOCAP_EMOTIONS, IEMOCAP_UNSEEN, MOSEI_EMOTIONS
-from lib.data.meld_text import EMOTIONS as MELD_EMOTIONS
+from lib.data.arrays.emotion_rules import IEMOCAP_EMOTIONS, IEMOCAP_UNSEEN, MOSEI_EMOTIONS
+from lib.data.dialogues.meld_text import EMOTIONS as MELD_EMOTIONS
 from lib.params.base import NONFINITE, Nonfinite, Parameters
 from lib.params.emotion_embeddings import (
     MODALITIES,

@@ -11,9 +11,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from lib.metrics.scores import direction
 from lib.reporting import figures
 from lib.reporting.figures import new_figure
-from lib.reporting.metrics import direction
 from lib.reporting.runs import by_seed
 
 

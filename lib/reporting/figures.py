@@ -17,9 +17,9 @@ from matplotlib.figure import Figure
 
 from lib.errors import InputError
 from lib.files import atomic_path
+from lib.metrics.scores import Direction, direction
 from lib.reporting.caption import is_synthetic
 from lib.reporting.gains import summary
-from lib.reporting.metrics import Direction, direction
 from lib.reporting.runs import by_seed
 
 BLUE, ORANGE = sns.color_palette("colorblind").as_hex()[:2]

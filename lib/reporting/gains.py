@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lib.errors import InputError
-from lib.reporting.metrics import Direction, direction
+from lib.metrics.scores import Direction, direction
 from lib.reporting.runs import by_seed, rates
 from lib.reporting.statistics import (
     bootstrap_interval,
@@ -89,7 +89,7 @@ def gain_table(
     units of the metric) `equivalent` says whether two one-sided tests at 5 % place the gain within it, which
     tells "no difference" from "too noisy to see one".
 
-    `better` is needed only for a metric that `lib.reporting.metrics` does not define; `seed` fixes the
+    `better` is needed only for a metric that `lib.metrics.scores` does not define; `seed` fixes the
     bootstrap. Raises InputError for an unknown metric, split or baseline.
     """
     scores, rate = by_seed(table, metric, split), rates(table)

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.metrics.scores import direction
 from lib.reporting import figures
 from lib.reporting.figures import new_figure
-from lib.reporting.metrics import direction
 
 
 def rank_sweep(table: pd.DataFrame, metric: str, *, label: str, references: dict[str, float]) -> Figure:

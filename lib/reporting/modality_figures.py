@@ -6,9 +6,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from lib.metrics.scores import direction
 from lib.reporting import figures
 from lib.reporting.figures import new_figure
-from lib.reporting.metrics import direction
 from lib.reporting.modality_share import in_order
 from lib.reporting.robustness import MISSING, NOISE
 from lib.reporting.spcl_figures import metric_name

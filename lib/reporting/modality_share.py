@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from lib.errors import InputError
-from lib.reporting.metrics import Direction, direction
+from lib.metrics.scores import Direction, direction
 from lib.reporting.runs import by_seed
 from lib.reporting.statistics import t_interval
-from lib.reporting.trained import Trained
+from lib.training.trained import Trained
 
 Subset = frozenset[str]
 ORDER = ("text", "audio", "video")

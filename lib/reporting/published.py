@@ -13,8 +13,8 @@ import pandas as pd
 
 from lib.data.corpus import Source
 from lib.errors import InputError
+from lib.metrics.scores import Direction
 from lib.reporting.gains import gain_table, summary
-from lib.reporting.metrics import Direction
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 COLUMNS = (

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from lib.reporting.statistics import t_interval
-from lib.reporting.trained import Trained, features, real_steps, utterances
 from lib.training.streams import derived_seed
+from lib.training.trained import Trained, features, real_steps, utterances
 
 COLUMNS = ("model", "modality", "kind", "level", "metric", "mean", "low", "high", "seeds")
 NOISE, MISSING = "noise", "missing"

@@ -7,7 +7,7 @@ any number leave what one process would have left.
 from collections.abc import Sequence
 
 from lib.data.corpus import Corpus
-from lib.data.streamed_corpus import StreamedCorpus
+from lib.data.recordings.streamed_corpus import StreamedCorpus
 from lib.training.engine import can_be_stacked
 from lib.training.fleet import stack_key
 from lib.training.recipe import Member

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib.data.conversation_batches import Conversations
 from lib.data.corpus import Corpus
-from lib.data.streamed_corpus import Ragged, StreamedCorpus
+from lib.data.dialogues.conversation_batches import Conversations
+from lib.data.recordings.streamed_corpus import Ragged, StreamedCorpus
 from lib.models.absence import absent_like, is_absent
 
 

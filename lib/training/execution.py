@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from lib.data.corpus import Corpus
-from lib.data.streamed_corpus import StreamedCorpus
+from lib.data.recordings.streamed_corpus import StreamedCorpus
 from lib.training import records
 from lib.training.allocator import keep_freed_memory
 from lib.training.engine import Job

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from lib.data.corpus import Corpus
-from lib.data.streamed_corpus import StreamedCorpus
+from lib.data.recordings.streamed_corpus import StreamedCorpus
 from lib.files import sha256_json
 from lib.source_closure import closure
 from lib.training.engine import jobs

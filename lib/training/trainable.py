@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from lib.data.arrays.label_columns import refuse_absent
 from lib.data.corpus import Corpus
-from lib.data.label_columns import refuse_absent
-from lib.data.streamed_corpus import StreamedCorpus
+from lib.data.recordings.streamed_corpus import StreamedCorpus
 from lib.errors import InputError
 from lib.training.recipe import Member
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from lib.reporting import emotion_metrics, mme2e_metrics
+from lib.metrics import emotion_metrics, mme2e_metrics
 
 Criterion = Literal["loss", "acc", "weighted_acc", "weighted_f1", "tuned_f1"]
 
@@ -22,7 +22,7 @@ def validation_score(criterion: Criterion, outputs: np.ndarray, targets: np.ndar
     """The score of a whole split from its logits; NaN, which selects nothing, if one of them is not finite.
 
     `outputs` and `targets` `(N, C)` of zeros and ones: the mean over emotions of the metric of that name in
-    `lib.reporting.emotion_metrics` (spec emotion_embeddings, section 7), over those that it is defined for;
+    `lib.metrics.emotion_metrics` (spec emotion_embeddings, section 7), over those that it is defined for;
     `tuned_f1` is the F1 of presence at the thresholds that are best for it on this very split (spec mme2e, quirk Q11).
     Integer `targets` `(N,)`: accuracy, or F1 weighted by the true classes (spec spcl, section 4).
     """

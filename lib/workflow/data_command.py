@@ -11,17 +11,17 @@ from tqdm import tqdm
 
 from lib.data import data_root
 from lib.data.catalogue import CATALOGUE, KnownCorpus, PublicCorpus, RestrictedCorpus, Survey
-from lib.data.fetch import Unreachable, find, get
-from lib.data.raw_decoding import Options
-from lib.data.raw_layout import EMOTIONS, processed_folder
-from lib.data.raw_preprocessing import Outcome, preprocess
+from lib.data.io.fetch import Unreachable, find, get
+from lib.data.recordings.raw_decoding import Options
+from lib.data.recordings.raw_layout import EMOTIONS, processed_folder
+from lib.data.recordings.raw_preprocessing import Outcome, preprocess
 from lib.errors import InputError
 from lib.workflow.advice import explained
 from lib.workflow.streams import complain, exit_code, is_terminal
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-_DETECTORS = {name: f"lib.data.face_detection:{name}" for name in ("haar", "yunet")}
+_DETECTORS = {name: f"lib.data.recordings.face_detection:{name}" for name in ("haar", "yunet")}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -140,7 +140,7 @@ def _raw_layout(options: argparse.Namespace) -> Path:
     given = Path(options.raw)
     if processed_folder(options.name, given).is_dir():
         return given
-    from lib.data import raw_release  # brings OpenCV, which nothing else here needs
+    from lib.data.recordings import raw_release  # brings OpenCV, which nothing else here needs
 
     if not raw_release.is_release(options.name, given):
         return given

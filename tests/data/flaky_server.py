@@ -1,4 +1,4 @@
-"""A local HTTP server that behaves as badly as the tests of `lib.data.fetch` need it to."""
+"""A local HTTP server that behaves as badly as the tests of `lib.data.io.fetch` need it to."""
 
 import hashlib
 import random

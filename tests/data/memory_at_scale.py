@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lib.data.raw_batches import open_batches
-from lib.data.raw_decoding import Options
-from lib.data.raw_preprocessing import preprocess
+from lib.data.recordings.raw_batches import open_batches
+from lib.data.recordings.raw_decoding import Options
+from lib.data.recordings.raw_preprocessing import preprocess
 from tests.data.releases import SAMPLE_RATE, sound
 
 BATCH = 8

@@ -10,34 +10,26 @@ import numpy as np
 import torch
 
 from lib import data
-from lib.data import (
+from lib.data.arrays import lmf_pickles, mfn_checkpoints, mfn_h5
+from lib.data.corpus import Corpus
+from lib.data.dialogues import mmgcn_pickles, spcl_pickles
+from lib.data.iemocap import iemocap_emotions, iemocap_handcrafted, iemocap_nine, iemocap_stacked
+from lib.data.io import cache, vector_files
+from lib.data.io.source_files import note_stand_in
+from lib.data.mosei import mosei_emotions
+from lib.data.mosi import mosi_utterances
+from lib.data.recordings import (
     albert_folder,
-    cache,
-    iemocap_emotions,
-    iemocap_handcrafted,
-    iemocap_nine,
     iemocap_release,
-    iemocap_stacked,
-    lmf_pickles,
-    mfn_checkpoints,
-    mfn_h5,
-    mmgcn_pickles,
-    mosei_emotions,
     mosei_release,
-    mosi_utterances,
     raw_batches,
     raw_decoding,
     raw_layout,
     raw_preprocessing,
-    recordings,
-    spcl_pickles,
-    synthetic_handcrafted,
-    synthetic_raw,
-    vector_files,
 )
-from lib.data.corpus import Corpus
-from lib.data.mel import mel_spectrogram
-from lib.data.source_files import note_stand_in
+from lib.data.recordings import cutting as recordings
+from lib.data.recordings.mel import mel_spectrogram
+from lib.data.stand_ins import synthetic_handcrafted, synthetic_raw
 from lib.errors import InputError
 from tests.data import releases
 from tests.data import test_mfn_checkpoints as checkpoints

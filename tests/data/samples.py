@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from lib.data.arrays.mfn_h5 import MfnFormat
 from lib.data.corpus import SPLITS, Corpus, Source, Split
-from lib.data.mfn_h5 import MfnFormat
-from lib.data.mosi_tables import WIDTHS, Utterances
+from lib.data.mosi.mosi_tables import WIDTHS, Utterances
 
 SIZES = {"train": 7, "valid": 3, "test": 4}
 REAL = Source(name="sample", synthetic=False, files={}, licence="none", split_rule="none")

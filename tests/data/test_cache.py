@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from lib.data.cache import cache_root, cached
+from lib.data.io.cache import cache_root, cached
 
 SOURCES = {"a.csv": "12ab"}
 

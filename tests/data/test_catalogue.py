@@ -12,8 +12,8 @@ import pytest
 
 from lib import data
 from lib.data.catalogue import CATALOGUE, TABLE, PublicCorpus, PublicFile, RestrictedCorpus
-from lib.data.source_files import STAND_IN_NOTE
-from lib.data.vector_files import RELEASED
+from lib.data.io.source_files import STAND_IN_NOTE
+from lib.data.io.vector_files import RELEASED
 from tests.data.flaky_server import noise, public_corpus
 
 PUBLIC = [corpus for corpus in CATALOGUE.values() if isinstance(corpus, PublicCorpus)]

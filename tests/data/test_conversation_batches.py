@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lib.data.conversation_batches import (
+from lib.data.corpus import Split
+from lib.data.dialogues.conversation_batches import (
     Conversations,
     Dialogue,
     conversation_split,
@@ -14,7 +15,6 @@ from lib.data.conversation_batches import (
     iemocap_speakers,
     meld_speakers,
 )
-from lib.data.corpus import Split
 from lib.errors import InputError
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lib.data import mmgcn_pickles, spcl_pickles
-from lib.data.conversation_batches import Dialogue
 from lib.data.corpus import SPLITS, Source
-from lib.data.stored_dialogues import MODALITIES, StoredDialogues
+from lib.data.dialogues import mmgcn_pickles, spcl_pickles
+from lib.data.dialogues.conversation_batches import Dialogue
+from lib.data.dialogues.stored_dialogues import MODALITIES, StoredDialogues
 from lib.errors import InputError
 from tests.data.samples import REAL, STAND_IN
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from lib import data
-from lib.data import iemocap_emotions, iemocap_nine, mosei_emotions
+from lib.data.arrays.emotion_rules import IEMOCAP_ALL_EMOTIONS
 from lib.data.corpus import Corpus, Split
-from lib.data.emotion_rules import IEMOCAP_ALL_EMOTIONS
+from lib.data.iemocap import iemocap_emotions, iemocap_nine
+from lib.data.mosei import mosei_emotions
 from lib.errors import InputError
 from tests.data.samples import REAL, SIZES, assert_same_corpus, sequences
 

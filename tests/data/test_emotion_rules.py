@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib.data.emotion_rules import (
+from lib.data.arrays.emotion_rules import (
     IEMOCAP_ALL_EMOTIONS,
     IEMOCAP_UNSEEN,
     EmotionSamples,

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from lib.data.face_detection import describe, haar, yunet
-from lib.data.mme2e_rules import face_less_crop
-from lib.data.raw_decoding import Options, face, read_image
-from lib.data.raw_layout import read
-from lib.data.raw_preprocessing import preprocess, utterance_file
-from lib.data.synthetic_raw import write
+from lib.data.recordings.face_detection import describe, haar, yunet
+from lib.data.recordings.mme2e_rules import face_less_crop
+from lib.data.recordings.raw_decoding import Options, face, read_image
+from lib.data.recordings.raw_layout import read
+from lib.data.recordings.raw_preprocessing import preprocess, utterance_file
+from lib.data.stand_ins.synthetic_raw import write
 from lib.errors import InputError
 
-HAAR = "lib.data.face_detection:haar"
+HAAR = "lib.data.recordings.face_detection:haar"
 CENTRE, RADIUS = (90, 140), 50
 """Column and row of the middle of the drawn face, and half its width."""
 
@@ -98,12 +98,12 @@ def test_yunet_needs_its_file(monkeypatch, tmp_path):
     with pytest.raises(InputError, match="REPRISE_YUNET"):
         yunet(blank)
     with pytest.raises(InputError, match="REPRISE_YUNET"):
-        describe("lib.data.face_detection:yunet")
+        describe("lib.data.recordings.face_detection:yunet")
     (tmp_path / "network.onnx").write_bytes(b"no network")
     monkeypatch.setenv("REPRISE_YUNET", str(tmp_path / "network.onnx"))
     write("mosei", tmp_path, {"train": 1, "valid": 1, "test": 1}, frames=2)
     with pytest.raises(InputError, match="not a YuNet network"):
-        preprocess("mosei", tmp_path, tmp_path / "out", Options(detector="lib.data.face_detection:yunet"))
+        preprocess("mosei", tmp_path, tmp_path / "out", Options(detector="lib.data.recordings.face_detection:yunet"))
     assert not (tmp_path / "out").exists()
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from lib.data.catalogue import RestrictedCorpus
-from lib.data.fetch import BLOCK, Patience, Unreachable, get, mirror
-from lib.data.source_files import STAND_IN_NOTE
+from lib.data.io.fetch import BLOCK, Patience, Unreachable, get, mirror
+from lib.data.io.source_files import STAND_IN_NOTE
 from lib.errors import InputError
 from tests.data.flaky_server import FlakyServer, noise, public_corpus, served
 
@@ -28,7 +28,7 @@ HURRIED = Patience(attempts=3, pause=0.0, timeout=(5.0, 20.0))
 OTHER_PROCESS = """
 import sys
 from pathlib import Path
-from lib.data.fetch import get
+from lib.data.io.fetch import get
 from tests.data.flaky_server import public_corpus
 from tests.data.test_fetch import CONTENTS
 catalogue = {"tiny": public_corpus(CONTENTS)}

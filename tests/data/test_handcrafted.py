@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from lib import data
-from lib.data import iemocap_handcrafted, mosei_handcrafted
 from lib.data.corpus import SPLITS
-from lib.data.mosei_handcrafted import SILENT
-from lib.data.raw_layout import Problem, read
-from lib.data.raw_preprocessing import preprocess
-from lib.data.synthetic_handcrafted import write_mosei
-from lib.data.synthetic_raw import write
+from lib.data.iemocap import iemocap_handcrafted
+from lib.data.mosei import mosei_handcrafted
+from lib.data.mosei.mosei_handcrafted import SILENT
+from lib.data.recordings.raw_layout import Problem, read
+from lib.data.recordings.raw_preprocessing import preprocess
+from lib.data.stand_ins.synthetic_handcrafted import write_mosei
+from lib.data.stand_ins.synthetic_raw import write
 from lib.errors import InputError
 from lib.models.handcrafted_baselines import LFRNN, LFTransformer
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from lib import data
-from lib.data import iemocap_dictionaries as dictionaries
-from lib.data import iemocap_stacked as iemocap
 from lib.data.corpus import SPLITS, Corpus, Split
-from lib.data.iemocap_dictionaries import LABELS, WIDTHS, Utterances
-from lib.data.ordering import RULE, natural_order
+from lib.data.iemocap import iemocap_dictionaries as dictionaries
+from lib.data.iemocap import iemocap_stacked as iemocap
+from lib.data.iemocap.iemocap_dictionaries import LABELS, WIDTHS, Utterances
+from lib.data.io.ordering import RULE, natural_order
 from lib.errors import InputError
 from tests.data.samples import REAL, STAND_IN, assert_same_corpus, sequences
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from lib.data.iemocap_handcrafted import AUDIO_WIDTH, feature_file, read_phase, write_phase
-from lib.data.mme2e_rules import audio_columns
+from lib.data.iemocap.iemocap_handcrafted import AUDIO_WIDTH, feature_file, read_phase, write_phase
+from lib.data.recordings.mme2e_rules import audio_columns
 from lib.errors import InputError
 
 LEFT, RIGHT, BAD = "Ses01F_impro01_F000", "Ses01F_impro01_M000", "Ses01F_impro01_F001"

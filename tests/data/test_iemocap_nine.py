@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from lib import data
-from lib.data import iemocap_nine
+from lib.data.arrays.emotion_rules import IEMOCAP_ALL_EMOTIONS
 from lib.data.corpus import SPLITS
-from lib.data.emotion_rules import IEMOCAP_ALL_EMOTIONS
+from lib.data.iemocap import iemocap_nine
 from lib.errors import InputError
 
 SIZES = {"train": 6, "valid": 3, "test": 4}

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lib import data
-from lib.data import safe_pickle
 from lib.data.catalogue import CATALOGUE, RestrictedCorpus
-from lib.data.impostors import fault_of, refuse
+from lib.data.io import safe_pickle
+from lib.data.io.impostors import fault_of, refuse
 from lib.errors import InputError
 from lib.workflow import data_command
 from tests.data.impostor_files import IMPOSTORS, POINTER, TAKEN

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lib.data.lmf_inputs import averaged, without_label
-from lib.data.mfn_h5 import POM
+from lib.data.arrays.lmf_inputs import averaged, without_label
+from lib.data.arrays.mfn_h5 import POM
 from tests.data.samples import mfn_corpus
 
 

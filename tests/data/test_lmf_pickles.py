@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lib.data.arrays.lmf_pickles import IEMOCAP, MOSI, POM
 from lib.data.corpus import SPLITS
-from lib.data.lmf_pickles import IEMOCAP, MOSI, POM
 from lib.errors import InputError
 
 SIZES = {"train": 5, "valid": 2, "test": 3}

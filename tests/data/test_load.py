@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lib import data
-from lib.data.mfn_h5 import POM
+from lib.data.arrays.mfn_h5 import POM
 from lib.errors import InputError
 from tests.data.samples import assert_same_corpus, mfn_corpus
 
@@ -77,7 +77,8 @@ def test_the_reader_module_is_a_file_of_the_library(name):
 
 
 def test_readers_are_imported_only_when_asked_for():
-    code = "import sys, lib.data; print([name for name in ('h5py', 'lib.data.mfn_h5', 'torch') if name in sys.modules])"
+    late = ("h5py", "lib.data.arrays.mfn_h5", "torch")
+    code = f"import sys, lib.data; print([name for name in {late} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(data.__file__).parents[2]
     )

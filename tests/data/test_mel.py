@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lib.data.mel import BANDS, cut_pieces, mel_filters, mel_spectrogram
+from lib.data.recordings.mel import BANDS, cut_pieces, mel_filters, mel_spectrogram
 from lib.errors import InputError
 
 RATE = 16000

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lib import data
-from lib.data import meld_text
-from lib.data.learned_vectors import typical_length
+from lib.data.dialogues import meld_text
+from lib.data.dialogues.learned_vectors import typical_length
 from lib.data.word_vectors import emotion_vectors
 from lib.errors import InputError
 from tests.papers.emotion_tasks import write_meld

@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from lib.data.hdf5 import read_numbers
-from lib.data.mfn_checkpoints import load
-from lib.data.mfn_h5 import MOSI
+from lib.data.arrays.mfn_checkpoints import load
+from lib.data.arrays.mfn_h5 import MOSI
+from lib.data.io.hdf5 import read_numbers
 from lib.errors import InputError
 
 INPUTS, HIDDEN, MEMORY, SEGMENTS = (4, 2, 3), (5, 3, 2), 6, 9

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from lib import data
+from lib.data.arrays.mfn_h5 import MMMO, MOSI, POM, POM_TRAITS
 from lib.data.corpus import SPLITS
-from lib.data.mfn_h5 import MMMO, MOSI, POM, POM_TRAITS
 from lib.errors import InputError
 from tests.data.samples import REAL, STAND_IN, assert_same_corpus, mfn_corpus
 
@@ -51,7 +51,7 @@ def test_columns_of_mosi_are_text_audio_video(tmp_path):
 
 
 def test_many_rows_are_written_in_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr("lib.data.mfn_h5._ROWS_PER_WRITE", 3)
+    monkeypatch.setattr("lib.data.arrays.mfn_h5._ROWS_PER_WRITE", 3)
     corpus = mfn_corpus(MOSI, ("text", "audio", "video"))
     MOSI.write(tmp_path, corpus)
     assert_same_corpus(MOSI.read(tmp_path), corpus)

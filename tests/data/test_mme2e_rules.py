@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lib.data.mme2e_rules import (
+from lib.data.recordings.mme2e_rules import (
     RawUtterance,
     audio_columns,
     collate_handcrafted,

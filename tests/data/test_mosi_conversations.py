@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lib import data
-from lib.data import mosi_utterances
 from lib.data.corpus import SPLITS
+from lib.data.mosi import mosi_utterances
 from lib.errors import InputError
 from tests.data.samples import REAL, STAND_IN, utterance_table
 

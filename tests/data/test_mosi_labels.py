@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from lib.data.mosi_labels import python2_dict_order, python2_hash, row_order, sentiment, write_sentiment
+from lib.data.mosi.mosi_labels import python2_dict_order, python2_hash, row_order, sentiment, write_sentiment
 from lib.errors import InputError
 
 

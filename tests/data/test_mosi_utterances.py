@@ -8,10 +8,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lib import data
-from lib.data import mosi_tables, mosi_utterances
 from lib.data.corpus import SPLITS
-from lib.data.mosi_labels import write_sentiment
-from lib.data.mosi_tables import WIDTHS, segment_of, video_of
+from lib.data.mosi import mosi_tables, mosi_utterances
+from lib.data.mosi.mosi_labels import write_sentiment
+from lib.data.mosi.mosi_tables import WIDTHS, segment_of, video_of
 from lib.errors import InputError
 from tests.data.samples import REAL, STAND_IN, utterance_table
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from lib import data
-from lib.data import mosi_utterances, mosi_words
 from lib.data.corpus import SPLITS
-from lib.data.mosi_tables import Utterances, segment_of, video_of
+from lib.data.mosi import mosi_utterances, mosi_words
+from lib.data.mosi.mosi_tables import Utterances, segment_of, video_of
 from lib.errors import InputError
 from tests.data.samples import REAL, STAND_IN, assert_same_corpus, utterance_table
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from lib import data
-from lib.data import mmgcn_pickles, spcl_pickles
-from lib.data.ordering import RULE, natural_order
+from lib.data.dialogues import mmgcn_pickles, spcl_pickles
+from lib.data.io.ordering import RULE, natural_order
 from lib.errors import InputError
 from tests.data.readers import READERS
 from tests.data.samples import REAL

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from lib.data.mel import cut_pieces, mel_spectrogram
-from lib.data.raw_batches import HashTokenizer, open_batches
-from lib.data.raw_decoding import Options, face, read_image, read_wave
-from lib.data.raw_layout import processed_folder, read, split_list
-from lib.data.raw_preprocessing import LIST, preprocess, utterance_file
-from lib.data.synthetic_raw import FACE_REGION, PITCHES, ceilings, spectrogram_region, write
+from lib.data.recordings.mel import cut_pieces, mel_spectrogram
+from lib.data.recordings.raw_batches import HashTokenizer, open_batches
+from lib.data.recordings.raw_decoding import Options, face, read_image, read_wave
+from lib.data.recordings.raw_layout import processed_folder, read, split_list
+from lib.data.recordings.raw_preprocessing import LIST, preprocess, utterance_file
+from lib.data.stand_ins.synthetic_raw import FACE_REGION, PITCHES, ceilings, spectrogram_region, write
 from lib.errors import InputError
 from lib.workflow.data_command import main
 
@@ -177,7 +177,7 @@ def test_command(raw, kind, tmp_path, capsys):
     assert "train 6, valid 2, test 2" in out and "faces: 0 detected, 0 ready, 10 by the crop rule" in out
     assert main([*arguments, "--detector", "haar", "--crop", "centre"]) == 0
     options = json.loads((tmp_path / "out" / kind / LIST).read_text())["options"]
-    assert (options["detector"], options["crop_columns"]) == ("lib.data.face_detection:haar", "centre")
+    assert (options["detector"], options["crop_columns"]) == ("lib.data.recordings.face_detection:haar", "centre")
     capsys.readouterr()
     assert main([*arguments[:3], str(tmp_path / "nowhere"), *arguments[4:]]) == 2
     assert "meta.pkl: missing" in capsys.readouterr().err

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lib.data import iemocap_release, recordings
-from lib.data.raw_batches import open_batches
-from lib.data.raw_layout import utterance_folder
-from lib.data.raw_release import is_release, to_raw_layout
+from lib.data.recordings import cutting as recordings
+from lib.data.recordings import iemocap_release
+from lib.data.recordings.raw_batches import open_batches
+from lib.data.recordings.raw_layout import utterance_folder
+from lib.data.recordings.raw_release import is_release, to_raw_layout
 from lib.errors import InputError
 from lib.workflow.data_command import main
 from tests.data import releases

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib.data.safe_pickle import Record, load, load_npy
+from lib.data.io.safe_pickle import Record, load, load_npy
 from lib.errors import InputError
 from tests.data.hostile_pickles import PROTOCOLS, Call, attacks, bombs, text, tricks
 

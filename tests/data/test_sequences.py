@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib.data.sequences import lengths_of, max_abs, pad, time_mean
+from lib.data.arrays.sequences import lengths_of, max_abs, pad, time_mean
 
 
 def column(*values: float) -> np.ndarray:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from lib import data
-from lib.data import synthetic
-from lib.data.cache import cache_root
-from lib.data.iemocap_dictionaries import LABELS
+from lib.data.iemocap.iemocap_dictionaries import LABELS
+from lib.data.io.cache import cache_root
+from lib.data.stand_ins import synthetic
 
 
 def test_they_say_that_they_are_synthetic():

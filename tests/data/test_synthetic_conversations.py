@@ -8,9 +8,9 @@ import pytest
 from scipy.stats import norm
 
 from lib import data
-from lib.data import synthetic_conversations as stand_in
 from lib.data.corpus import SPLITS
-from lib.data.synthetic_conversations import CUES, Cue
+from lib.data.stand_ins import synthetic_conversations as stand_in
+from lib.data.stand_ins.synthetic_conversations import CUES, Cue
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from lib import data
-from lib.data import synthetic_emotions
-from lib.data.synthetic_emotions import CONTROL, IEMOCAP, KINDS, MOSEI, WIDTHS
+from lib.data.stand_ins import synthetic_emotions
+from lib.data.stand_ins.synthetic_emotions import CONTROL, IEMOCAP, KINDS, MOSEI, WIDTHS
 from lib.data.word_vectors import emotion_vectors
 from lib.errors import InputError
 

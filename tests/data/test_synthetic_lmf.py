@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from lib import data
-from lib.data import synthetic_lmf
-from lib.data.lmf_pickles import IEMOCAP, POM
-from lib.data.synthetic_lmf import EMOTION_PRIOR, EMOTIONS
+from lib.data.arrays.lmf_pickles import IEMOCAP, POM
+from lib.data.stand_ins import synthetic_lmf
+from lib.data.stand_ins.synthetic_lmf import EMOTION_PRIOR, EMOTIONS
 
 NAMES = ("mosi_lmf_like", "pom_lmf_like", "iemocap_lmf_like")
 

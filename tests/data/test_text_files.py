@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib.data import mosi_tables, text_files
 from lib.data.corpus import Corpus
+from lib.data.io import text_files
+from lib.data.mosi import mosi_tables
 from lib.errors import InputError
 from tests.data.readers import READERS
 from tests.data.samples import assert_same_corpus

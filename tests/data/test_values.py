@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from lib import data
-from lib.data import label_rules, lmf_pickles, mfn_h5, spcl_pickles
+from lib.data.arrays import lmf_pickles, mfn_h5
 from lib.data.corpus import Corpus
+from lib.data.dialogues import spcl_pickles
+from lib.data.io import label_rules
 from lib.errors import InputError
 from tests.data.readers import READERS
 

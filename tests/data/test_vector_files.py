@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lib import data
-from lib.data import vector_files
+from lib.data.io import vector_files
 from lib.errors import InputError
 from tests.data.readers import write_mosi
 

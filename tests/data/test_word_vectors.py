@@ -5,7 +5,9 @@ import pickle
 import numpy as np
 import pytest
 
-from lib.data import learned_vectors, synthetic_emotions, vector_files
+from lib.data.dialogues import learned_vectors
+from lib.data.io import vector_files
+from lib.data.stand_ins import synthetic_emotions
 from lib.data.word_vectors import emotion_vectors
 from lib.errors import InputError
 

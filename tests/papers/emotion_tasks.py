@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.data import meld_text
 from lib.data.corpus import Corpus, Source, Split
+from lib.data.dialogues import meld_text
 from lib.papers.emotion_embeddings import Task
 
 WIDTHS = {"text": 8, "audio": 5, "video": 4}

@@ -9,6 +9,7 @@ import pytest
 
 from lib import params
 from lib.errors import InputError
+from lib.metrics.emotion_metrics import acc, decisions, f1_positive, weighted_acc
 from lib.papers import emotion_embeddings as eea
 from lib.papers import emotion_embeddings_conclusions as conclusions
 from lib.papers import emotion_embeddings_context as context
@@ -16,7 +17,6 @@ from lib.papers import emotion_embeddings_spaces as geometry
 from lib.papers import emotion_embeddings_tables as results_of
 from lib.params.emotion_embeddings import EmotionEmbeddings
 from lib.reporting import published, published_emotion_embeddings
-from lib.reporting.emotion_metrics import acc, decisions, f1_positive, weighted_acc
 from tests.papers.emotion_tasks import small_task
 
 GIVEN = {

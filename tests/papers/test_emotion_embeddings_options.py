@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from lib import params
-from lib.data import iemocap_emotions, mosei_emotions, vector_files
-from lib.data.synthetic_emotions import load_iemocap, load_mosei
-from lib.data.synthetic_emotions import word_vectors as made_vectors
+from lib.data.iemocap import iemocap_emotions
+from lib.data.io import vector_files
+from lib.data.mosei import mosei_emotions
+from lib.data.stand_ins.synthetic_emotions import load_iemocap, load_mosei
+from lib.data.stand_ins.synthetic_emotions import word_vectors as made_vectors
 from lib.errors import InputError
 from lib.papers import emotion_embeddings as eea
 from lib.params.emotion_embeddings import EmotionEmbeddings
@@ -77,7 +79,9 @@ def test_every_loss_and_both_optimisers(root, tmp_path, loss):
 def test_a_run_depends_on_the_files_of_all_its_corpora(root, tmp_path, monkeypatch):
     monkeypatch.setenv("REPRISE_DATA", str(root))
     found = inputs(Run("emotion_embeddings", "paper"), FileHashes(tmp_path / "hashes.json"))
-    assert {"data/cmu-mosei/ey_test.h5", "data/iemocap/iemocap_data.pkl", "lib/data/mosei_emotions.py"} <= set(found)
+    assert {"data/cmu-mosei/ey_test.h5", "data/iemocap/iemocap_data.pkl", "lib/data/mosei/mosei_emotions.py"} <= set(
+        found
+    )
     (root / "iemocap" / "iemocap_data.pkl").unlink()
     with pytest.raises(InputError, match=r"see \./run_all\.sh data get iemocap_emotions"):
         inputs(Run("emotion_embeddings", "paper"), FileHashes(tmp_path / "hashes.json"))

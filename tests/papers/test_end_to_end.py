@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from lib import params
 from lib.errors import InputError
+from lib.metrics import mme2e_metrics
 from lib.models.albert import ALBERT_V2, Albert
 from lib.models.end_to_end_sparse import Stage
 from lib.papers import end_to_end as e2e
@@ -19,7 +20,7 @@ from lib.papers import end_to_end_context as context
 from lib.papers import end_to_end_costs as costs
 from lib.papers import end_to_end_tables as found
 from lib.params.end_to_end import EndToEnd
-from lib.reporting import mme2e_figures, mme2e_metrics, published, published_mme2e
+from lib.reporting import mme2e_figures, published, published_mme2e
 from lib.training.records import FINISHED
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lib import params
-from lib.data.lmf_pickles import POM
+from lib.data.arrays.lmf_pickles import POM
 from lib.errors import InputError
 from lib.papers import lmf_conclusions, lmf_context, lmf_tables
 from lib.papers import low_rank_fusion as lmf

@@ -23,8 +23,8 @@ from lib.papers import low_rank_fusion as lmf
 from lib.papers import self_paced_balance as spcl
 from lib.params.colearning import MosiColearning
 from lib.reporting import modality_share, robustness
-from lib.reporting.trained import SLOT, ZEROS
 from lib.training.records import DIVERGED
+from lib.training.trained import SLOT, ZEROS
 from tests.papers import test_emotion_embeddings as eea_small
 from tests.papers import test_low_rank_fusion as lmf_small
 from tests.papers import test_self_paced_balance as spcl_small

@@ -11,10 +11,11 @@ import torch
 from lib import params
 from lib.data.corpus import Corpus
 from lib.errors import InputError
+from lib.metrics import scores as metrics
 from lib.papers import self_paced_balance as spcl
 from lib.papers import spcl_conclusions, spcl_context, spcl_settings, spcl_tables
 from lib.params.self_paced_balance import SelfPacedBalance
-from lib.reporting import metrics, published, published_spcl
+from lib.reporting import published, published_spcl
 from lib.reporting.runs import run_table
 from lib.training import records as run_records
 from lib.training.examples import examples

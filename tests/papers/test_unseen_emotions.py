@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from lib import params
-from lib.data import iemocap_nine
+from lib.data.arrays.emotion_rules import IEMOCAP_ALL_EMOTIONS
 from lib.data.corpus import Corpus, Source, Split
-from lib.data.emotion_rules import IEMOCAP_ALL_EMOTIONS
+from lib.data.iemocap import iemocap_nine
 from lib.errors import InputError
+from lib.metrics.emotion_metrics import auc, decisions, weighted_acc
 from lib.papers import unseen_emotions as unseen
 from lib.papers import unseen_emotions_conclusions as conclusions
 from lib.papers import unseen_emotions_random as among_random
@@ -22,7 +23,6 @@ from lib.papers import unseen_emotions_tuning as tuning
 from lib.papers.unseen_emotions import CLEAN, LEAKING, Case
 from lib.params.unseen_emotions import UnseenEmotions
 from lib.reporting import unseen_figures
-from lib.reporting.emotion_metrics import auc, decisions, weighted_acc
 from lib.training.records import load_weights
 from tests.papers.emotion_tasks import WIDTHS, small_task
 

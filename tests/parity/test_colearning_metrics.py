@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lib.reporting.metrics import classification, confusion, predicted_classes, regression
+from lib.metrics.scores import classification, confusion, predicted_classes, regression
 from tests.parity.closeness import SINGLE, Compute, check
 from tests.parity.reference import Vectors, golden
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lib.data.emotion_rules import (
+from lib.data.arrays.emotion_rules import (
     EmotionSamples,
     append_unseen,
     few_shot,
@@ -12,7 +12,7 @@ from lib.data.emotion_rules import (
     without_emotion,
     without_minus_infinity,
 )
-from lib.reporting.emotion_metrics import (
+from lib.metrics.emotion_metrics import (
     decisions,
     emotion_scores,
     emotion_set_scores,

@@ -6,8 +6,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from lib.data.mel import BANDS, cut_pieces, mel_filters, mel_spectrogram
-from lib.data.mme2e_rules import (
+from lib.data.recordings.mel import BANDS, cut_pieces, mel_filters, mel_spectrogram
+from lib.data.recordings.mme2e_rules import (
     RawUtterance,
     audio_columns,
     collate_handcrafted,
@@ -19,13 +19,13 @@ from lib.data.mme2e_rules import (
     uses_left_camera,
 )
 from lib.errors import InputError
-from lib.reporting.emotion_metrics import (
+from lib.metrics.emotion_metrics import (
     decisions,
     emotion_scores,
     emotion_set_scores,
     sentiment_scores,
 )
-from lib.reporting.mme2e_metrics import best_thresholds, detection_scores, largest_logit_scores, with_mean
+from lib.metrics.mme2e_metrics import best_thresholds, detection_scores, largest_logit_scores, with_mean
 from tests.parity.closeness import SINGLE, STORED, check
 from tests.parity.reference import Vectors, golden
 
@@ -52,7 +52,7 @@ def check_mel(vectors: Vectors) -> None:
         _, corpus, rate = case.split("_")
         waveform = vectors[f"in/{case}"].astype(np.float32) / 32768
         found[case] = mel_spectrogram(waveform, int(rate), FFT_SIZE[corpus])
-        with patch("lib.data.mel.mel_filters", corner_rounding):
+        with patch("lib.data.recordings.mel.mel_filters", corner_rounding):
             moved = mel_spectrogram(waveform, int(rate), FFT_SIZE[corpus])
         largest = found[case].max()
         allowed[case] = np.minimum(moved + STORED * SINGLE * largest, MEL * largest)

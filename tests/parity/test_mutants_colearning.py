@@ -233,7 +233,7 @@ FLEET = [
 ]
 SCORES = [
     *mutants(
-        "lib.reporting.metrics:regression",
+        "lib.metrics.scores:regression",
         {
             "positive above zero only": (
                 "predictions >= neutral, labels >= neutral",
@@ -252,13 +252,13 @@ SCORES = [
         },
     ),
     *mutants(
-        "lib.reporting.metrics:_pearson",
+        "lib.metrics.scores:_pearson",
         {
             "correlation off by 1e-8": ("np.corrcoef(a, b)[0, 1]", "np.corrcoef(a, b)[0, 1] * (1 + 1e-8)"),
         },
     ),
     *mutants(
-        "lib.reporting.metrics:predicted_classes",
+        "lib.metrics.scores:predicted_classes",
         {
             "last of equal logits": (
                 "np.argmax(logits, axis=1)",
@@ -267,7 +267,7 @@ SCORES = [
         },
     ),
     *mutants(
-        "lib.reporting.metrics:confusion",
+        "lib.metrics.scores:confusion",
         {
             "confusion transposed": (
                 "confusion_matrix(labels, predictions, ",
@@ -276,7 +276,7 @@ SCORES = [
         },
     ),
     *mutants(
-        "lib.reporting.metrics:classification",
+        "lib.metrics.scores:classification",
         {
             "macro F1 as micro": (
                 '"macro_f1": _f1(index, predictions, "macro")',
@@ -285,7 +285,7 @@ SCORES = [
         },
     ),
     *mutants(
-        "lib.reporting.metrics:_log_probabilities",
+        "lib.metrics.scores:_log_probabilities",
         {
             "cross-entropy in bits": ("log_softmax(logits, axis=1)", "log_softmax(logits, axis=1) / np.log(2)"),
         },

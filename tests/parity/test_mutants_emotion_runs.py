@@ -68,7 +68,7 @@ LOOP = [
         },
     ),
 ]
-METRICS = "lib.reporting.emotion_metrics"
+METRICS = "lib.metrics.emotion_metrics"
 SCORES = [
     *mutants(
         f"{METRICS}:emotion_scores",
@@ -120,43 +120,43 @@ RULES = {
     ],
     "dataset_rules": [
         *mutants(
-            "lib.data.emotion_rules:intensities_to_labels",
+            "lib.data.arrays.emotion_rules:intensities_to_labels",
             {
                 "zero is present": ("> 0", ">= 0"),
             },
         ),
         *mutants(
-            "lib.data.emotion_rules:without_minus_infinity",
+            "lib.data.arrays.emotion_rules:without_minus_infinity",
             {
                 "silence stays": ("np.zeros((), audio.dtype)", "np.full((), -1e-3, audio.dtype)"),
             },
         ),
         *mutants(
-            "lib.data.emotion_rules:reference_shots",
+            "lib.data.arrays.emotion_rules:reference_shots",
             {
                 "one shot less": (") + 1", ")"),
             },
         ),
         *mutants(
-            "lib.data.emotion_rules:few_shot",
+            "lib.data.arrays.emotion_rules:few_shot",
             {
                 "last shots": ("np.cumsum(positive)", "np.cumsum(positive[::-1])[::-1]"),
             },
         ),
         *mutants(
-            "lib.data.emotion_rules:without_emotion",
+            "lib.data.arrays.emotion_rules:without_emotion",
             {
                 "column kept": ("np.delete(labels[kept], emotion", "np.delete(labels[kept], 1 - min(emotion, 1)"),
             },
         ),
         *mutants(
-            "lib.data.emotion_rules:append_unseen",
+            "lib.data.arrays.emotion_rules:append_unseen",
             {
                 "first step dropped": ("[chosen, :-1]", "[chosen, 1:]"),
             },
         ),
         *mutants(
-            "lib.data.emotion_rules:pairs_to_labels",
+            "lib.data.arrays.emotion_rules:pairs_to_labels",
             {
                 "pairs the other way round": ("argmax", "argmin"),
             },

@@ -138,20 +138,20 @@ OPTIMISER = [
 RULES = {
     "padding": [
         *mutants(
-            "lib.data.sequences:pad",
+            "lib.data.arrays.sequences:pad",
             {
                 "first steps kept": ("sequence[len(sequence) - length :]", "sequence[:length]"),
                 "padding behind": ("steps - length if", "0 if"),
             },
         ),
         *mutants(
-            "lib.data.sequences:max_abs",
+            "lib.data.arrays.sequences:max_abs",
             {
                 "divisor by row": ("largest == 0, 1.0", "largest == 0, 2.0"),
             },
         ),
         *mutants(
-            "lib.data.sequences:time_mean",
+            "lib.data.arrays.sequences:time_mean",
             {
                 "mean over real steps": (
                     "padded.mean(axis=1)",
@@ -162,7 +162,7 @@ RULES = {
     ],
     "nan_clean": [
         *mutants(
-            "lib.data.lmf_pickles:clean_nan",
+            "lib.data.arrays.lmf_pickles:clean_nan",
             {
                 "NaN of the text cleaned": ('("audio", "video")', '("audio", "video", "text")'),
                 "infinities cleaned": ("np.isnan(", "~np.isfinite("),
@@ -200,31 +200,31 @@ RULES = {
     ],
     "metrics": [
         *mutants(
-            "lib.reporting.lmf_metrics:mmsa_mosi",
+            "lib.metrics.lmf_metrics:mmsa_mosi",
             {
                 "not clipped": ("np.round(np.clip(predictions, -2, 2))", "np.round(predictions)"),
             },
         ),
         *mutants(
-            "lib.reporting.lmf_metrics:tfn_mosi",
+            "lib.metrics.lmf_metrics:tfn_mosi",
             {
                 "zero is negative": ("predictions >= 0", "predictions > 0"),
             },
         ),
         *mutants(
-            "lib.reporting.lmf_metrics:mmsa_mosi",
+            "lib.metrics.lmf_metrics:mmsa_mosi",
             {
                 "F1 unweighted": ('average="weighted"', 'average="macro"'),
             },
         ),
         *mutants(
-            "lib.reporting.lmf_metrics:lmf_iemocap",
+            "lib.metrics.lmf_metrics:lmf_iemocap",
             {
                 "F1 of the present": ('scores["weighted_f1"]', 'scores["f1_class_1"]'),
             },
         ),
         *mutants(
-            "lib.reporting.lmf_metrics:lmf_pom",
+            "lib.metrics.lmf_metrics:lmf_pom",
             {
                 "two digits": ("for scores in columns], 3)", "for scores in columns], 2)"),
             },

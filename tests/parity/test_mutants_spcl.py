@@ -283,11 +283,12 @@ LOOP = [
     ),
 ]
 LOADER = [
-    *mutants("lib.data.conversation_batches:dev_split", {"one dialogue more": ("int(", "1 + int(")}),
+    *mutants("lib.data.dialogues.conversation_batches:dev_split", {"one dialogue more": ("int(", "1 + int(")}),
     *mutants(
-        "lib.data.conversation_batches:iemocap_speakers", {"speakers swapped": ('letter == "F"', 'letter == "M"')}
+        "lib.data.dialogues.conversation_batches:iemocap_speakers",
+        {"speakers swapped": ('letter == "F"', 'letter == "M"')},
     ),
-    *mutants("lib.data.conversation_batches:meld_speakers", {"the ninth speaker kept": ("8", "9")}),
+    *mutants("lib.data.dialogues.conversation_batches:meld_speakers", {"the ninth speaker kept": ("8", "9")}),
 ]
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from sklearn.metrics import accuracy_score, f1_score
 
-from lib.data.conversation_batches import conversation_split
 from lib.data.corpus import Corpus, Source
+from lib.data.dialogues.conversation_batches import conversation_split
 from lib.training.examples import examples
 from lib.training.loop import train
 from lib.training.recipe import Member, ModelSpec, Recipe, SelfPacedSpec

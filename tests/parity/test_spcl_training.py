@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from torch import nn
 from torch.nn import functional as F
 
-from lib.data.conversation_batches import (
+from lib.data.dialogues.conversation_batches import (
     Conversations,
     Dialogue,
     conversation_split,

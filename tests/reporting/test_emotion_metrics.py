@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
-from lib.reporting.emotion_metrics import (
+from lib.metrics.emotion_metrics import (
     decisions,
     emotion_scores,
     emotion_set_scores,

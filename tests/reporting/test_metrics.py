@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lib.errors import InputError
-from lib.reporting.metrics import classification, confusion, direction, predicted_classes, regression
+from lib.metrics.scores import classification, confusion, direction, predicted_classes, regression
 
 
 def logits_for(predictions, n_classes):

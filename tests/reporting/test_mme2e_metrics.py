@@ -1,7 +1,7 @@
 import numpy as np
 
-from lib.data.mme2e_rules import one_hot
-from lib.reporting.mme2e_metrics import best_thresholds, detection_scores, never_present, with_mean
+from lib.data.recordings.mme2e_rules import one_hot
+from lib.metrics.mme2e_metrics import best_thresholds, detection_scores, never_present, with_mean
 
 
 def test_always_no_scores_five_sixths_on_single_labels():

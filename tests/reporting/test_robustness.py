@@ -11,8 +11,8 @@ from lib.errors import InputError
 from lib.reporting import modality_figures, robustness
 from lib.reporting.robustness import MISSING, NOISE, missing_score, missing_utterances, noisy_score, robustness_table
 from lib.reporting.statistics import t_interval
-from lib.reporting.trained import feature_spread, features, utterances
 from lib.training.examples import examples
+from lib.training.trained import feature_spread, features, utterances
 from tests.reporting.tables_of_runs import STAND_IN
 from tests.reporting.trained_runs import EVERYTHING, kinds
 

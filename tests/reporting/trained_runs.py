@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from lib.data.corpus import Corpus
-from lib.reporting import metrics, trained
-from lib.reporting.trained import Trained
-from lib.training import records
+from lib.metrics import scores as metrics
+from lib.training import records, trained
 from lib.training.examples import examples
 from lib.training.execution import one_thread
 from lib.training.loop import train
 from lib.training.recipe import Member, ModelSpec
 from lib.training.records import Record
 from lib.training.streams import SeededStreams
+from lib.training.trained import Trained
 from tests.training.small import EFLSTM, WIDTHS, corpus, member
 from tests.training.test_objectives import conversations, multilabel, talker
 

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-from lib.data import iemocap_handcrafted, synthetic_handcrafted, synthetic_raw
-from lib.data.raw_batches import HashTokenizer
-from lib.data.raw_decoding import Options
-from lib.data.raw_layout import processed_folder, read
-from lib.data.raw_preprocessing import preprocess, utterance_file
-from lib.data.streamed_corpus import RawReader, open_handcrafted, open_raw
+from lib.data.iemocap import iemocap_handcrafted
+from lib.data.recordings.raw_batches import HashTokenizer
+from lib.data.recordings.raw_decoding import Options
+from lib.data.recordings.raw_layout import processed_folder, read
+from lib.data.recordings.raw_preprocessing import preprocess, utterance_file
+from lib.data.recordings.streamed_corpus import RawReader, open_handcrafted, open_raw
+from lib.data.stand_ins import synthetic_handcrafted, synthetic_raw
 from lib.errors import InputError
 from lib.training.engine import jobs
 from lib.training.examples import examples
@@ -131,7 +132,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from tests.training.test_streamed import TOKENIZER, READER, SPARSE, member, splits
-from lib.data.streamed_corpus import open_raw
+from lib.data.recordings.streamed_corpus import open_raw
 from lib.training.loop import train
 from lib.training.run import Checkpoint, Run
 from lib.training.streams import SeededStreams

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lib.data.catalogue import KnownCorpus, RestrictedCorpus
-from lib.data.source_files import STAND_IN_NOTE
+from lib.data.io.source_files import STAND_IN_NOTE
 from lib.workflow.data_command import main
 from tests.data.flaky_server import FlakyServer, noise, public_corpus, served
 
@@ -95,7 +95,7 @@ def test_one_failing_corpus_does_not_stop_the_others(server, tmp_path, capsys):
 def test_without_a_server_no_further_corpus_is_tried(server, tmp_path, capsys, monkeypatch):
     server.__exit__()
     pauses = []
-    monkeypatch.setattr("lib.data.fetch.time.sleep", pauses.append)
+    monkeypatch.setattr("lib.data.io.fetch.time.sleep", pauses.append)
     more = {"more": public_corpus({"more/c.h5": noise(10)}, "more")}
     assert main(["get", "all", "--root", str(tmp_path)], CATALOGUE | more) == 2
     output = capsys.readouterr()

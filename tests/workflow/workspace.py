@@ -22,7 +22,7 @@ COPIED = (
     "pyproject.toml",
     "lib/__init__.py",
     "lib/errors.py",
-    "lib/data/features.py",
+    "lib/data/io/features.py",
     "lib/files.py",
     "lib/source_closure.py",
     "lib/params",

@@ -1,0 +1,1 @@
+"""Corpora that are named arrays in a file."""

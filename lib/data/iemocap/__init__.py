@@ -1,0 +1,1 @@
+"""IEMOCAP as the papers cut it."""

@@ -1,0 +1,1 @@
+"""CMU-MOSEI as the papers cut it."""

@@ -1,0 +1,1 @@
+"""CMU-MOSI by utterance and by word."""

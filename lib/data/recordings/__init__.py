@@ -1,0 +1,1 @@
+"""Video, sound and text, from a release to the batches of the end-to-end models."""
