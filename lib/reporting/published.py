@@ -16,7 +16,7 @@ from lib.data.corpus import Source
 from lib.errors import InputError
 from lib.metrics.scores import Direction
 from lib.reporting.gains import gain_table, summary
-from lib.reporting.runs import COLUMNS as RUN_COLUMNS
+from lib.run_table import COLUMNS as RUN_COLUMNS
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 COLUMNS = (

@@ -6,7 +6,7 @@ import pytest
 
 from lib.reporting import published
 from lib.reporting.gains import gain_table
-from lib.reporting.runs import by_seed
+from lib.run_table import by_seed
 
 PUBLISHED = Path(__file__).parents[3] / "lib/papers/colearning/published.csv"
 CLASSES = ("fea", "neu", "ang", "fru", "exc", "sur", "hap", "sad")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lib.reporting import published
-from lib.reporting.runs import by_seed
+from lib.run_table import by_seed
 
 PUBLISHED = Path(__file__).parents[3] / "lib/papers/end_to_end/published.csv"
 
