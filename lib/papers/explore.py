@@ -19,9 +19,9 @@ from lib.data.corpus import Corpus
 from lib.errors import InputError
 from lib.metrics import scores as metrics
 from lib.metrics.emotion_metrics import emotion_scores
-from lib.papers.self_paced_balance import SPEAKERS
+from lib.papers.self_paced_balance import FAMILIES
+from lib.papers.self_paced_balance.study import SPEAKERS
 from lib.params.explore import CORPORA, Explore
-from lib.params.self_paced_balance import FAMILIES
 from lib.reporting import manifest
 from lib.reporting.modality_section import ask
 from lib.run_table import run_table

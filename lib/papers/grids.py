@@ -8,7 +8,7 @@ only read results, and the explorer.
 from collections.abc import Callable
 
 from lib.papers import emotion_embeddings as eea
-from lib.papers import end_to_end, low_rank_fusion, self_paced_balance, study_of, unseen_emotions
+from lib.papers import end_to_end, low_rank_fusion, study_of, unseen_emotions
 from lib.params.base import Parameters
 from lib.params.end_to_end import EndToEnd
 from lib.training.chunks import Grid
@@ -27,10 +27,6 @@ def _low_rank_fusion(p: low_rank_fusion.LowRankFusion) -> list[Grid]:
 
 def _emotion_embeddings(p: eea.EmotionEmbeddings) -> list[Grid]:
     return [(task.corpus, eea.grid(p, task)) for task in eea.load_tasks(p)]
-
-
-def _self_paced_balance(p: self_paced_balance.SelfPacedBalance) -> list[Grid]:
-    return self_paced_balance.by_corpus(p, self_paced_balance.load_corpora(p))
 
 
 def _end_to_end(p: EndToEnd) -> list[Grid]:
@@ -52,7 +48,7 @@ GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
     "mosi_positive_colearning": lambda p: study_of(p).grids,
     "low_rank_fusion": _low_rank_fusion,
     "emotion_embeddings": _emotion_embeddings,
-    "self_paced_balance": _self_paced_balance,
+    "self_paced_balance": lambda p: study_of(p).grids,
     "end_to_end_sparse": _end_to_end,
     "unseen_emotions": _unseen_emotions,
 }

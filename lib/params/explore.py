@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from lib.papers.self_paced_balance import FAMILIES, Pace
 from lib.params.base import NONFINITE, Nonfinite, Parameters
-from lib.params.self_paced_balance import FAMILIES, Pace
 
 Kind = Literal["classes", "regression", "multilabel", "conversation"]
 Modality = Literal["text", "audio", "video"]

@@ -10,18 +10,14 @@ from lib.papers import (
     emotion_embeddings_modalities,
     lmf_modalities,
     lmf_tables,
-    spcl_modalities,
-    spcl_tables,
 )
 from lib.papers import emotion_embeddings_tables as eea_tables
 from lib.papers import low_rank_fusion as lmf
-from lib.papers import self_paced_balance as spcl
 from lib.reporting import modality_section, modality_share
 from lib.training.records import DIVERGED
 from lib.training.trained import SLOT, ZEROS
 from tests.papers import test_emotion_embeddings as eea_small
 from tests.papers import test_low_rank_fusion as lmf_small
-from tests.papers import test_self_paced_balance as spcl_small
 
 
 @pytest.fixture(autouse=True)
@@ -48,16 +44,6 @@ def test_low_rank_fusion_asks_both_fusions_with_slots(tmp_path):
     check(runs, lmf_tables.scores(p, tasks, records), "mae", ["LMF", "TFN"], SLOT)
     records[0] = type(records[0])(**vars(records[0]) | {"status": DIVERGED, "weights": "", "outputs": {}})
     assert len(lmf_modalities.asked(p, tasks, records)) == 3
-
-
-def test_self_paced_balance_asks_every_backbone_on_its_seeds_corpus(tmp_path):
-    p = spcl_small.given(results=str(tmp_path), mends=[], mend_subsets=[])
-    corpora = spcl.load_corpora(p)
-    records = spcl.train_all(p, corpora)
-    runs = spcl_modalities.asked(p, corpora, records)
-    models = ["BiDDIN atv", "BiDDIN atv + SPCL", "MMGCN atv", "MMGCN atv + SPCL"]
-    check(runs, spcl_tables.scores(p, corpora, records), "weighted_f1", models, ZEROS)
-    assert sorted({run.seed for run in runs}) == [0, 1]
 
 
 def test_emotion_embeddings_ask_the_trained_networks_and_the_ones_trained_again(tmp_path):
