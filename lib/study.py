@@ -53,14 +53,23 @@ class Classes:
 class Task:
     """A corpus, how raw outputs for one of its splits are scored, and the metrics of comparisons, headline first.
 
-    `name` is empty where a study has one task; else it stands in front of the variants.
+    `name` is empty where a study has one task; else it stands in front of the variants. Where the scores of one split
+    depend on the outputs of another, as decision thresholds do, `score` is None and `run_scores` takes those of a whole
+    run.
     """
 
     corpus: Corpus
-    score: Callable[[str, np.ndarray], dict[str, float]]
+    score: Callable[[str, np.ndarray], dict[str, float]] | None
     metrics: tuple[str, ...]
     classes: Classes | None = None
     name: str = ""
+    run_scores: Callable[[Mapping[str, np.ndarray]], dict[str, dict[str, float]]] | None = None
+
+    def scores(self, outputs: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+        """Every metric by split, from a run's raw outputs; empty for a run that has none."""
+        if self.run_scores is None:
+            return {split: self.score(split, out) for split, out in outputs.items()}
+        return self.run_scores(outputs) if outputs else {}
 
     def variant(self, kind: str) -> str:
         """Name of a variant in the run table."""
@@ -147,7 +156,7 @@ class Runs:
             {
                 "variant": record.variant,
                 "seed": record.seed,
-                "metrics": {split: task.score(split, out) for split, out in record.outputs.items()},
+                "metrics": task.scores(record.outputs),
                 "selected_on": f"epoch: {record.selected_on['epoch']}",
                 "best_epoch": record.best_epoch,
                 "status": record.status,

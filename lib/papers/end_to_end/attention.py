@@ -12,13 +12,12 @@ import pandas as pd
 import torch
 
 from lib.data.stand_ins.synthetic_raw import FACE_REGION, spectrogram_region
-from lib.models.end_to_end import FACE, PIECE
-from lib.papers.end_to_end import Corpora, variant
-from lib.papers.end_to_end_costs import find, trained_model
-from lib.params.end_to_end import EndToEnd
+from lib.models.mme2e import FACE, PIECE
+from lib.papers.end_to_end import EndToEnd
+from lib.papers.end_to_end.study import Corpora, trained_model, variant
 from lib.reporting.statistics import t_interval
+from lib.study import Done, Runs
 from lib.training.execution import one_thread
-from lib.training.records import Record
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ def variants(p: EndToEnd) -> list[tuple[str, str]]:
 
 
 @one_thread()
-def mass_table(p: EndToEnd, corpora: Corpora, records: Sequence[Record]) -> pd.DataFrame:
+def mass_table(runs: Runs, corpora: Corpora) -> pd.DataFrame:
     """Share of the attention, and of the kept sites, inside the informative region of the test utterances.
 
     Per stage, against chance; means and 95 % t-intervals over the seeds. Empty for real data, whose regions nobody
@@ -48,8 +47,8 @@ def mass_table(p: EndToEnd, corpora: Corpora, records: Sequence[Record]) -> pd.D
     if not corpora.shown:
         return pd.DataFrame()
     rows = []
-    for name, words in variants(p):
-        found = [_masses(p, corpora, r) for seed in p.seeds if (r := find(records, name, seed))]
+    for name, words in variants(runs.study.p):
+        found = [_masses(runs, corpora, run) for run in runs.done if run[2].variant == name and run[2].weights]
         for key in found[0] if found else ():
             shares = np.array([each[key] for each in found])  # (seeds, attention/kept/chance)
             mass, kept, chance = shares.mean(axis=0)
@@ -66,12 +65,13 @@ def _verdict(low: float, high: float, chance: float) -> str:
     return "above chance" if low > chance else "below chance" if high < chance else "not told from chance"
 
 
-def _masses(p: EndToEnd, corpora: Corpora, record: Record) -> dict[tuple[str, int], np.ndarray]:
+def _masses(runs: Runs, corpora: Corpora, run: Done) -> dict[tuple[str, int], np.ndarray]:
     """By modality and stage: attention inside, kept sites inside, chance; means over the frames or pieces."""
-    model, split = trained_model(p, corpora, record), corpora.raw.splits["test"]
+    model, split = trained_model(runs, run), corpora.raw.splits["test"]
+    size = runs.study.p.evaluation_batch
     sums: dict[tuple[str, int], list[np.ndarray]] = {}
-    for start in range(0, len(split), p.evaluation_batch):
-        batch = split.take(slice(start, start + p.evaluation_batch))
+    for start in range(0, len(split), size):
+        batch = split.take(slice(start, start + size))
         inputs = batch.inputs
         with torch.no_grad():
             stages = model.with_stages(**inputs)[1]
@@ -106,9 +106,9 @@ def _on_grid(region: np.ndarray, grid: Sequence[int]) -> np.ndarray:
 
 
 @one_thread()
-def maps(p: EndToEnd, corpora: Corpora, record: Record, utterances: int = 3) -> dict[str, list[Map]]:
+def maps(runs: Runs, corpora: Corpora, run: Done, utterances: int = 3) -> dict[str, list[Map]]:
     """Of the first test utterances, the first face and the first piece with the first stage's attention."""
-    model, batch = trained_model(p, corpora, record), corpora.raw.splits["test"].take(slice(0, utterances))
+    model, batch = trained_model(runs, run), corpora.raw.splits["test"].take(slice(0, utterances))
     inputs = batch.inputs
     with torch.no_grad():
         stages = model.with_stages(**inputs)[1]

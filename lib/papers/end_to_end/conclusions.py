@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from lib.papers.end_to_end import Corpora, variant
-from lib.papers.end_to_end_tables import NEVER
-from lib.params.end_to_end import EndToEnd
+from lib.papers.end_to_end import EndToEnd
+from lib.papers.end_to_end.study import Corpora, variant
+from lib.papers.end_to_end.tables import NEVER
 from lib.reporting.words import interval, number
 
 _TOLD = {"positive": "better than", "negative": "worse than"}

@@ -1,10 +1,10 @@
-"""Parameters of the notebook `end_to_end_sparse` (spec mme2e, sections 4, 5, 6 and 8)."""
+"""The end-to-end emotion models, dense and sparse, and their baselines: parameters (spec mme2e, sections 4 to 6, 8)."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lib.params.base import NONFINITE, Nonfinite, Parameters
+from lib.params import NONFINITE, Nonfinite, Parameters
 
 MODALITIES = ("text", "audio", "video")
 Modality = Literal["text", "audio", "video"]
@@ -139,3 +139,6 @@ class EndToEnd(Parameters):
         if self.encoder.width % self.encoder.heads:
             raise ValueError("the heads of encoder must divide its width")
         return self
+
+
+NOTEBOOKS = {"end_to_end_sparse": EndToEnd}

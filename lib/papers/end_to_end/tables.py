@@ -1,72 +1,39 @@
-"""What the notebook `end_to_end_sparse` shows of its runs: scores per emotion, baselines, thresholds, changes."""
+"""What the notebook shows: settings, scores per emotion, baselines, thresholds, changes, published numbers."""
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
-from lib.metrics import mme2e_metrics
-from lib.papers.end_to_end import BASELINES, Corpora, variant
-from lib.params.end_to_end import EndToEnd
-from lib.reporting import gains
-from lib.run_table import by_seed, run_table
-from lib.training.records import Record
+from lib.metrics import mme2e_metrics as detection
+from lib.papers.end_to_end import EndToEnd, RandomAlbert
+from lib.papers.end_to_end.study import (
+    BASELINES,
+    METRICS,
+    TITLES,
+    Corpora,
+    main_variants,
+    named,
+    sweep_thresholds,
+    variant,
+)
+from lib.reporting import gains, published, published_mme2e
+from lib.run_table import by_seed
 
-METRICS = ("acc", "weighted_acc", "f1_positive", "auc")
-"""Plain and weighted accuracy, F1 of presence, area under the ROC curve; alone, the mean over the emotions."""
 NEVER = "no emotion, ever"
+_README = {
+    "mme2e": (5e-5, 40, 8, 6, None),
+    "mme2e_sparse": (5e-5, 40, 2, 6, None),
+    "lf_rnn": (5e-4, 60, 32, 8, 2.0),
+    "lf_transformer": (5e-4, 60, 32, 8, 2.0),
+}
+_SIZES = {"channels": (64, 128, 256, 512), "flatten_size": 1024, "width": 64, "layers": 4, "heads": 4, "dropout": 0.1}
 EMOTION_NAMES = {"acc": "accuracy", "weighted_acc": "weighted accuracy", "f1_positive": "F1", "auc": "AUC"}
-SELECTED = "epoch: {}; thresholds of all splits: validation (quirk Q11); hyper-parameters: fixed in the YAML"
-
-
-def scores(p: EndToEnd, corpora: Corpora, records: Sequence[Record]) -> pd.DataFrame:
-    """The long run table: every metric of validation and test, as mean over the emotions and for each emotion.
-
-    The decision thresholds of a run are those with the best F1 on validation, for the test as well.
-    """
-    return run_table(
-        {
-            "variant": record.variant,
-            "seed": record.seed,
-            "metrics": _metrics(corpora, record),
-            "selected_on": SELECTED.format(record.selected_on["epoch"]),
-            "best_epoch": record.best_epoch,
-            "status": record.status,
-            "reason": record.reason,
-            **{name: record.tags[name] for name in ("model", "threshold", "change")},
-            "epochs": len(record.history.get("train_loss", ())),
-            "seconds": record.seconds,
-        }
-        for record in records
-    )
-
-
-def _metrics(corpora: Corpora, record: Record) -> dict[str, dict[str, float]]:
-    if not record.outputs:
-        return {}
-    corpus = corpora.of(record.tags["model"])
-    thresholds = mme2e_metrics.best_thresholds(record.outputs["valid"], corpus.labels("valid"))
-    return {
-        split: _named(mme2e_metrics.detection_scores(logits, corpus.labels(split), thresholds), corpus.label_names)
-        for split, logits in record.outputs.items()
-    }
-
-
-def _named(found: dict[str, np.ndarray], names: Sequence[str]) -> dict[str, float]:
-    means = {metric: float(np.mean(found[metric])) for metric in METRICS}
-    each = {f"{m}_{name}": float(v) for m in METRICS for name, v in zip(names, found[m], strict=True)}
-    return means | each
 
 
 def floor(corpora: Corpora) -> dict[str, float]:
     """Scores of the constant answer no on the test split; on exclusive classes its accuracy is 1 - 1/6."""
     corpus = corpora.any
-    return _named(mme2e_metrics.never_present(corpus.labels("test")), corpus.label_names)
-
-
-def main_variants(p: EndToEnd) -> list[str]:
-    """The models of the main comparison, in the order of the parameters."""
-    return [variant(m, p.threshold if m == "mme2e_sparse" else None) for m in p.models.chosen()]
+    return named(detection.never_present(corpus.labels("test")), corpus.label_names)
 
 
 def overview_table(p: EndToEnd, corpora: Corpora, table: pd.DataFrame) -> pd.DataFrame:
@@ -113,29 +80,20 @@ def beats_floor(p: EndToEnd, corpora: Corpora, table: pd.DataFrame) -> pd.DataFr
 
 def change_table(p: EndToEnd, table: pd.DataFrame) -> pd.DataFrame:
     """What each change of the sparse model does to its scores, paired over the seeds."""
-    base = variant("mme2e_sparse", p.threshold)
-    changed = [variant("mme2e_sparse", p.threshold, change) for change in p.changes]
-    found = [
-        gains.gain_table(table[table["variant"].isin((base, *changed))], metric, base)
-        for metric in ("f1_positive", "acc")
-    ]
-    return pd.concat(found, ignore_index=True).drop(columns=["rate", "paper_rule"])
+    return _against(
+        table, variant("mme2e_sparse", p.threshold), [variant("mme2e_sparse", p.threshold, c) for c in p.changes]
+    )
 
 
 def dense_table(p: EndToEnd, table: pd.DataFrame) -> pd.DataFrame:
     """The sparse model at every threshold against the dense one, paired over the seeds."""
-    dense = variant("mme2e")
-    sparse = [variant("mme2e_sparse", t) for t in sweep_thresholds(p)]
-    found = [
-        gains.gain_table(table[table["variant"].isin((dense, *sparse))], metric, dense)
-        for metric in ("f1_positive", "acc")
-    ]
+    return _against(table, variant("mme2e"), [variant("mme2e_sparse", t) for t in sweep_thresholds(p)])
+
+
+def _against(table: pd.DataFrame, base: str, others: Sequence[str]) -> pd.DataFrame:
+    rows = table[table["variant"].isin((base, *others))]
+    found = [gains.gain_table(rows, metric, base) for metric in ("f1_positive", "acc")]
     return pd.concat(found, ignore_index=True).drop(columns=["rate", "paper_rule"])
-
-
-def sweep_thresholds(p: EndToEnd) -> list[float]:
-    """All thresholds of the sparse model, ascending."""
-    return sorted({p.threshold, *p.thresholds})
 
 
 def problem_table(corpora: Corpora) -> pd.DataFrame:
@@ -165,3 +123,53 @@ def threshold_scores(p: EndToEnd, table: pd.DataFrame, metric: str) -> pd.DataFr
     found = score_table(table, metric)
     found = found[found["variant"].isin(names)]
     return found.assign(threshold=found["variant"].map(names)).sort_values("threshold", ignore_index=True)
+
+
+def setting_table(p: EndToEnd) -> pd.DataFrame:
+    """How each model is trained."""
+    rows = [{"model": TITLES[name], **setting.model_dump()} for name, setting in p.models.chosen().items()]
+    return pd.DataFrame(rows).astype({"clip_norm": object}).fillna({"clip_norm": "none"})
+
+
+def deviations(p: EndToEnd) -> list[str]:
+    """How a run on real data differs from the published commands."""
+    found = [] if not isinstance(p.text_encoder, RandomAlbert) else ["a text encoder from random weights"]
+    for name, setting in p.models.chosen().items():
+        if p.kind == "iemocap" and tuple(setting.model_dump().values()) != _README[name]:
+            found.append(f"{TITLES[name]} trained in another way than by the README's command")
+    changed = [name for name, value in _SIZES.items() if getattr(p.encoder, name) != value]
+    found += [f"{', '.join(changed)} of the encoder changed"] * bool(changed)
+    found += ["other modalities"] * (set(p.modalities) != {"text", "audio", "video"})
+    return found + ["no command was published for this corpus"] * (p.kind == "mosei")
+
+
+def comparison_table(p: EndToEnd, corpora: Corpora, table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Published and reproduced means over the emotions, and gains over FE2E, judged by `published.VERDICT_RULE`."""
+    ours = table[table["change"] == ""]
+    real = not corpora.any.source.synthetic
+    metrics = ("acc" if p.kind == "iemocap" else "weighted_acc", "f1_positive")
+    found = [
+        published.compare(
+            paper,
+            ours,
+            metric=metric,
+            baseline=published_mme2e.DENSE,
+            source=corpora.any.source,
+            same_corpus=real,
+            deviations=deviations(p) if real else (),
+        )
+        for metric in metrics
+    ]
+    return pd.concat(found, ignore_index=True).drop(columns="rate")
+
+
+def ratio_table(costs: pd.DataFrame, operations: pd.DataFrame) -> pd.DataFrame:
+    """The printed share of the dense model's operations beside our nominal and counted ones, by threshold.
+
+    Ratios only, and at other widths than the paper's they are not comparable either: a narrow network's dense part
+    weighs more.
+    """
+    gathered = costs[costs["form"].isin(("gathered", "dense"))]
+    ours = gathered[["threshold", "nominal_ratio", "counted_ratio", "seconds_ratio"]]
+    merged = operations.merge(ours, on="threshold", how="outer").sort_values("threshold", ignore_index=True)
+    return merged.dropna(subset="nominal_ratio", ignore_index=True)

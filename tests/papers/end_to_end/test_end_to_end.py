@@ -12,18 +12,15 @@ from lib import papers, params
 from lib.errors import InputError
 from lib.metrics import mme2e_metrics
 from lib.models.albert import ALBERT_V2, Albert
-from lib.models.end_to_end_sparse import Stage
-from lib.papers import end_to_end as e2e
-from lib.papers import end_to_end_attention as attention
-from lib.papers import end_to_end_conclusions as conclusions
-from lib.papers import end_to_end_context as context
-from lib.papers import end_to_end_costs as costs
-from lib.papers import end_to_end_tables as found
-from lib.params.end_to_end import EndToEnd
-from lib.reporting import mme2e_figures, published, published_mme2e
+from lib.models.mme2e_sparse import Stage
+from lib.papers.end_to_end import EndToEnd, attention, conclusions, costs, figures
+from lib.papers.end_to_end import study as e2e
+from lib.papers.end_to_end import tables as found
+from lib.reporting import published, published_mme2e
+from lib.reporting.report import Report
 from lib.training.records import FINISHED
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SETTING = {"learning_rate": 0.01, "epochs": 2, "batch_size": 8, "early_stop": 5}
 GIVEN = {
     "dataset": "iemocap_raw_like",
@@ -56,15 +53,16 @@ def given(**changes) -> EndToEnd:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A whole small run: parameters, corpora, records, run table."""
+    """A whole small run: parameters, corpora, runs, run table."""
     p = given(results=str(tmp_path_factory.mktemp("run")))
     corpora = e2e.load_corpora(p)
-    records = e2e.train_all(p, corpora)
-    return p, corpora, records, found.scores(p, corpora, records)
+    runs = e2e.study(p, corpora).train()
+    return p, corpora, runs, runs.table
 
 
 def test_every_variant_has_every_seed(trained):
-    p, _, records, _ = trained
+    p, _, runs, _ = trained
+    records = runs.records
     assert all(record.status == FINISHED for record in records)
     names = {"FE2E", "MESM 0.7", "MESM 0.3", "MESM 0.7, corrected", "MESM 0.7, learned", "LF-LSTM", "LF-TRANS"}
     for seed in p.seeds:
@@ -72,12 +70,12 @@ def test_every_variant_has_every_seed(trained):
 
 
 def test_a_finished_run_is_not_trained_again(trained):
-    p, _, records, _ = trained
+    p, _, runs, _ = trained
     folder = Path(p.results) / "members"
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    again = e2e.train_all(p, e2e.load_corpora(p))
+    again = e2e.study(p).train()
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
-    assert sorted(r.key for r in again) == sorted(r.key for r in records)
+    assert [r.key for r in again.records] == [r.key for r in runs.records]
 
 
 def test_all_models_see_the_same_utterances(trained):
@@ -120,14 +118,14 @@ def test_published_sizes_give_the_published_numbers_of_weights():
     p = papers.load(ROOT / "params" / "end_to_end_sparse" / "paper.yaml", results="-")
     encoder = p.encoder.model_dump(mode="json")
     with torch.device("meta"):
-        for name, weights in (("end_to_end:MME2E", 36_782_485), ("end_to_end_sparse:MME2ESparse", 37_640_859)):
+        for name, weights in (("mme2e:MME2E", 36_782_485), ("mme2e_sparse:MME2ESparse", 37_640_859)):
             spec = e2e.ModelSpec(name, {"albert": ALBERT_V2["base"], **encoder})
             assert sum(w.numel() for w in spec.build().parameters()) == weights
 
 
 def test_thresholds_are_found_on_validation_and_used_on_test(trained):
-    _, corpora, records, table = trained
-    record = next(r for r in records if (r.variant, r.seed) == ("FE2E", 1))
+    _, corpora, runs, table = trained
+    record = next(r for r in runs.records if (r.variant, r.seed) == ("FE2E", 1))
     thresholds = mme2e_metrics.best_thresholds(record.outputs["valid"], corpora.raw.labels("valid"))
     expected = mme2e_metrics.detection_scores(record.outputs["test"], corpora.raw.labels("test"), thresholds)
     mine = table[(table["variant"] == "FE2E") & (table["seed"] == 1) & (table["split"] == "test")]
@@ -160,8 +158,8 @@ def test_the_constant_answer_stands_beside_every_score(trained):
 
 def test_costs_are_counted_and_nominal_operations_do_not_depend_on_the_form(trained, monkeypatch):
     monkeypatch.setattr(costs, "REPEATS", 1)
-    p, corpora, records, _ = trained
-    table = costs.cost_table(p, corpora, records)
+    _, corpora, runs, _ = trained
+    table = costs.cost_table(runs, corpora.raw)
     assert list(zip(table["variant"], table["form"], strict=True)) == [
         ("FE2E", "dense"),
         *(("MESM 0.3", form) for form in ("gathered", "masked")),
@@ -174,7 +172,7 @@ def test_costs_are_counted_and_nominal_operations_do_not_depend_on_the_form(trai
     np.testing.assert_allclose(gathered["counted"], 2 * gathered["nominal"], rtol=1e-9)
     assert (masked["counted"] > gathered["counted"]).all()
     assert (table["seconds"] > 0).all()
-    ratios = context.ratio_table(table, published_mme2e.operations(published.load())).set_index("threshold")
+    ratios = found.ratio_table(table, published_mme2e.operations(published.load())).set_index("threshold")
     assert list(ratios.index) == [0.3, 0.7, 1.0]
     assert ratios.loc[0.7, "paper_ratio"] == pytest.approx(5.18 / 8.65)
     assert ratios.loc[1.0, "nominal_ratio"] == 1
@@ -191,8 +189,8 @@ def test_a_saving_on_paper_only_is_said():
 
 
 def test_only_the_published_order_lets_batch_mates_change_a_result(trained):
-    p, corpora, records, _ = trained
-    change = costs.batch_dependence(p, corpora, records).set_index("variant")["largest_change"]
+    _, corpora, runs, _ = trained
+    change = costs.batch_dependence(runs, corpora.raw).set_index("variant")["largest_change"]
     assert change["FE2E"] < 1e-5
     assert change["MESM 0.7, corrected"] < 1e-5
     assert change["MESM 0.7"] > 1e-4
@@ -215,8 +213,8 @@ def test_rounding_decides_where_places_part_that_are_as_probable_as_the_last_one
 
 
 def test_uniform_attention_has_the_mass_of_chance(trained):
-    p, corpora, records, _ = trained
-    table = attention.mass_table(p, corpora, records)
+    _, corpora, runs, _ = trained
+    table = attention.mass_table(runs, corpora)
     assert len(table) == 3 * 2 * 3  # models, modalities, stages
     video = table[table["modality"] == "video"]
     assert set(video["chance"].round(6)) == {round(16 * 28 / 48**2, 6)}
@@ -246,21 +244,20 @@ def test_the_verdict_on_attention_is_that_of_the_interval():
 
 
 def test_figures_are_drawn(trained):
-    p, corpora, records, table = trained
+    p, corpora, runs, table = trained
     label = corpora.any.source.label
-    record = costs.find(records, "MESM 0.7, learned", 0)
-    maps = attention.maps(p, corpora, record)
+    maps = attention.maps(runs, corpora, e2e.find(runs, "MESM 0.7, learned"))
     assert {m: len(each) for m, each in maps.items()} == {"video": 3, "audio": 3}
     assert maps["video"][0].attention.sum() == pytest.approx(1, abs=1e-5)
     assert maps["audio"][0].kept.shape == (64, 16)
-    figure = mme2e_figures.attention_maps(maps, label=label, title="x")
+    figure = figures.attention_maps(maps, label=label, title="x")
     assert len(figure.axes) == 12
     each = found.emotion_table(p, corpora, table, "f1_positive")
-    assert len(mme2e_figures.emotion_dots(each, label=label, title="x", axis="y").axes[0].lines) == 6
-    cost = costs.cost_table(p, corpora, records)
+    assert len(figures.emotion_dots(each, label=label, title="x", axis="y").axes[0].lines) == 6
+    cost = costs.cost_table(runs, corpora.raw)
     scores = found.threshold_scores(p, table, "f1_positive")
     assert list(scores["threshold"]) == [0.3, 0.7, 1.0]
-    assert len(mme2e_figures.cost_curves(cost, scores, label=label, metric="F1").axes) == 2
+    assert len(figures.cost_curves(cost, scores, label=label, metric="F1").axes) == 2
 
 
 def test_changes_and_thresholds_are_compared_seed_by_seed(trained):
@@ -276,7 +273,7 @@ def test_changes_and_thresholds_are_compared_seed_by_seed(trained):
 
 def test_a_stand_in_is_never_compared_with_the_paper(trained):
     p, corpora, _, table = trained
-    compared = context.comparison_table(p, corpora, table, published_mme2e.runs(published.load(), p.kind))
+    compared = found.comparison_table(p, corpora, table, published_mme2e.runs(published.load(), p.kind))
     assert compared["verdict"].str.startswith("not comparable: stand-in data").all()
     assert compared["difference"].isna().all()
     assert conclusions.provenance(p, corpora).endswith("says nothing about the real corpora.")
@@ -284,16 +281,16 @@ def test_a_stand_in_is_never_compared_with_the_paper(trained):
 
 def test_deviations_from_the_readme_are_named():
     paper = papers.load(ROOT / "params" / "end_to_end_sparse" / "paper.yaml", results="-")
-    assert context.deviations(paper) == []
-    assert context.deviations(given())[0] == "a text encoder from random weights"
-    assert "FE2E trained in another way than by the README's command" in context.deviations(given())
+    assert found.deviations(paper) == []
+    assert found.deviations(given())[0] == "a text encoder from random weights"
+    assert "FE2E trained in another way than by the README's command" in found.deviations(given())
     mosei = papers.load(ROOT / "params" / "end_to_end_sparse" / "mosei.yaml", results="-")
-    assert context.deviations(mosei) == ["no command was published for this corpus"]
+    assert found.deviations(mosei) == ["no command was published for this corpus"]
 
 
 def test_the_manifest_declares_the_text_encoder(trained):
-    p, corpora, records, _ = trained
-    context.write_manifest(p, corpora, records, seconds=1.0)
+    p, _, runs, _ = trained
+    Report(runs.study).finish(runs, e2e.selected_on(p))
     written = pd.read_json(Path(p.results) / "manifest.json", typ="series")
     assert "from random weights (not pretrained)" in written["run"]["selected_on"]["text encoder"]
     assert written["run"]["selected_on"]["decision thresholds"] == "validation"
@@ -317,7 +314,7 @@ def test_mosei_is_read_as_well(tmp_path):
     corpora = e2e.load_corpora(p)
     assert corpora.handcrafted is None
     assert corpora.any.label_names == ("anger", "disgust", "fear", "happy", "sad", "surprise")
-    assert {r.status for r in e2e.train_all(p, corpora)} == {FINISHED}
+    assert {r.status for r in e2e.study(p, corpora).train().records} == {FINISHED}
 
 
 def test_a_stored_text_encoder_is_loaded(tmp_path, trained):
@@ -335,7 +332,7 @@ def test_a_stored_text_encoder_is_loaded(tmp_path, trained):
     model = e2e.model_spec(p, corpora, "mme2e").build()
     for name, value in albert.state_dict().items():
         assert torch.equal(model.T.albert.state_dict()[name], value)
-    assert context.text_encoder(p) == "ALBERT from the folder albert, pretrained"
+    assert e2e.text_encoder(p) == "ALBERT from the folder albert, pretrained"
     del weights["albert.pooler.weight"]
     save_file(weights, folder / "model.safetensors")
     with pytest.raises(InputError, match="not the weights of this model"):
@@ -352,9 +349,8 @@ def test_a_single_model_can_be_run(tmp_path):
     p = given(models={"lf_rnn": SETTING}, changes=[], thresholds=[], seeds=[0], results=str(tmp_path))
     corpora = e2e.load_corpora(p)
     assert corpora.raw is None
-    records = e2e.train_all(p, corpora)
-    table = found.scores(p, corpora, records)
-    overview = found.overview_table(p, corpora, table)
+    runs = e2e.study(p, corpora).train()
+    overview = found.overview_table(p, corpora, runs.table)
     assert list(overview["variant"]) == ["LF-LSTM", found.NEVER]
     assert conclusions.baselines(p, overview) == []
-    assert records[0].status == FINISHED
+    assert runs.records[0].status == FINISHED

@@ -16,32 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lib.models.end_to_end_sparse import MME2ESparse, Stage
-from lib.papers.end_to_end import Corpora, member, model_spec, result_folder, variant
-from lib.papers.end_to_end_tables import sweep_thresholds
-from lib.params.end_to_end import EndToEnd
+from lib.data.recordings.streamed_corpus import StreamedCorpus
+from lib.models.mme2e_sparse import MME2ESparse, Stage
+from lib.papers.end_to_end.study import find, sweep_thresholds, trained_model, variant
+from lib.study import Runs
 from lib.training.execution import one_thread
-from lib.training.records import Record, load_weights
 
 REPEATS = 7
 ROUNDING = 1e-4
 """Of a float32 probability, relative, by the order in which a network of this depth is summed."""
-
-
-def trained_model(p: EndToEnd, corpora: Corpora, record: Record, **changed: object) -> nn.Module:
-    """The model of a finished run in evaluation mode; `changed` are other constructor arguments."""
-    tags = record.tags
-    threshold = tags["threshold"] if tags["model"] == "mme2e_sparse" else None
-    spec = model_spec(p, corpora, tags["model"], threshold, tags["change"] or None)
-    model = spec.architecture(**{**spec.arguments, **changed})
-    model.load_state_dict(load_weights(result_folder(p) / "members", record))
-    return model.eval()
-
-
-def find(records: Sequence[Record], name: str, *seeds: int) -> Record | None:
-    """The run of a variant with the first of these seeds that has weights, if one has."""
-    found = {r.seed: r for r in records if r.variant == name and r.weights}
-    return next((found[seed] for seed in seeds if seed in found), None)
 
 
 def counted_flops(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, int]:
@@ -86,21 +69,22 @@ def step_seconds(
 
 
 @one_thread()
-def cost_table(p: EndToEnd, corpora: Corpora, records: Sequence[Record]) -> pd.DataFrame:
+def cost_table(runs: Runs, corpus: StreamedCorpus) -> pd.DataFrame:
     """Costs of the trained dense model and of the sparse one at every threshold, in both its forms.
 
     Of each the first seed that has weights; what has none has no row. Per utterance of a test minibatch; `..._ratio` is
     the share of the dense model's, NaN without it.
     """
-    batch = corpora.raw.splits["test"].take(slice(0, p.models.chosen()["mme2e"].batch_size))
+    p = runs.study.p
+    batch = corpus.splits["test"].take(slice(0, p.models.chosen()["mme2e"].batch_size))
     inputs, targets = dict(batch.inputs), batch.targets
-    dense = find(records, variant("mme2e"), *p.seeds)
-    models = [(variant("mme2e"), 1.0, "dense", trained_model(p, corpora, dense))] if dense else []
+    dense = find(runs, variant("mme2e"))
+    models = [(variant("mme2e"), 1.0, "dense", trained_model(runs, dense))] if dense else []
     for threshold in sweep_thresholds(p):
         name = variant("mme2e_sparse", threshold)
-        record = find(records, name, *p.seeds)
-        for form in ("gathered", "masked") if record else ():
-            models.append((name, threshold, form, trained_model(p, corpora, record, form=form)))
+        run = find(runs, name)
+        for form in ("gathered", "masked") if run else ():
+            models.append((name, threshold, form, trained_model(runs, run, form=form)))
     rows = []
     for name, threshold, form, model in models:
         costs = {"nominal": nominal_multiply_adds(model, inputs), "counted": counted_flops(model, inputs)["all"]}
@@ -115,32 +99,23 @@ def cost_table(p: EndToEnd, corpora: Corpora, records: Sequence[Record]) -> pd.D
     return table
 
 
-def parameter_count(p: EndToEnd, corpora: Corpora) -> dict[str, int]:
-    """Weights of each model."""
-    found = {}
-    for m in (member(p, corpora, 0, name, p.threshold if "sparse" in name else None) for name in p.models.chosen()):
-        with torch.device("meta"):
-            model = m.model.architecture(**m.model.arguments)
-        found[m.variant] = sum(w.numel() for w in model.parameters())
-    return found
-
-
 @one_thread()
 @torch.no_grad()
-def batch_dependence(p: EndToEnd, corpora: Corpora, records: Sequence[Record], utterances: int = 8) -> pd.DataFrame:
+def batch_dependence(runs: Runs, corpus: StreamedCorpus, utterances: int = 8) -> pd.DataFrame:
     """How far the logits of the first test utterances move when each is computed alone instead of in one minibatch.
 
     A model that treats utterances independently moves by rounding; the published order of the places moves it by far
     more (quirk Q1). Utterances in which rounding moved a place across the threshold are passed over, for such a place
     weighs far more than rounding; `passed_over` counts them.
     """
+    p = runs.study.p
     names = [variant("mme2e"), *(variant("mme2e_sparse", p.threshold, change) for change in ("", *p.changes))]
-    batch, rows = corpora.raw.splits["test"].take(slice(0, utterances)), []
+    batch, rows = corpus.splits["test"].take(slice(0, utterances)), []
     for name in names:
-        record = find(records, name, *p.seeds)
-        if record is None:
+        run = find(runs, name)
+        if run is None:
             continue
-        model, changes = trained_model(p, corpora, record), []
+        model, changes = trained_model(runs, run), []
         together, stages = _with_stages(model, batch.inputs)
         for i in range(len(batch)):
             inputs = batch.take(slice(i, i + 1)).inputs

@@ -9,9 +9,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lib.models.albert import ALBERT_V2, Albert
 from lib.models.cross_attention import nucleus
-from lib.models.end_to_end import MME2E
-from lib.models.end_to_end_sparse import MME2ESparse
 from lib.models.handcrafted_baselines import LFRNN, LFTransformer
+from lib.models.mme2e import MME2E
+from lib.models.mme2e_sparse import MME2ESparse
 from lib.models.sequence_encoder import SequenceEncoder, pad_ragged
 from lib.models.sparse_sites import FORMS, SiteBatchNorm, SparseBlock
 

@@ -1,4 +1,4 @@
-"""Figures of the end-to-end notebook: emotions by model, score against cost, attention maps. Conventions: `figures`."""
+"""Figures: emotions by model, score against cost, attention maps. Conventions: `figures`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -39,7 +39,7 @@ def emotion_dots(table: pd.DataFrame, *, label: str, title: str, axis: str) -> F
 def cost_curves(costs: pd.DataFrame, scores: pd.DataFrame, *, label: str, metric: str) -> Figure:
     """Left, score against kept probability; right, shares of the dense model's operations and time.
 
-    `costs` is that of `end_to_end_costs.cost_table`, `scores` has `threshold`, `score` and its 95 % t-interval, the
+    `costs` is that of `costs.cost_table`, `scores` has `threshold`, `score` and its 95 % t-interval, the
     dense model at 1.
     """
     with plt.rc_context(figures.STYLE):

@@ -6,9 +6,9 @@ import pytest
 
 from lib import papers, params
 from lib.errors import InputError
-from lib.params.end_to_end import EndToEnd
+from lib.papers.end_to_end import EndToEnd
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RUNS = ROOT / "params" / "end_to_end_sparse"
 COMMANDS = {
     "mme2e": (5e-5, 40, 8, 6, None),

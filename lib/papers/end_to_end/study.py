@@ -1,10 +1,13 @@
-"""The end-to-end emotion models, dense and sparse, and their baselines: what is trained, and on what (spec mme2e)."""
+"""What is trained on raw recordings and on hand-crafted features, and how it is scored (spec mme2e)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+import torch
 from filelock import FileLock
+from torch import nn
 
 from lib.data import data_root
 from lib.data.arrays.label_columns import refuse_absent
@@ -15,17 +18,21 @@ from lib.data.recordings.raw_preprocessing import preprocess
 from lib.data.recordings.streamed_corpus import RawReader, StreamedCorpus, open_handcrafted, open_raw
 from lib.data.stand_ins import synthetic_handcrafted, synthetic_raw
 from lib.errors import InputError
-from lib.params.end_to_end import Change, EndToEnd, RandomAlbert, Training
+from lib.files import WORKSPACE
+from lib.metrics import mme2e_metrics as detection
+from lib.papers.end_to_end import Change, EndToEnd, RandomAlbert, Training
+from lib.study import Done, Runs, Study, Task
 from lib.training.recipe import Member, ModelSpec, Recipe
-from lib.training.records import Record
-from lib.training.sweep import sweep_grids
+from lib.training.records import Record, load_weights
 
-WORKSPACE = Path(__file__).resolve().parents[2]
+METRICS = ("acc", "weighted_acc", "f1_positive", "auc")
+"""Plain and weighted accuracy, F1 of presence, area under the ROC curve; alone, the mean over the emotions."""
+SELECTED = "epoch: {}; thresholds of all splits: validation (quirk Q11); hyper-parameters: fixed in the YAML"
 TITLES = {"mme2e": "FE2E", "mme2e_sparse": "MESM", "lf_rnn": "LF-LSTM", "lf_transformer": "LF-TRANS"}
 """The paper's names by those of its code."""
 _MODELS = {
-    "mme2e": "end_to_end:MME2E",
-    "mme2e_sparse": "end_to_end_sparse:MME2ESparse",
+    "mme2e": "mme2e:MME2E",
+    "mme2e_sparse": "mme2e_sparse:MME2ESparse",
     "lf_rnn": "handcrafted_baselines:LFRNN",
     "lf_transformer": "handcrafted_baselines:LFTransformer",
 }
@@ -55,9 +62,45 @@ class Corpora:
         return self.handcrafted if model in BASELINES else self.raw
 
 
-def result_folder(p: EndToEnd) -> Path:
-    """The run's result folder, relative to the workspace unless absolute, whatever the working directory."""
-    return WORKSPACE / p.results
+def study(p: EndToEnd, corpora: Corpora | None = None) -> Study:
+    """What is trained on the raw corpus, then what on the hand-crafted features, where there is any.
+
+    Raises InputError as `load_corpora`, which opens the corpora unless they are given.
+    """
+    corpora = corpora or load_corpora(p)
+    tasks = tuple(task(corpus) for corpus in (corpora.raw, corpora.handcrafted) if corpus)
+
+    def members(task: Task) -> list[Member]:
+        every = [m for seed in p.seeds for m in grid(p, corpora, seed)]
+        return dearest_first(m for m in every if corpora.of(m.tags["model"]) is task.corpus)
+
+    return Study(p, tasks, members, about=about)
+
+
+def task(corpus: StreamedCorpus) -> Task:
+    """Every metric as mean over the emotions and for each; the thresholds of a run are best for validation F1 (Q11)."""
+    labels = {split: corpus.labels(split) for split in corpus.splits}
+
+    def scores(outputs: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+        thresholds = detection.best_thresholds(outputs["valid"], labels["valid"])
+        found = {split: detection.detection_scores(out, labels[split], thresholds) for split, out in outputs.items()}
+        return {split: named(each, corpus.label_names) for split, each in found.items()}
+
+    return Task(corpus, None, METRICS, run_scores=scores)
+
+
+def named(found: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, float]:
+    """The mean over the emotions under the metric's name, then each emotion's."""
+    means = {metric: float(np.mean(found[metric])) for metric in METRICS}
+    each = {f"{m}_{name}": float(v) for m in METRICS for name, v in zip(names, found[m], strict=True)}
+    return means | each
+
+
+def about(record: Record) -> dict[str, object]:
+    """Further columns of the run table, and what chose the thresholds."""
+    tags = {name: record.tags[name] for name in ("model", "threshold", "change")}
+    epochs = len(record.history.get("train_loss", ()))
+    return {"selected_on": SELECTED.format(record.selected_on["epoch"]), **tags, "epochs": epochs}
 
 
 def load_corpora(p: EndToEnd) -> Corpora:
@@ -69,7 +112,7 @@ def load_corpora(p: EndToEnd) -> Corpora:
     chosen = set(p.models.chosen())
     reader, root, shown = RawReader(p.kind), data_root(p.data_root or None), {}
     if p.samples:
-        root = result_folder(p) / "stand_in"
+        root = WORKSPACE / p.results / "stand_in"
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / ".lock"):
             shown = _write_stand_in(p, reader, root, handcrafted=bool(chosen & set(BASELINES)))
@@ -207,23 +250,63 @@ def grid(p: EndToEnd, corpora: Corpora, seed: int) -> Iterator[Member]:
         yield member(p, corpora, seed, "mme2e_sparse", p.threshold, change)
 
 
-def grids(p: EndToEnd, corpora: Corpora) -> list[tuple[StreamedCorpus, list[Member]]]:
-    """What is trained on the raw corpus, then what on the hand-crafted features, where there is any."""
-    members = [m for seed in p.seeds for m in grid(p, corpora, seed)]
-    parts = (
-        (corpora.raw, [m for m in members if m.tags["model"] not in BASELINES]),
-        (corpora.handcrafted, [m for m in members if m.tags["model"] in BASELINES]),
-    )
-    return [(corpus, part) for corpus, part in parts if part]
-
-
-def train_all(p: EndToEnd, corpora: Corpora) -> list[Record]:
-    """Train what is missing; the records lie in the result folder under `members/`, resumable within an epoch."""
-    parts = [(corpus, _dearest_first(members)) for corpus, members in grids(p, corpora)]
-    return sweep_grids(parts, result_folder(p), cores=p.cores)
-
-
-def _dearest_first(members: Sequence[Member]) -> list[Member]:
+def dearest_first(members: Iterable[Member]) -> list[Member]:
     """So that no core is left with a long run at the end."""
     cost = {"mme2e_sparse": 0, "mme2e": 1, "lf_transformer": 2, "lf_rnn": 3}
     return sorted(members, key=lambda m: (cost[m.tags["model"]], -m.tags["threshold"]))
+
+
+def text_encoder(p: EndToEnd) -> str:
+    """In words; it stands in the manifest as well."""
+    given = p.text_encoder
+    if isinstance(given, RandomAlbert):
+        return (
+            f"ALBERT of {given.layers} layers, {given.hidden_size} wide, from random weights (not pretrained); its "
+            f"tokenizer hashes words into {given.vocabulary} ids"
+        )
+    return f"ALBERT from the folder {given.folder}, pretrained"
+
+
+def selected_on(p: EndToEnd) -> dict[str, str]:
+    """What chose the numbers of the run; the text encoder is declared among it."""
+    return {
+        "epoch": "validation F1 at thresholds found on validation (strictly greater)",
+        "decision thresholds": "validation",
+        "text encoder": text_encoder(p),
+        "hyper-parameters": "none (fixed in the YAML)",
+    }
+
+
+def main_variants(p: EndToEnd) -> list[str]:
+    """The models of the main comparison, in the order of the parameters."""
+    return [variant(m, p.threshold if m == "mme2e_sparse" else None) for m in p.models.chosen()]
+
+
+def sweep_thresholds(p: EndToEnd) -> list[float]:
+    """All thresholds of the sparse model, ascending."""
+    return sorted({p.threshold, *p.thresholds})
+
+
+def trained_model(runs: Runs, run: Done, **changed: object) -> nn.Module:
+    """The model of a finished run in evaluation mode; `changed` are other constructor arguments."""
+    _, member, record = run
+    model = member.model.architecture(**{**member.model.arguments, **changed})
+    model.load_state_dict(load_weights(runs.study.folder / "members", record))
+    return model.eval()
+
+
+def find(runs: Runs, name: str) -> Done | None:
+    """The run of a variant with the first of the seeds that has weights, if one has."""
+    found = {run[2].seed: run for run in runs.done if run[2].variant == name and run[2].weights}
+    return next((found[seed] for seed in runs.study.p.seeds if seed in found), None)
+
+
+def parameter_count(study: Study) -> dict[str, int]:
+    """Weights of each model."""
+    found = {}
+    for _, each in study.members:
+        if each.variant in main_variants(study.p) and each.variant not in found:
+            with torch.device("meta"):
+                model = each.model.architecture(**each.model.arguments)
+            found[each.variant] = sum(w.numel() for w in model.parameters())
+    return {name: found[name] for name in main_variants(study.p)}

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from lib.models.cross_attention import CrossModalAttention, nucleus
-from lib.models.end_to_end import MME2E, MODALITIES
+from lib.models.mme2e import MME2E, MODALITIES
 from lib.models.sparse_sites import Form, SparseBlock, pooled_mask
 from lib.models.vgg_block import low_level_cnn
 
