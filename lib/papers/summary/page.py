@@ -4,7 +4,9 @@ The page holds every style, script and picture itself, so it opens from a folder
 """
 
 import base64
+import html
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatch
 from math import isnan
 from pathlib import Path
 
@@ -12,44 +14,18 @@ import jinja2
 import pandas as pd
 
 from lib.files import write_text
-from lib.reporting.claims import DIRECTION_RULE, Claim, answers, claims, condensed
-from lib.reporting.gains import COLEARNING_RULE
+from lib.reporting.claims import DIRECTION_RULE, Claim, answers, claims, condensed, titles
 from lib.reporting.published import VERDICT_RULE
 from lib.reporting.result_folders import STATES, ResultFolder, read_folder
 from lib.reporting.tables import readable
 
-PAPERS: dict[str, str] = {
-    "iemocap_negative_colearning": "Co-learning with aggressive modality dropout: IEMOCAP",
-    "mosi_positive_colearning": "Co-learning with aggressive modality dropout: MOSI",
-    "low_rank_fusion": "Low-rank multimodal fusion",
-    "emotion_embeddings": "Modality-transferable emotion embeddings",
-    "unseen_emotions": "Modality-transferable emotion embeddings: unseen emotions",
-    "self_paced_balance": "Self-paced curriculum learning in conversations",
-    "end_to_end_sparse": "End-to-end emotion recognition, dense and sparse",
-}
-"""Titles by notebook, in the order of the page; other notebooks follow under their own names."""
-
-_GAIN = ("variant", "baseline", "metric", "n", "score", "baseline_score", "gain", "t_interval", "verdict")
-_SHOWN = {
-    "published": ("variant", "claim", "quantity", "paper", "reproduced", "reproduced_n", "difference", "verdict"),
-    "gain": _GAIN,
-    "contrasts": _GAIN,
-    "dense_and_sparse": _GAIN,
-    "changes": _GAIN,
-    "costs": ("variant", "threshold", "form", "nominal_ratio", "counted_ratio", "seconds_ratio"),
-    "attention": ("variant", "attention", "modality", "stage", "n", "chance", "mass", "kept_inside", "verdict"),
-    "spcl_effect": ("backbone", "modalities", "metric", "n", "with_spcl", "without", "gain", "t_interval", "verdict"),
-    "trimodal": ("backbone", "over", "spcl", "metric", "n", "gain_points", "points", "verdict"),
-    "zero_shot": ("emotion", "vectors", "n", "auc", "seeds", "random_auc", "verdict"),
-    "few_shot": ("setting", "n", "auc", "auc_seeds", "weighted_acc"),
-    "modality_share": ("model", "modality", "metric", "seeds", "share_mean", "share", "score_all", "score_none"),
-    "robustness": ("model", "modality", "kind", "level", "metric", "seeds", "mean", "low", "high"),
-}
+_TABLES = ("published*", "gain*", "{}", "modality_share*", "robustness*")
+"""The tables of a run that the page shows, in this order; in the middle those that a paper's claims name."""
 _LONG = 40
 """Rows beyond which a table is folded."""
 _FIGURES = ("confusion", "modality_share", "robustness")
 NOT_PAPERS = ("summary", "explore")
-_TEMPLATE = Path(__file__).with_name("summary_page.html.j2")
+_TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 
 def write_page(results: Path, runs: Iterable[tuple[str, str]]) -> Path:
@@ -65,18 +41,15 @@ def page(folders: Iterable[ResultFolder]) -> str:
     by_paper: dict[str, list[ResultFolder]] = {}
     for folder in (folder for folder in folders if folder.notebook not in NOT_PAPERS):
         by_paper.setdefault(folder.notebook, []).append(folder)
-    order = [*(name for name in PAPERS if name in by_paper), *sorted(set(by_paper) - set(PAPERS))]
+    known = titles()
+    order = [*(name for name in known if name in by_paper), *sorted(set(by_paper) - set(known))]
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    papers = [(name, PAPERS.get(name, name.replace("_", " ")), by_paper[name]) for name in order]
+    papers = [(name, known.get(name, name.replace("_", " ")), by_paper[name]) for name in order]
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         papers=papers,
         states=STATES,
         claimed=claimed(folder for _, _, paper in papers for folder in paper),
-        rules={
-            "verdict on a published number": VERDICT_RULE,
-            "verdict on a gain": COLEARNING_RULE,
-            "direction": DIRECTION_RULE,
-        },
+        rules={"verdict on a published number": VERDICT_RULE, "direction": DIRECTION_RULE},
         tables_of=tables_of,
         figures_of=figures_of,
         selected_on=selected_on,
@@ -107,24 +80,34 @@ def _number(value: float) -> str:
 
 
 def tables_of(folder: ResultFolder) -> list[Mapping[str, object]]:
-    """The tables of the kinds in `_SHOWN`, in that order: caption, source file, heading and rows."""
-    found = []
-    for kind, columns in _SHOWN.items():
-        for stem, table in folder.tables(kind).items():
-            shown = [c for c in columns if c in table or f"{c}_low" in table]
-            cells = readable(table, shown=shown, digits=3)
-            found.append(
-                {
-                    "caption": stem.replace("_", " "),
-                    "file": f"{folder.notebook}/{folder.name}/tables/{stem}.csv",
-                    "synthetic": folder.state == "stand-in",
-                    "corpus": _corpus(table),
-                    "folded": len(table) > _LONG,
-                    "head": list(cells.columns),
-                    "rows": list(cells.itertuples(index=False, name=None)),
-                }
-            )
+    """Tables of `_TABLES`, with the columns that the notebook shows: caption, source file, heading and rows."""
+    found, tables = [], folder.tables("")
+    own = "|".join(f"{c.table}|{c.beside}" for c in claims() if c.notebook == folder.notebook)
+    patterns = "|".join(_TABLES).format(own).split("|")
+    for stem in dict.fromkeys(stem for pattern in patterns for stem in tables if fnmatch(stem, pattern)):
+        table = tables[stem]
+        cells = readable(table.drop(columns="corpus", errors="ignore"), digits=3)
+        cells = cells[[name for name in _shown(folder, stem) or cells.columns if name in cells]]
+        found.append(
+            {
+                "caption": stem.replace("_", " "),
+                "file": f"{folder.notebook}/{folder.name}/tables/{stem}.csv",
+                "synthetic": folder.state == "stand-in",
+                "corpus": _corpus(table),
+                "folded": len(table) > _LONG,
+                "head": list(cells.columns),
+                "rows": list(cells.itertuples(index=False, name=None)),
+            }
+        )
     return found
+
+
+def _shown(folder: ResultFolder, stem: str) -> list[str]:
+    """The headings of a table as the notebook shows it, which are those of its Markdown file."""
+    path = folder.path / "tables" / f"{stem}.md"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    head = next((line for line in lines if line.startswith("| ")), "")
+    return [html.unescape(name.strip()) for name in head.strip("|").split("|")] if head else []
 
 
 def figures_of(folder: ResultFolder) -> list[Mapping[str, str]]:

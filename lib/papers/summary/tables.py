@@ -1,51 +1,73 @@
-"""What the notebook over all result folders would otherwise repeat."""
+"""What the notebook over all result folders shows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from lib.data.corpus import Source
-from lib.files import sha256_file
-from lib.params.summary import Summary
+from lib.files import WORKSPACE, sha256_file
+from lib.papers.summary import Summary
+from lib.papers.summary.page import NOT_PAPERS
 from lib.reporting.caption import REAL, SYNTHETIC
-from lib.reporting.claims import answers, claims, condensed
+from lib.reporting.claims import answers, claims, condensed, titles
 from lib.reporting.manifest import write_manifest
 from lib.reporting.result_folders import CONTENTS, STATES, ResultFolder, read_folder
-from lib.reporting.summary_page import NOT_PAPERS, PAPERS
 
-WORKSPACE = Path(__file__).resolve().parents[2]
 DIRECTIONS = ("as claimed", "not told apart", "opposite")
 
 
-def result_folder(p: Summary) -> Path:
-    """The run's result folder, relative to the workspace unless absolute, whatever the working directory."""
-    return WORKSPACE / p.results
+@dataclass(frozen=True)
+class Reading:
+    """The result folders that a run reads, in the order of the papers; a report takes it like a study."""
 
+    p: Summary
 
-def read_all(p: Summary) -> list[ResultFolder]:
-    """Every run that has parameters, in the order of the papers; without stand-ins if the parameters say so, and then
-    without quick runs, which are on stand-ins, whether or not they have been made here."""
-    paths = sorted((WORKSPACE / "params").glob("*/*.yaml"))
-    place = {notebook: position for position, notebook in enumerate(PAPERS)}
-    runs = sorted((place.get(path.parent.name, len(place)), path.parent.name, path.stem) for path in paths)
-    found = [
-        read_folder(WORKSPACE / "results", notebook, run) for _, notebook, run in runs if notebook not in NOT_PAPERS
-    ]
-    return [folder for folder in found if p.stand_ins or (folder.state != "stand-in" and folder.name != "quick")]
+    @cached_property
+    def folders(self) -> list[ResultFolder]:
+        """Every run that has parameters; without stand-ins if the parameters say so, and then without quick runs,
+        which are on stand-ins, whether or not they have been made here."""
+        paths = sorted((WORKSPACE / "params").glob("*/*.yaml"))
+        place = {notebook: position for position, notebook in enumerate(titles())}
+        runs = sorted((place.get(path.parent.name, len(place)), path.parent.name, path.stem) for path in paths)
+        found = [read_folder(WORKSPACE / "results", *run) for _, *run in runs if run[0] not in NOT_PAPERS]
+        return [f for f in found if self.p.stand_ins or (f.state != "stand-in" and f.name != "quick")]
 
+    @property
+    def folder(self) -> Path:
+        """The run's result folder, relative to the workspace unless absolute, whatever the working directory."""
+        return WORKSPACE / self.p.results
 
-def source(p: Summary, folders: Sequence[ResultFolder]) -> Source:
-    """The result folders as the corpus of this notebook; synthetic if any of them is."""
-    synthetic = any(folder.state == "stand-in" for folder in folders)
-    return Source(
-        name="results of all papers, stand-ins among them" if synthetic else "results of all papers",
-        synthetic=synthetic,
-        files={f"{f.notebook}/{f.name}": sha256_file(f.path / CONTENTS) for f in folders if f.has_results},
-        licence="see the runs",
-        split_rule="see the runs",
-    )
+    @property
+    def source(self) -> Source:
+        """What was read, as a corpus; synthetic if any of it is."""
+        synthetic = any(folder.state == "stand-in" for folder in self.folders)
+        return Source(
+            name="results of all papers, stand-ins among them" if synthetic else "results of all papers",
+            synthetic=synthetic,
+            files={f"{f.notebook}/{f.name}": sha256_file(f.path / CONTENTS) for f in self.folders if f.has_results},
+            licence="see the runs",
+            split_rule="see the runs",
+        )
+
+    @property
+    def label(self) -> str:
+        return self.source.label
+
+    def finish(self, seconds: float) -> None:
+        """The manifest of the summary itself, which trains nothing."""
+        write_manifest(
+            self.folder,
+            params=self.p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),
+            sources=[self.source],
+            seeds=[],
+            engine="none (nothing is trained)",
+            device="cpu",
+            selected_on={},
+            durations={"notebook": seconds},
+        )
 
 
 def states(folders: Sequence[ResultFolder]) -> pd.DataFrame:
@@ -83,7 +105,7 @@ def claims_table(folders: Sequence[ResultFolder], *, every: bool = False) -> pd.
     order = {claim: place for place, claim in enumerate(claims())}
     parts = [
         (rows if every else condensed(rows)).assign(
-            claim=claim.claim, source=claim.source, state=folder.state, place=order[claim]
+            claim=claim.claim, kind=claim.kind_in_words, source=claim.source, state=folder.state, place=order[claim]
         )
         for folder in folders
         for claim, rows in answers(folder).items()
@@ -111,17 +133,3 @@ def conclusions(every: pd.DataFrame) -> list[str]:
             parts.append(f"on {row['data']} {counted} (of {n})")
         sentences.append(f"{claim}: {'; '.join(parts)}.")
     return sentences
-
-
-def write_record(p: Summary, folders: Sequence[ResultFolder], seconds: float) -> None:
-    """The manifest of the summary itself, which trains nothing."""
-    write_manifest(
-        result_folder(p),
-        params=p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),
-        sources=[source(p, folders)],
-        seeds=[],
-        engine="none (nothing is trained)",
-        device=str(torch.device("cpu")),
-        selected_on={},
-        durations={"notebook": seconds},
-    )

@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lib.papers.summary.page import page
 from lib.reporting.result_folders import read_folder
-from lib.reporting.summary_page import page
 from lib.reporting.tables import readable
 from lib.workflow.runs import known_runs
-from tests.reporting.kept_results import make_results
+from tests.papers.summary.kept_results import make_results
 
 
 class Tables(HTMLParser):

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-from lib.reporting.summary_page import write_page
+from lib.papers.summary.page import write_page
 from lib.workflow.runs import known_runs
-from tests.reporting.kept_results import make_results
+from tests.papers.summary.kept_results import make_results
 
 pytestmark = pytest.mark.slow
 

@@ -1,10 +1,10 @@
-"""Parameters of the notebook over all result folders."""
+"""All result folders side by side, as a notebook and as the page `results/index.html`: parameters."""
 
 from typing import ClassVar
 
 from pydantic import Field
 
-from lib.params.base import Parameters
+from lib.params import Parameters
 
 
 class Summary(Parameters):
@@ -13,3 +13,6 @@ class Summary(Parameters):
     reads_results: ClassVar[bool] = True
 
     stand_ins: bool = Field(True, description="whether runs on stand-in data are listed")
+
+
+NOTEBOOKS = {"summary": Summary}

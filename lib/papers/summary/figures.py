@@ -13,7 +13,7 @@ _LOOK = {"as claimed": (BLUE, ""), "not told apart": ("0.75", ""), "opposite": (
 
 
 def claim_bars(directions: pd.DataFrame) -> Figure:
-    """Shares of `lib.papers.summary.directions`: a bar per claim, a panel for real data and one for stand-ins."""
+    """Shares of `tables.directions`: a bar per claim, a panel for real data and one for stand-ins."""
     claims = list(dict.fromkeys(directions["claim"]))
     kinds = [kind for kind in ("real data", SYNTHETIC) if kind in set(directions["data"])]
     with plt.rc_context(STYLE):
