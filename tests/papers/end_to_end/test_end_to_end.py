@@ -16,7 +16,6 @@ from lib.models.mme2e_sparse import Stage
 from lib.papers.end_to_end import EndToEnd, attention, conclusions, costs, figures
 from lib.papers.end_to_end import study as e2e
 from lib.papers.end_to_end import tables as found
-from lib.reporting import published, published_mme2e
 from lib.reporting.report import Report
 from lib.training.records import FINISHED
 
@@ -172,7 +171,7 @@ def test_costs_are_counted_and_nominal_operations_do_not_depend_on_the_form(trai
     np.testing.assert_allclose(gathered["counted"], 2 * gathered["nominal"], rtol=1e-9)
     assert (masked["counted"] > gathered["counted"]).all()
     assert (table["seconds"] > 0).all()
-    ratios = found.ratio_table(table, published_mme2e.operations(published.load())).set_index("threshold")
+    ratios = found.ratio_table(table).set_index("threshold")
     assert list(ratios.index) == [0.3, 0.7, 1.0]
     assert ratios.loc[0.7, "paper_ratio"] == pytest.approx(5.18 / 8.65)
     assert ratios.loc[1.0, "nominal_ratio"] == 1
@@ -273,7 +272,7 @@ def test_changes_and_thresholds_are_compared_seed_by_seed(trained):
 
 def test_a_stand_in_is_never_compared_with_the_paper(trained):
     p, corpora, _, table = trained
-    compared = found.comparison_table(p, corpora, table, published_mme2e.runs(published.load(), p.kind))
+    compared = found.comparison_table(p, corpora, table, found.paper(p.kind))
     assert compared["verdict"].str.startswith("not comparable: stand-in data").all()
     assert compared["difference"].isna().all()
     assert conclusions.provenance(p, corpora).endswith("says nothing about the real corpora.")
