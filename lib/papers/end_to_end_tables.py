@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lib.metrics import mme2e_metrics
+from lib.metrics import scores as metrics
+from lib.metrics.presence import best_thresholds
+from lib.metrics.scores import emotion_scores, never_present
 from lib.papers.end_to_end import BASELINES, Corpora, variant
 from lib.params.end_to_end import EndToEnd
 from lib.reporting import gains
@@ -15,7 +17,7 @@ from lib.training.records import Record
 METRICS = ("acc", "weighted_acc", "f1_positive", "auc")
 """Plain and weighted accuracy, F1 of presence, area under the ROC curve; alone, the mean over the emotions."""
 NEVER = "no emotion, ever"
-EMOTION_NAMES = {"acc": "accuracy", "weighted_acc": "weighted accuracy", "f1_positive": "F1", "auc": "AUC"}
+EMOTION_NAMES = {metric: metrics.words(metric) for metric in METRICS}
 SELECTED = "epoch: {}; thresholds of all splits: validation (quirk Q11); hyper-parameters: fixed in the YAML"
 
 
@@ -45,9 +47,9 @@ def _metrics(corpora: Corpora, record: Record) -> dict[str, dict[str, float]]:
     if not record.outputs:
         return {}
     corpus = corpora.of(record.tags["model"])
-    thresholds = mme2e_metrics.best_thresholds(record.outputs["valid"], corpus.labels("valid"))
+    thresholds = best_thresholds(record.outputs["valid"], corpus.labels("valid"))
     return {
-        split: _named(mme2e_metrics.detection_scores(logits, corpus.labels(split), thresholds), corpus.label_names)
+        split: _named(emotion_scores(logits, corpus.labels(split), thresholds), corpus.label_names)
         for split, logits in record.outputs.items()
     }
 
@@ -61,7 +63,7 @@ def _named(found: dict[str, np.ndarray], names: Sequence[str]) -> dict[str, floa
 def floor(corpora: Corpora) -> dict[str, float]:
     """Scores of the constant answer no on the test split; on exclusive classes its accuracy is 1 - 1/6."""
     corpus = corpora.any
-    return _named(mme2e_metrics.never_present(corpus.labels("test")), corpus.label_names)
+    return _named(never_present(corpus.labels("test")), corpus.label_names)
 
 
 def main_variants(p: EndToEnd) -> list[str]:

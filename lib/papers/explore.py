@@ -18,7 +18,6 @@ from lib.data.arrays.lmf_inputs import averaged
 from lib.data.corpus import Corpus
 from lib.errors import InputError
 from lib.metrics import scores as metrics
-from lib.metrics.emotion_metrics import emotion_scores
 from lib.papers.modality_section import ask
 from lib.papers.self_paced_balance import SPEAKERS
 from lib.params.explore import CORPORA, Explore
@@ -238,7 +237,7 @@ def split_scores(p: Explore, corpus: Corpus, split: str, outputs: np.ndarray) ->
         neutral, limits = SCALES.get(p.dataset, (0.0, (-3.0, 3.0)))
         return metrics.regression(outputs[:, 0], labels, neutral=neutral, limits=limits)
     if p.kind == "multilabel":
-        return {name: float(np.mean(values)) for name, values in emotion_scores(outputs, labels).items()}
+        return {name: float(np.mean(values)) for name, values in metrics.emotion_scores(outputs, labels).items()}
     return metrics.classification(outputs, labels, len(corpus.label_names))
 
 

@@ -7,7 +7,8 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 
-from lib.metrics.emotion_metrics import auc, probabilities
+from lib.metrics.presence import probabilities
+from lib.metrics.scores import auc
 from lib.papers.unseen_emotions import CLEAN, Job, members, zero_shot_model
 from lib.params.unseen_emotions import UnseenEmotions
 from lib.training.examples import examples

@@ -9,7 +9,7 @@ import pytest
 
 from lib import params
 from lib.errors import InputError
-from lib.metrics.emotion_metrics import acc, decisions, f1_positive, weighted_acc
+from lib.metrics.presence import acc, decisions, f1_positive, weighted_acc
 from lib.papers import emotion_embeddings as eea
 from lib.papers import emotion_embeddings_conclusions as conclusions
 from lib.papers import emotion_embeddings_context as context

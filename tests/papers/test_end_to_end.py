@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 
 from lib import params
 from lib.errors import InputError
-from lib.metrics import mme2e_metrics
+from lib.metrics.presence import best_thresholds
+from lib.metrics.scores import emotion_scores
 from lib.models.albert import ALBERT_V2, Albert
 from lib.models.end_to_end_sparse import Stage
 from lib.papers import end_to_end as e2e
@@ -128,8 +129,8 @@ def test_published_sizes_give_the_published_numbers_of_weights():
 def test_thresholds_are_found_on_validation_and_used_on_test(trained):
     _, corpora, records, table = trained
     record = next(r for r in records if (r.variant, r.seed) == ("FE2E", 1))
-    thresholds = mme2e_metrics.best_thresholds(record.outputs["valid"], corpora.raw.labels("valid"))
-    expected = mme2e_metrics.detection_scores(record.outputs["test"], corpora.raw.labels("test"), thresholds)
+    thresholds = best_thresholds(record.outputs["valid"], corpora.raw.labels("valid"))
+    expected = emotion_scores(record.outputs["test"], corpora.raw.labels("test"), thresholds)
     mine = table[(table["variant"] == "FE2E") & (table["seed"] == 1) & (table["split"] == "test")]
     values = mine.set_index("metric")["value"]
     assert values["f1_positive"] == pytest.approx(expected["f1_positive"].mean())

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lib.metrics.emotion_metrics import decisions, emotion_scores, emotion_set_scores
+from lib.metrics.presence import decisions
+from lib.metrics.scores import emotion_scores, emotion_set_scores
 from lib.models.modality_rnn import MODALITIES as NAMES
 from lib.training.class_weights import positive_weights
 from lib.training.examples import Examples
