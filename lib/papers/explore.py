@@ -25,14 +25,13 @@ from lib.reporting import manifest
 from lib.reporting.modality_section import ask
 from lib.run_table import run_table
 from lib.training import records
-from lib.training.examples import examples
 from lib.training.execution import ERRORS, in_words, one_thread
 from lib.training.loop import train
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe, SelfPacedSpec
 from lib.training.records import Record, engines
 from lib.training.run import Checkpoint, Outcome
 from lib.training.streams import SeededStreams
-from lib.training.sweep import corpus_hash, member_key
+from lib.training.sweep import member_key
 from lib.training.trainable import refuse_untrainable
 from lib.training.trained import Trained
 
@@ -174,8 +173,8 @@ def train_all(
     Raises Cancelled between two minibatches once `cancelled` is set, InputError if there is less than one minibatch,
     and as `refuse_untrainable` does.
     """
-    folder, hashed = result_folder(p) / "members", corpus_hash(corpus)
-    splits = {name: examples(corpus, name) for name in corpus.splits}
+    folder, hashed = result_folder(p) / "members", corpus.digest
+    splits = {name: corpus.batches(name) for name in corpus.splits}
     if p.batch_size > len(splits["train"]):
         what = f"{len(splits['train'])} training samples do not fill one batch of {p.batch_size}"
         raise InputError(what, where=corpus.source.name, todo="choose a smaller batch_size")

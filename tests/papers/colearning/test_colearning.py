@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lib import params
-from lib.models.absence import ZEROS
+from lib.absence import ZEROS
 from lib.papers.colearning import MosiColearning
 from lib.papers.colearning import study as colearning
 from lib.reporting import modality_section, modality_share, robustness
