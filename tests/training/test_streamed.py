@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from lib import source_closure
 from lib.data.iemocap import iemocap_handcrafted
 from lib.data.recordings.raw_batches import HashTokenizer
 from lib.data.recordings.raw_decoding import Options
@@ -249,6 +250,13 @@ def test_a_sweep_identifies_a_run_by_the_prepared_files(corpus, root, tmp_path):
     other = open_raw(READER.folder(root), HashTokenizer(60, 11))
     assert other.digest != corpus.digest
     assert member_key(member(), other.digest) != member_key(member(), corpus.digest)
+
+
+@pytest.mark.parametrize("changed", ["mme2e_rules.py", "raw_batches.py", "synthetic_raw.py"])
+def test_a_digest_covers_the_code_that_makes_batches_but_not_a_stand_ins_writer(corpus, monkeypatch, changed):
+    before, whole = corpus.digest, source_closure.sha256_file
+    monkeypatch.setattr(source_closure, "sha256_file", lambda path: "x" if path.name == changed else whole(path))
+    assert (replace(corpus).digest != before) is (changed != "synthetic_raw.py")
 
 
 def test_a_streamed_corpus_is_float32(corpus):
