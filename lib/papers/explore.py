@@ -24,7 +24,7 @@ from lib.params.self_paced_balance import FAMILIES
 from lib.reporting import manifest
 from lib.reporting.modality_section import ask
 from lib.run_table import run_table
-from lib.training import records
+from lib.training import records, wanted
 from lib.training.execution import ERRORS, in_words, one_thread
 from lib.training.loop import train
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe, SelfPacedSpec
@@ -194,6 +194,7 @@ def train_all(
             records.write(folder, member, key, outcome, time.perf_counter() - started)
             record = records.read(folder, member, key)
         found.append(record)
+    wanted.note(folder, [records.file_name(member, record.key) for member, record in zip(members, found, strict=True)])
     return found
 
 

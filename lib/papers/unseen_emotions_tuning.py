@@ -14,6 +14,7 @@ from lib.papers import emotion_embeddings as eea
 from lib.papers.unseen_emotions import CLEAN, Case, Job, members, zero_shot_model
 from lib.params.unseen_emotions import Regime, UnseenEmotions
 from lib.source_closure import closure
+from lib.training import wanted
 from lib.training.execution import one_thread
 from lib.training.finetune import FineTuning, few_and_as_many_others, finetune
 from lib.training.loop import evaluate
@@ -48,6 +49,8 @@ def fine_tuned(
     workers = max(1, min(p.cores, len(todo))) if device == "cpu" else 1
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         joblib.Parallel(n_jobs=workers)(joblib.delayed(_run)(p, tuning, device) for tuning in todo)
+    if work:
+        wanted.note(work[0].path.parent, [t.path.stem for t in work])
     return {(t.job.case.emotion, t.regime, t.start.seed): np.load(t.path) for t in work}
 
 

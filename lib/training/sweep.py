@@ -13,6 +13,7 @@ import torch
 from lib.data.batches import Batched
 from lib.files import sha256_json
 from lib.source_closure import closure
+from lib.training import records, wanted
 from lib.training.engine import jobs
 from lib.training.execution import Grid
 from lib.training.progress import GridProgress
@@ -51,6 +52,7 @@ def sweep(
     found = [grid.read(m) for m in members]
     if lost := [m for m, record in zip(members, found, strict=True) if record is None]:
         raise OSError(f"{len(lost)} finished runs cannot be read back from {grid.folder.name}: is the disk full?")
+    wanted.note(grid.folder, [records.file_name(m, grid.key(m)) for m in members])
     return found
 
 
