@@ -10,14 +10,13 @@ from lib.papers import (
     emotion_embeddings_modalities,
     lmf_modalities,
     lmf_tables,
-    modality_section,
     spcl_modalities,
     spcl_tables,
 )
 from lib.papers import emotion_embeddings_tables as eea_tables
 from lib.papers import low_rank_fusion as lmf
 from lib.papers import self_paced_balance as spcl
-from lib.reporting import modality_share
+from lib.reporting import modality_section, modality_share
 from lib.training.records import DIVERGED
 from lib.training.trained import SLOT, ZEROS
 from tests.papers import test_emotion_embeddings as eea_small

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from lib import params
-from lib.absence import ZEROS
 from lib.papers.colearning import MosiColearning
 from lib.papers.colearning import study as colearning
 from lib.reporting import modality_section, modality_share, robustness
+from lib.training.trained import ZEROS
 
 MOSI = {
     "samples": 120,
@@ -38,9 +38,9 @@ def given(folder, **changes):
 
 def test_the_grid_is_per_seed_the_rates_and_then_the_unimodal_variant(tmp_path):
     study = colearning.study(given(tmp_path, seeds=[0, 1]))
-    names = ["rate 0", "rate 0.8", "text only"]
+    names = ["rate 0", "rate 0.4", "rate 0.8", "text only"]
     assert [(m.seed, m.variant) for _, m in study.members] == [(seed, name) for seed in (0, 1) for name in names]
-    assert [m.train_on for _, m in study.members[:3]] == [("text", "audio", "video")] * 2 + [("text",)]
+    assert [m.train_on for _, m in study.members[:4]] == [("text", "audio", "video")] * 3 + [("text",)]
     assert all(m.evaluate_on == ("text",) for _, m in study.members)
     ((corpus, members),) = study.grids
     assert corpus is study.tasks[0].corpus
