@@ -13,7 +13,6 @@ from lib.files import WORKSPACE
 from lib.metrics import scores
 from lib.params import Parameters
 from lib.run_table import run_table
-from lib.training.examples import examples
 from lib.training.recipe import Member
 from lib.training.records import Record, engines
 from lib.training.sweep import sweep_grids
@@ -201,7 +200,7 @@ class Runs:
             runs = self.scored(variants, task)
             if not runs:
                 continue
-            parts = {name: examples(task.corpus, name, dtype=runs[0][1].recipe.dtype) for name in ("train", "test")}
+            parts = {name: task.corpus.batches(name, dtype=runs[0][1].recipe.dtype) for name in ("train", "test")}
             spread = {m: x for m, x in feature_spread(parts["train"]).items() if m not in quiet}
 
             def score(outputs: np.ndarray, task: Task = task) -> float:

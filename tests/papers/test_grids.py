@@ -12,7 +12,6 @@ from lib.papers import (
     unseen_emotions,
 )
 from lib.training import sweep as common
-from lib.training.sweep import corpus_hash
 from lib.workflow.runs import Run
 
 SMALL = {
@@ -61,7 +60,7 @@ def trained_by_notebook(notebook, p, monkeypatch):
 
 def work(found):
     """What is trained on what, without order or repetition."""
-    return {(corpus_hash(corpus), repr(m.as_json())) for corpus, members in found for m in members}
+    return {(corpus.digest, repr(m.as_json())) for corpus, members in found for m in members}
 
 
 @pytest.mark.parametrize("notebook", SMALL)

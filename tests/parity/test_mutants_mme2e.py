@@ -328,14 +328,17 @@ LOADERS = [
 ]
 SCORES = [
     *mutants(
-        "lib.metrics.mme2e_metrics:detection_scores",
-        {"at the threshold": ("/ np.maximum(predicted.sum(axis=0), 1)", "/ np.maximum(true.sum(axis=0), 1)")},
+        "lib.metrics.scores:precision",
+        {"recall for precision": ("/ np.maximum(a.predicted.sum(axis=0), 1)", "/ np.maximum(a.true.sum(axis=0), 1)")},
     ),
     *mutants(
-        "lib.metrics.mme2e_metrics:best_thresholds",
+        "lib.metrics.presence:best_thresholds",
         {"the last of equal ones": ("f1.argmax(axis=0)", "(len(f1) - 1 - f1[::-1].argmax(axis=0))")},
     ),
-    *mutants("lib.metrics.mme2e_metrics:with_mean", {"median for mean": ("values.mean()", "np.median(values)")}),
+    *mutants(
+        "lib.metrics.scores:recall",
+        {"precision for recall": ("/ np.maximum(a.true.sum(axis=0), 1)", "/ np.maximum(a.predicted.sum(axis=0), 1)")},
+    ),
 ]
 
 

@@ -51,6 +51,8 @@ class RawBatches:
     kept: frozenset[str] = frozenset(MODALITIES)
     device: torch.device | str = "cpu"
 
+    features = None
+
     def __len__(self) -> int:
         return len(self.ids)
 

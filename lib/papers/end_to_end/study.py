@@ -19,7 +19,8 @@ from lib.data.recordings.streamed_corpus import RawReader, StreamedCorpus, open_
 from lib.data.stand_ins import synthetic_handcrafted, synthetic_raw
 from lib.errors import InputError
 from lib.files import WORKSPACE
-from lib.metrics import mme2e_metrics as detection
+from lib.metrics.presence import best_thresholds
+from lib.metrics.scores import emotion_scores
 from lib.papers.end_to_end import Change, EndToEnd, RandomAlbert, Training
 from lib.study import Done, Runs, Study, Task
 from lib.training.recipe import Member, ModelSpec, Recipe
@@ -82,8 +83,8 @@ def task(corpus: StreamedCorpus) -> Task:
     labels = {split: corpus.labels(split) for split in corpus.splits}
 
     def scores(outputs: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
-        thresholds = detection.best_thresholds(outputs["valid"], labels["valid"])
-        found = {split: detection.detection_scores(out, labels[split], thresholds) for split, out in outputs.items()}
+        thresholds = best_thresholds(outputs["valid"], labels["valid"])
+        found = {split: emotion_scores(out, labels[split], thresholds) for split, out in outputs.items()}
         return {split: named(each, corpus.label_names) for split, each in found.items()}
 
     return Task(corpus, None, METRICS, run_scores=scores)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.metrics import mme2e_metrics as detection
+from lib.metrics.scores import never_present, words
 from lib.papers.end_to_end import EndToEnd, RandomAlbert
 from lib.papers.end_to_end.study import (
     BASELINES,
@@ -29,13 +29,13 @@ _README = {
     "lf_transformer": (5e-4, 60, 32, 8, 2.0),
 }
 _SIZES = {"channels": (64, 128, 256, 512), "flatten_size": 1024, "width": 64, "layers": 4, "heads": 4, "dropout": 0.1}
-EMOTION_NAMES = {"acc": "accuracy", "weighted_acc": "weighted accuracy", "f1_positive": "F1", "auc": "AUC"}
+EMOTION_NAMES = {metric: words(metric) for metric in METRICS}
 
 
 def floor(corpora: Corpora) -> dict[str, float]:
     """Scores of the constant answer no on the test split; on exclusive classes its accuracy is 1 - 1/6."""
     corpus = corpora.any
-    return named(detection.never_present(corpus.labels("test")), corpus.label_names)
+    return named(never_present(corpus.labels("test")), corpus.label_names)
 
 
 def overview_table(p: EndToEnd, corpora: Corpora, table: pd.DataFrame) -> pd.DataFrame:
@@ -101,9 +101,9 @@ def _against(table: pd.DataFrame, base: str, others: Sequence[str]) -> pd.DataFr
 def problem_table(corpora: Corpora) -> pd.DataFrame:
     """What is wrong with how many utterances, and what became of them; empty if nothing is."""
     rows = []
-    for words, corpus in (("raw", corpora.raw), ("hand-crafted", corpora.handcrafted)):
+    for data, corpus in (("raw", corpora.raw), ("hand-crafted", corpora.handcrafted)):
         for (outcome, what), count in sorted(corpus.problem_counts().items()) if corpus else ():
-            rows.append({"data": words, "outcome": outcome, "what": what, "utterances": count})
+            rows.append({"data": data, "outcome": outcome, "what": what, "utterances": count})
     return pd.DataFrame(rows)
 
 

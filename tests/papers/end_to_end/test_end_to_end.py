@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 
 from lib import papers, params
 from lib.errors import InputError
-from lib.metrics import mme2e_metrics
+from lib.metrics.presence import best_thresholds
+from lib.metrics.scores import emotion_scores
 from lib.models.albert import ALBERT_V2, Albert
 from lib.models.mme2e_sparse import Stage
 from lib.papers.end_to_end import EndToEnd, attention, conclusions, costs, figures
@@ -71,9 +72,9 @@ def test_every_variant_has_every_seed(trained):
 def test_a_finished_run_is_not_trained_again(trained):
     p, _, runs, _ = trained
     folder = Path(p.results) / "members"
-    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.safetensors")}
     again = e2e.study(p).train()
-    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.safetensors")} == before
     assert [r.key for r in again.records] == [r.key for r in runs.records]
 
 
@@ -125,8 +126,8 @@ def test_published_sizes_give_the_published_numbers_of_weights():
 def test_thresholds_are_found_on_validation_and_used_on_test(trained):
     _, corpora, runs, table = trained
     record = next(r for r in runs.records if (r.variant, r.seed) == ("FE2E", 1))
-    thresholds = mme2e_metrics.best_thresholds(record.outputs["valid"], corpora.raw.labels("valid"))
-    expected = mme2e_metrics.detection_scores(record.outputs["test"], corpora.raw.labels("test"), thresholds)
+    thresholds = best_thresholds(record.outputs["valid"], corpora.raw.labels("valid"))
+    expected = emotion_scores(record.outputs["test"], corpora.raw.labels("test"), thresholds)
     mine = table[(table["variant"] == "FE2E") & (table["seed"] == 1) & (table["split"] == "test")]
     values = mine.set_index("metric")["value"]
     assert values["f1_positive"] == pytest.approx(expected["f1_positive"].mean())

@@ -1,10 +1,25 @@
 """Metrics on cases small enough to compute by hand, and on degenerate ones (warnings are errors)."""
 
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from lib.errors import InputError
-from lib.metrics.scores import classification, confusion, direction, predicted_classes, regression
+from lib.metrics import scores
+from lib.metrics.scores import (
+    METRICS,
+    Metric,
+    classification,
+    confusion,
+    direction,
+    predicted_classes,
+    regression,
+    words,
+)
 
 
 def logits_for(predictions, n_classes):
@@ -106,9 +121,59 @@ def test_confusion_keeps_the_given_order_and_absent_classes():
         confusion(["sad"], ["xxx"], ["sad", "neu"])
 
 
-def test_direction():
-    assert direction("mae") == direction("cross_entropy") == "lower"
+FAMILIES = (
+    *(
+        "acc_exclusive",
+        "acc_happy",
+        "acc5_rounded",
+        "acc5_clipped",
+        "auc_others",
+        "weighted_acc_fru",
+        "weighted_f1_joy",
+    ),
+    *("f1_happy", "f1_class_12", "f1_positive_ang", "precision", "precision_sad", "recall", "recall_sad"),
+    *("strict", "subset", "intersect", "intersect_in_order"),
+)
+
+
+def test_the_direction_of_every_row_and_of_whom_it_is_about():
+    lower = {"mae", "cross_entropy"}
     names = [*regression(np.zeros(3), np.arange(3.0)), *classification(np.zeros((2, 2)), np.array([0, 1]), 2)]
-    assert {direction(name) for name in names if name not in ("mae", "cross_entropy")} == {"higher"}
-    with pytest.raises(InputError, match="perplexity"):
-        direction("perplexity")
+    names += [row.name.format(7) for row in METRICS]
+    assert {direction(name) for name in names if name not in lower} == {"higher"}
+    assert {direction(name) for name in [*lower, "mae_humor"]} == {"lower"}
+    assert {direction(name) for name in FAMILIES} == {"higher"}
+    for stranger in ("perplexity", "accurate", "loss", "acc7", "my_acc"):
+        with pytest.raises(InputError, match=stranger):
+            direction(stranger)
+
+
+def test_the_longest_row_that_fits_names_a_metric():
+    assert words("weighted_f1_swapped") == "F1 weighted by predictions"
+    assert words("weighted_f1_happy") == words("weighted_f1") == "weighted F1"
+    assert words("acc5_clipped") == "accuracy, clipped and rounded"
+
+
+def test_every_metric_of_every_result_has_a_direction():
+    """Committed tables, and the run tables of this machine."""
+    seen: set[str] = set()
+    for path in (Path(__file__).resolve().parents[2] / "results").glob("*/*/**/*.csv"):
+        with path.open(encoding="utf-8", newline="") as lines:
+            seen |= {row["metric"] for row in csv.DictReader(lines) if row.get("metric")}
+    assert seen >= {"acc2_nonneg", "auc", "corr", "mae", "weighted_f1"}
+    assert {direction(name) for name in seen} == {"higher", "lower"}
+
+
+def test_a_new_metric_is_one_row(monkeypatch):
+    """It stands in every score table that is made from its rows, with its direction and words."""
+    rows = (*scores.RATINGS, Metric("rmse", "lower", "root mean square", lambda a: np.std(a.predictions - a.labels)))
+    monkeypatch.setattr(scores, "RATINGS", rows)
+    monkeypatch.setattr(scores, "METRICS", (*scores.METRICS, rows[-1]))
+    assert regression(np.array([0.0, 2.0]), np.array([1.0, 1.0]))["rmse"] == 1.0
+    assert (direction("rmse"), words("rmse")) == ("lower", "root mean square")
+
+
+def test_what_training_imports_of_the_metrics_loads_neither_scikit_learn_nor_scipy_nor_pandas():
+    late = ("sklearn", "scipy", "pandas")
+    code = f"import sys, lib.training.fleet, lib.metrics.scores; print([m for m in {late} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

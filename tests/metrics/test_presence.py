@@ -3,16 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
 
-from lib.metrics.emotion_metrics import (
-    decisions,
-    emotion_scores,
-    emotion_set_scores,
-    probabilities,
-    sentiment_scores,
-    seven_levels,
-)
+from lib.data.recordings.mme2e_rules import one_hot
+from lib.metrics.presence import best_thresholds, decisions, probabilities
+from lib.metrics.scores import DETECTION, EMOTIONS, emotion_scores, emotion_set_scores, never_present
 from lib.training.class_weights import class_shares, positive_weights
 
 
@@ -25,7 +20,7 @@ def sample(n: int = 80, emotions: int = 5) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("threshold", [0.3, 0.5])
 def test_scores_are_those_of_scikit_learn(threshold):
     logits, truths = sample()
-    scores = emotion_scores(logits, truths, threshold)
+    scores = emotion_scores(logits, truths, threshold, EMOTIONS + DETECTION)
     p = probabilities(logits)
     for c in range(truths.shape[1]):
         true, predicted = truths[:, c], p[:, c] > threshold
@@ -35,6 +30,8 @@ def test_scores_are_those_of_scikit_learn(threshold):
             "weighted_f1": f1_score(true, predicted, average="weighted"),
             "f1_positive": f1_score(true, predicted),
             "auc": roc_auc_score(true, p[:, c]),
+            "precision": precision_score(true, predicted),
+            "recall": recall_score(true, predicted),
         }
         assert {name: values[c] for name, values in scores.items()} == pytest.approx(expected, rel=1e-12)
 
@@ -57,7 +54,8 @@ def test_an_absent_emotion_has_no_auc_and_no_weighted_accuracy():
 def test_a_diverged_run_has_no_scores():
     logits, truths = sample()
     logits[3, 0] = np.nan
-    assert all(np.isnan(values).all() for values in emotion_scores(logits, truths).values())
+    scores = emotion_scores(logits, truths, np.full(5, 0.5), EMOTIONS + DETECTION)
+    assert all(np.isnan(values).all() for values in scores.values())
 
 
 def test_the_references_intersection_depends_on_the_order_of_the_columns():
@@ -67,20 +65,18 @@ def test_the_references_intersection_depends_on_the_order_of_the_columns():
     assert emotion_set_scores(predicted[:, ::-1], true[:, ::-1])["intersect_in_order"] == 1.0
 
 
-def test_the_references_sentiment_f1_swaps_truth_and_prediction():
-    rng = np.random.default_rng(0)
-    predictions, truths = rng.normal(size=60).astype(np.float32) + 0.5, rng.normal(size=60).astype(np.float32)
-    scores = sentiment_scores(predictions, truths)
-    standard = f1_score(truths > 0, predictions > 0, average="weighted")
-    swapped = f1_score(predictions > 0, truths > 0, average="weighted")
-    assert standard != swapped
-    assert scores["weighted_f1"] == pytest.approx(standard)
-    assert scores["weighted_f1_swapped"] == pytest.approx(swapped)
+def test_always_no_scores_five_sixths_on_single_labels():
+    scores = never_present(one_hot(np.arange(60) % 6, 6))
+    np.testing.assert_allclose(scores["acc"].mean(), 5 / 6)
+    assert not scores["f1_positive"].any()
+    np.testing.assert_allclose(scores["weighted_acc"], 0.5)
 
 
-def test_seven_levels_round_away_from_zero_and_stop_at_three():
-    values = np.array([-9.0, -2.1, -0.01, 0.0, 0.01, 2.0, 3.5])
-    np.testing.assert_array_equal(seven_levels(values), [-3, -3, -1, 0, 1, 2, 3])
+def test_the_first_of_equal_thresholds_wins():
+    """Probabilities 0.3 and 0.6 with the truth between: every threshold in [0.3, 0.6) is perfect."""
+    logits = np.log(np.array([[0.29, 0.5], [0.61, 0.5]]) / (1 - np.array([[0.29, 0.5], [0.61, 0.5]])))
+    truths = np.array([[0.0, 0.0], [1.0, 0.0]])
+    np.testing.assert_allclose(best_thresholds(logits, truths), [0.3, 0.05])
 
 
 def test_positive_weights_balance_the_classes():
