@@ -16,7 +16,7 @@ HIDDEN = {"audio": 32, "video": 32, "text": 128}
 RANK, BATCH, STEPS = 4, 32, 20
 LABEL = "random input, SYNTHETIC stand-in"
 _MODELS: Mapping[str, tuple[str, Mapping[str, int]]] = {
-    "LMF, rank 4": ("low_rank_fusion:LMF", {"output_size": 1, "rank": RANK}),
+    "LMF, rank 4": ("low_rank:LMF", {"output_size": 1, "rank": RANK}),
     "TFN, 32 units": ("tensor_fusion:TFN", {"fusion_size": 32}),
     "TFN, 160 units": ("tensor_fusion:TFN", {"fusion_size": 160}),
 }

@@ -89,7 +89,7 @@ def model_spec(p: LowRankFusion, corpus: Corpus, setting: Setting, kind: str) ->
         arguments["vocabulary"] = int(corpus.splits["train"].features["text"].max()) + 1
     labels = corpus.splits["train"].labels
     outputs = len(corpus.label_names) if corpus.task == "classes" or labels.ndim == 2 else 1
-    prefix = "word_fusion:Word" if learned else ("tensor_fusion:" if kind == TFN else "low_rank_fusion:")
+    prefix = "word_fusion:Word" if learned else ("tensor_fusion:" if kind == TFN else "low_rank:")
     if kind == TFN:
         arguments["dropouts"] |= {"fusion": p.tfn_dropout}
         head = "bounded" if p.family == "mosi" else "linear"  # (-3, 3) is MOSI's scale alone (spec 2.1)

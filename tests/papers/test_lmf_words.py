@@ -8,7 +8,7 @@ import torch
 from torch.func import functional_call, stack_module_state, vmap
 
 from lib import data
-from lib.models.low_rank_fusion import LMF
+from lib.models.low_rank import LMF
 from lib.models.recurrent import stackable
 from lib.models.word_fusion import WordLMF, WordTFN
 from lib.papers import lmf_complexity, lmf_conclusions, lmf_reference

@@ -54,14 +54,14 @@ SHARED = [
 ]
 LMF = [
     *mutants(
-        "lib.models.low_rank_fusion:LMF.rank_products",
+        "lib.models.low_rank:LMF.rank_products",
         {
             "video left out of the product": ("audio * video * text", "audio * (1 + 0 * video) * text"),
             "sum in place of the product": ("audio * video * text", "audio + video + text"),
         },
     ),
     *mutants(
-        "lib.models.low_rank_fusion:LMF.forward",
+        "lib.models.low_rank:LMF.forward",
         {
             "fusion bias dropped": ("+ self.fusion_bias", "+ 0 * self.fusion_bias"),
             "ranks unweighted": ("self.fusion_weights @ products", "(0 * self.fusion_weights + 1) @ products"),
