@@ -71,7 +71,8 @@ class Task:
 class Study:
     """`grid` gives a task's members in the order of the tables; `later` those that depend on the records of the grid.
 
-    `about` gives further columns of the run table. All are functions in fields: to ask a variation of a study, swap one
+    `about` gives further columns of the run table. `cost` is roughly what a training takes: the dearest start first, so
+    that no core waits for a long one at the end. All are functions in fields: to ask a variation of a study, swap one
     with `dataclasses.replace`.
     """
 
@@ -80,6 +81,7 @@ class Study:
     grid: Callable[[Task], Sequence[Member]]
     later: Callable[[Task, Sequence[Record]], Sequence[Member]] = lambda task, records: ()
     about: Callable[[Record], Mapping[str, object]] = lambda record: record.tags
+    cost: Callable[[Member], float] = lambda member: 0.0
 
     @property
     def folder(self) -> Path:
@@ -111,7 +113,8 @@ class Study:
     def _trained(self, members: Sequence[tuple[Task, Member]]) -> list[Done]:
         if not members:
             return []
-        records = sweep_grids(_by_corpus(members), self.folder, cores=self.p.cores)
+        grids = [(corpus, sorted(its, key=self.cost, reverse=True)) for corpus, its in _by_corpus(members)]
+        records = sweep_grids(grids, self.folder, cores=self.p.cores)
         found = {(record.variant, record.seed): record for record in records}
         return [(task, member, found[member.variant, member.seed]) for task, member in members]
 

@@ -7,7 +7,6 @@ from lib.papers import (
     emotion_embeddings,
     end_to_end,
     grids,
-    low_rank_fusion,
     schemas,
     self_paced_balance,
     unseen_emotions,
@@ -18,7 +17,6 @@ from lib.training.sweep import corpus_hash
 from lib.workflow.runs import Run
 
 SMALL = {
-    "low_rank_fusion": {"samples": 120},
     "emotion_embeddings": {"samples": 120},
     "self_paced_balance": {"samples": 20},
     "end_to_end_sparse": {"samples": StandIn(train=24, valid=6, test=6, frames=3)},
@@ -39,7 +37,6 @@ def trained_by_notebook(notebook, p, monkeypatch):
         return []
 
     modules = {
-        "low_rank_fusion": low_rank_fusion,
         "emotion_embeddings": emotion_embeddings,
         "self_paced_balance": self_paced_balance,
         "end_to_end_sparse": end_to_end,
@@ -53,8 +50,6 @@ def trained_by_notebook(notebook, p, monkeypatch):
     elif module in (self_paced_balance, end_to_end):
         module.train_all(p, module.load_corpora(p))
     else:
-        if module is low_rank_fusion:
-            monkeypatch.setattr(low_rank_fusion, "repeats_of_winner", lambda *_: [])
         # The records are looked up by member afterwards, and here there are none.
         tasks = module.load_tasks(p)
         for task in tasks:
