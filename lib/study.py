@@ -167,7 +167,8 @@ class Runs:
 
     def scored(self, variants: Sequence[str], task: Task | None = None) -> list[Done]:
         """Those of these variants (of one task) that have finished with finite outputs."""
-        return [run for run in self.done if run[2].variant in variants and run[2].scored and task in (None, run[0])]
+        of_task = [run for run in self.done if task is None or run[0] is task]
+        return [run for run in of_task if run[2].variant in variants and run[2].scored]
 
     def confusion(self, task: Task, variants: Sequence[str]) -> list[tuple[str, np.ndarray]]:
         """(variant, counts of the test set, summed over the seeds); the variant says if seeds are missing."""

@@ -298,6 +298,8 @@ def test_traits_by_name_have_a_network_each_with_its_chosen_setting(tmp_path):
     means = table[table["task"] == "mean"]
     assert set(means["best_epoch"]) == {-1}
     assert list(means["variant"].unique()) == ["mean: LMF", "mean: TFN", "mean: LMF legacy"]
+    asked = ["Vivid: LMF", "Vivid: TFN", "Nervous: LMF", "Nervous: TFN"]
+    assert list(dict.fromkeys(run.name for run in lmf.asked(runs))) == asked
     floor = {t.name: lmf.constant(t) for t in tasks}
     train = tasks[0].corpus.splits["train"].labels
     assert floor["Nervous"]["mae"] == pytest.approx(np.abs(labels[:, 13] - np.median(train[:, 13])).mean())
