@@ -132,7 +132,7 @@ def model_spec(p: Explore, corpus: Corpus) -> ModelSpec:
         "output_size": outputs,
     }
     if p.model == "lmf":
-        return ModelSpec("low_rank_fusion:LMF", {**arguments, "rank": RANK})
+        return ModelSpec("low_rank:LMF", {**arguments, "rank": RANK})
     arguments["dropouts"]["fusion"] = DROPOUT
     return ModelSpec("tensor_fusion:TFN", {**arguments, "fusion_size": h, "head": "linear"})
 
