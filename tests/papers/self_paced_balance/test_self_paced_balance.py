@@ -16,7 +16,6 @@ from lib.papers.self_paced_balance import SelfPacedBalance, conclusions, tables
 from lib.papers.self_paced_balance import study as self_paced
 from lib.reporting.report import Report
 from lib.training import records as run_records
-from lib.training.examples import examples
 from lib.training.loop import train
 from lib.training.streams import SeededStreams
 from lib.training.sweep import sweep
@@ -89,9 +88,9 @@ def test_the_dearest_are_trained_first(dataset):
 
 def test_a_finished_run_is_not_trained_again(trained):
     folder = trained.study.folder / "members"
-    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.safetensors")}
     again = trained.study.train()
-    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.safetensors")} == before
     assert [r.key for r in again.records] == [r.key for r in trained.records]
 
 
@@ -152,7 +151,7 @@ def test_what_is_published_is_the_default_and_mends_are_options():
 def test_spcl_off_is_plain_training_bit_for_bit(backbone):
     p = given(backbones=EVERY, dataset="meld_conversations_like", samples=30)
     corpus = corpus_of(p)
-    splits = {name: examples(corpus, name) for name in corpus.splits}
+    splits = {name: corpus.batches(name) for name in corpus.splits}
     off = self_paced.member(p, corpus, 0, backbone, "atv", spcl=False)
     plain = replace(off, recipe=replace(off.recipe, curriculum=None))
     on = self_paced.member(p, corpus, 0, backbone, "atv", spcl=True)
