@@ -10,13 +10,12 @@ import numpy as np
 import torch
 
 from lib import data
-from lib.data.arrays import lmf_pickles, mfn_checkpoints, mfn_h5
+from lib.data.arrays import emotion_arrays, lmf_pickles, mfn_h5
 from lib.data.corpus import Corpus
 from lib.data.dialogues import mmgcn_pickles, spcl_pickles
-from lib.data.iemocap import iemocap_emotions, iemocap_handcrafted, iemocap_nine, iemocap_stacked
+from lib.data.iemocap import iemocap_handcrafted, iemocap_stacked
 from lib.data.io import cache, vector_files
 from lib.data.io.source_files import note_stand_in
-from lib.data.mosei import mosei_emotions
 from lib.data.mosi import mosi_utterances
 from lib.data.recordings import (
     albert_folder,
@@ -32,7 +31,6 @@ from lib.data.recordings.mel import mel_spectrogram
 from lib.data.stand_ins import synthetic_handcrafted, synthetic_raw
 from lib.errors import InputError
 from tests.data import releases
-from tests.data import test_mfn_checkpoints as checkpoints
 from tests.data.samples import REAL, STAND_IN, mfn_corpus
 from tests.data.test_conversation_pickles import stored
 from tests.data.test_emotion_corpora import nine_corpus
@@ -264,21 +262,22 @@ READERS: dict[str, Reader] = {
     ),
     "mosei_emotions": corpus(
         "mosei_emotions",
-        lambda root: mosei_emotions.write(root, data.load("mosei_emotions_like", samples=40)),
+        lambda root: emotion_arrays.MOSEI.write(root, data.load("mosei_emotions_like", samples=40)),
         ("cmu-mosei/audio_test.h5", "cmu-mosei/ey_train.h5"),
-        "mosei_emotions",
+        "emotion_arrays",
+        "named_arrays",
     ),
     "iemocap_emotions": corpus(
         "iemocap_emotions",
-        lambda root: iemocap_emotions.write(root, data.load("iemocap_emotions_like", samples=40)),
+        lambda root: emotion_arrays.IEMOCAP.write(root, data.load("iemocap_emotions_like", samples=40)),
         ("iemocap/iemocap_data.pkl",),
-        "iemocap_emotions",
+        "emotion_arrays",
     ),
     "iemocap_nine": corpus(
         "iemocap_nine",
-        lambda root: iemocap_nine.write(root, nine_corpus()),
+        lambda root: emotion_arrays.NINE.write(root, nine_corpus()),
         ("iemocap/covarep_train.p", "iemocap/y_test.p"),
-        "iemocap_nine",
+        "emotion_arrays",
     ),
     "meld_text": corpus(
         "meld_text", write_meld, ("meld/train_sent_emo.csv", "meld/dev_sent_emo.csv"), "meld_text", width=5
@@ -307,12 +306,6 @@ READERS: dict[str, Reader] = {
         "mmgcn_pickles",
     ),
     "note of a stand-in": corpus("mmmo", write_note, ("mfn/new_data/mmmo/stand_in.json",), "source_files"),
-    "trained MFN": Reader(
-        lambda root: checkpoints.write(root / "mfn_mae.pt", checkpoints.model()),
-        lambda root: mfn_checkpoints.load(root / "mfn_mae.pt"),
-        ("mfn_mae.pt",),
-        ("mfn_checkpoints",),
-    ),
     "pickled word vectors": Reader(write_vectors, look_up("words.pt"), ("words.pt",), ("vector_files",)),
     "lines of word vectors": Reader(
         lambda root: (root / "words.txt").write_text("happy 1 2\nsad 3 4\n"),
@@ -350,19 +343,6 @@ READERS: dict[str, Reader] = {
     ),
     "prepared again": Reader(
         write_prepared, prepare_again, ("out/mosei/utterances/stand-in0_0.npz",), ("raw_preprocessing",), heals=True
-    ),
-    "mosei_handcrafted": corpus(
-        "mosei_handcrafted",
-        write_end_to_end("mosei"),
-        ("mme2e/MOSEI_HCF_FEATURES/mosei_senti_hcf_train.pkl",),
-        "mosei_handcrafted",
-        "handcrafted_corpus",
-    ),
-    "iemocap_handcrafted": corpus(
-        "iemocap_handcrafted",
-        write_end_to_end("iemocap"),
-        ("mme2e/IEMOCAP_HCF_FEATURES/valid_text_features.pt",),
-        "iemocap_handcrafted",
     ),
     "mosei_raw": corpus(
         "mosei_raw", write_end_to_end("mosei"), ("mme2e_prepared/mosei/prepared.json",), "streamed_corpus"
