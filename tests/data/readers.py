@@ -28,6 +28,7 @@ from lib.data.recordings import (
 )
 from lib.data.recordings import cutting as recordings
 from lib.data.recordings.mel import mel_spectrogram
+from lib.data.recordings.streamed_corpus import open_handcrafted
 from lib.data.stand_ins import synthetic_handcrafted, synthetic_raw
 from lib.errors import InputError
 from tests.data import releases
@@ -178,6 +179,10 @@ def write_end_to_end(kind: str) -> Callable[[Path], None]:
             synthetic_handcrafted.write_mosei(out / kind, raw)
 
     return make
+
+
+def open_features(kind: str) -> Callable[[Path], object]:
+    return lambda root: open_handcrafted(root / "mme2e_prepared" / kind, root / "mme2e")
 
 
 def cut_releases(root: Path) -> object:
@@ -344,6 +349,18 @@ READERS: dict[str, Reader] = {
     "prepared again": Reader(
         write_prepared, prepare_again, ("out/mosei/utterances/stand-in0_0.npz",), ("raw_preprocessing",), heals=True
     ),
+    "mosei, hand-crafted": Reader(
+        write_end_to_end("mosei"),
+        open_features("mosei"),
+        ("mme2e/MOSEI_HCF_FEATURES/mosei_senti_hcf_train.pkl",),
+        ("mosei_handcrafted",),
+    ),
+    "iemocap, hand-crafted": Reader(
+        write_end_to_end("iemocap"),
+        open_features("iemocap"),
+        ("mme2e/IEMOCAP_HCF_FEATURES/valid_text_features.pt",),
+        ("iemocap_handcrafted",),
+    ),
     "mosei_raw": corpus(
         "mosei_raw", write_end_to_end("mosei"), ("mme2e_prepared/mosei/prepared.json",), "streamed_corpus"
     ),
@@ -364,7 +381,7 @@ READERS: dict[str, Reader] = {
         releases.iemocap,
         cut_releases,
         RELEASE["iemocap"],
-        ("iemocap_release", "recordings"),
+        ("iemocap_release", "cutting"),
         heals=True,
     ),
     "cache": Reader(fill_cache, use_cache, ("entry/a.npy", "entry/arrays.json"), ("cache",), heals=True),
@@ -376,6 +393,7 @@ NO_READERS = {
     "synthetic": "writes files in a format of another module and has them read there",
     "synthetic_handcrafted": "only writes",
     "synthetic_raw": "only writes",
+    "synthetic_recordings": "reads back what it has just written",
     "word_vectors": "chooses one of the readers above",
 }
 """Modules of `lib.data` that touch files but parse nothing from outside, and why."""

@@ -12,8 +12,10 @@ import pytest
 
 from lib import data
 from lib.data.catalogue import CATALOGUE, TABLE, PublicCorpus, PublicFile, RestrictedCorpus
+from lib.data.corpus import SPLITS
 from lib.data.io.source_files import STAND_IN_NOTE
 from lib.data.io.vector_files import RELEASED
+from lib.data.recordings.handcrafted_batches import feature_files
 from tests.data.flaky_server import noise, public_corpus
 
 PUBLIC = [corpus for corpus in CATALOGUE.values() if isinstance(corpus, PublicCorpus)]
@@ -31,7 +33,6 @@ def test_the_known_corpora_and_their_number_of_files():
         "meld": 3,
         "meld_conversations": 1,
         "meld_conversations_mmgcn": 1,
-        "mfn_checkpoints": 2,
     }
     restricted = [name for name, corpus in CATALOGUE.items() if isinstance(corpus, RestrictedCorpus)]
     lmf, conversations = (
@@ -40,13 +41,16 @@ def test_the_known_corpora_and_their_number_of_files():
     )
     emotions = ["mosei_emotions", "iemocap_emotions", "iemocap_nine"]
     end_to_end = [f"{kind}_{form}" for kind in ("iemocap", "mosei") for form in ("raw", "handcrafted")]
-    assert restricted == ["iemocap", *lmf, *conversations, *emotions, *end_to_end]
+    assert restricted == ["iemocap", *lmf, *emotions, *conversations, *end_to_end]
 
 
 @pytest.mark.parametrize("name", ["iemocap_handcrafted", "mosei_handcrafted"])
 def test_hand_crafted_features_list_what_their_reader_reads(name, tmp_path):
     (layout,) = CATALOGUE[name].layouts
-    assert sorted(tmp_path / path for path in layout) == sorted(data.files(name, tmp_path))
+    kind = name.removesuffix("_handcrafted")
+    features = [path for split in SPLITS for path in feature_files(kind, tmp_path / "mme2e", split)]
+    (labelled,) = CATALOGUE[f"{kind}_raw"].layouts
+    assert sorted(tmp_path / path for path in layout) == sorted([*(tmp_path / path for path in labelled), *features])
 
 
 @pytest.mark.parametrize("name", ["mosei_emotions", "iemocap_emotions", "iemocap_nine"])

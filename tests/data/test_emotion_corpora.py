@@ -121,8 +121,8 @@ def test_a_damaged_hdf5_file_is_one_clear_line(tmp_path):
         ("d2", np.zeros((6, 6)), "no dataset 'd1', only \\['d2'\\]"),
         ("d1", np.zeros((6, 5)), r"labels \(6, 5\), expected 6 intensities"),
         ("d1", np.full((6, 6), -0.33), "intensity of row 0, column 0, is -0.33, outside 0.0 to 3.0"),
-        ("d1", np.zeros((7, 6)), "samples and steps differ"),
-        ("d1", np.zeros(6), "expected 2 axes of numbers"),
+        ("d1", np.zeros((7, 6)), "samples or steps differ"),
+        ("d1", np.zeros(6), "expected an array of numbers with 2 axes"),
     ):
         with h5py.File(path, "w") as file:
             file[name] = values

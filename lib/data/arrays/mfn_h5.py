@@ -89,6 +89,7 @@ class MfnFormat:
             modalities=widths(splits),
             splits=splits,
             source=concluded(source, folder, self.split_rule, notes),
+            scale=self.scale,
         )
 
     def write(self, root: Path, corpus: Corpus) -> None:
