@@ -16,9 +16,10 @@ from pathlib import Path
 from grimp.exceptions import GrimpException
 
 import lib.data
-import lib.params
+import lib.papers
 from lib.errors import InputError
 from lib.files import sha256_file, sha256_json, write_json
+from lib.params import Parameters
 from lib.reporting.result_folders import CONTENTS
 from lib.source_closure import closure
 from lib.workflow.runs import ROOT, Run
@@ -56,9 +57,9 @@ class FileHashes:
             write_json(self._memory, self._known)
 
 
-def parameters(run: Run, cores: int = 1) -> lib.params.Parameters:
+def parameters(run: Run, cores: int = 1) -> Parameters:
     """The run's checked parameters, as its notebook gets them. Raises InputError."""
-    return lib.params.load(run.parameters, results=run.results, data_root="", cores=cores)
+    return lib.papers.load(run.parameters, results=run.results, data_root="", cores=cores)
 
 
 def inputs(run: Run, hashes: FileHashes) -> dict[str, str]:
@@ -97,7 +98,7 @@ def _contents_of_others(run: Run) -> list[Path]:
 
 def comes_last(run: Run) -> bool:
     """Whether a run reads the results of others. Raises InputError for a notebook without parameters."""
-    return lib.params.schema_for(run.notebook).reads_results
+    return lib.papers.schema_for(run.notebook).reads_results
 
 
 def library(names: Iterable[str] | None = None) -> dict[str, str]:
