@@ -204,15 +204,14 @@ CATALOGUE: dict[str, KnownCorpus] = _catalogue()
 
 def as_markdown() -> str:
     """The table of corpora in the README."""
-    rows = ["| corpus | what it is | task | to obtain it |", "|---|---|---|---|"]
+    rows = ["| corpus | what it is | asked of it | its files | stand-in |", "|---|---|---|---|---|"]
     for corpus in CORPORA.values():
         if corpus.stands_for:
             continue
-        name = corpus.files_of or corpus.name
-        way = (
-            "`data get {}`" if isinstance(CATALOGUE[name], PublicCorpus) else "on request: `data get {}` says from whom"
-        )
-        stand_ins = [d.name for d in CORPORA.values() if d.stands_for == corpus.name]
-        of = f"; stand-in `{stand_ins[0]}`" if stand_ins else ""
-        rows.append(f"| `{corpus.name}` | {corpus.title} | {corpus.kind} | {way.format(name)}{of} |")
+        found = CATALOGUE[corpus.files_of or corpus.name]
+        public = "public" if isinstance(found, PublicCorpus) else "on request"
+        files = f"{public}: `data get {found.name}`"
+        stand_ins = ", ".join(f"`{d.name}`" for d in CORPORA.values() if d.stands_for == corpus.name)
+        name = f"`{corpus.name}`" if corpus.reader else f"(with `{corpus.beside}`)"
+        rows.append(f"| {name} | {corpus.title} | {corpus.kind} | {files} | {stand_ins} |")
     return "\n".join(rows) + "\n"

@@ -32,13 +32,13 @@ from lib.data.recordings.streamed_corpus import open_handcrafted
 from lib.data.stand_ins import synthetic_handcrafted, synthetic_raw
 from lib.errors import InputError
 from tests.data import releases
+from tests.data.arrays.test_emotion_corpora import nine_corpus
+from tests.data.arrays.test_lmf_pickles import section
+from tests.data.dialogues.test_conversation_pickles import stored
+from tests.data.iemocap.test_iemocap import stacked_corpus, utterances
+from tests.data.iemocap.test_iemocap_handcrafted import LEFT, RIGHT
+from tests.data.mosi.test_mosi_words import spoken
 from tests.data.samples import REAL, STAND_IN, mfn_corpus
-from tests.data.test_conversation_pickles import stored
-from tests.data.test_emotion_corpora import nine_corpus
-from tests.data.test_iemocap import stacked_corpus, utterances
-from tests.data.test_iemocap_handcrafted import LEFT, RIGHT
-from tests.data.test_lmf_pickles import section
-from tests.data.test_mosi_words import spoken
 from tests.papers.emotion_tasks import write_meld
 
 

@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from lib import data
-from lib.data.catalogue import CATALOGUE, TABLE, PublicCorpus, PublicFile, RestrictedCorpus
+from lib.data.catalogue import CATALOGUE, TABLE, PublicCorpus, PublicFile, RestrictedCorpus, as_markdown
+from lib.data.corpora import CORPORA
 from lib.data.corpus import SPLITS
 from lib.data.io.source_files import STAND_IN_NOTE
 from lib.data.io.vector_files import RELEASED
@@ -58,6 +59,19 @@ def test_an_emotion_release_lists_what_its_reader_reads_and_the_word_vectors(nam
     (layout,) = CATALOGUE[name].layouts
     assert [tmp_path / path for path in layout] == [*data.files(name, tmp_path), tmp_path / RELEASED]
     assert all(f"{tmp_path}/{path}" in CATALOGUE[name].instructions(tmp_path) for path in layout)
+
+
+def test_the_readme_lists_the_corpora():
+    """Write it anew with `python -c "from lib.data.catalogue import as_markdown; print(as_markdown())"`."""
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    assert text.partition("<!-- corpora -->\n")[2].partition("<!-- /corpora -->")[0] == as_markdown()
+
+
+def test_every_corpus_can_be_obtained_or_is_a_stand_in():
+    for corpus in CORPORA.values():
+        obtained = (corpus.files_of or corpus.name) in CATALOGUE
+        assert obtained != bool(corpus.stands_for)
+        assert not corpus.stands_for or corpus.stands_for in CORPORA
 
 
 def test_a_file_stands_in_the_table_once():

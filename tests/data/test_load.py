@@ -21,6 +21,8 @@ STAND_INS = (
     "iemocap_emotions_like",
     "iemocap_conversations_like",
     "meld_conversations_like",
+    "iemocap_raw_like",
+    "mosei_raw_like",
 )
 
 
@@ -65,8 +67,11 @@ def test_a_released_pickle_is_one_file_that_must_be_obtained(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", STAND_INS)
-def test_a_stand_in_has_no_files(name):
+def test_a_stand_in_has_no_files_and_says_what_it_is(name):
     assert data.files(name) == []
+    source = data.load(name, samples=60).source
+    assert source.label == f"{source.name}, SYNTHETIC stand-in"
+    assert source.cluster == ("dialogue" if "conversations" in name else "utterance")
 
 
 @pytest.mark.parametrize("name", REAL + PICKLES + STAND_INS)

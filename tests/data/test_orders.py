@@ -14,9 +14,9 @@ from lib import data
 from lib.data.dialogues import mmgcn_pickles, spcl_pickles
 from lib.data.io.ordering import RULE, natural_order
 from lib.errors import InputError
+from tests.data.dialogues.test_conversation_pickles import put, stored, table
 from tests.data.readers import READERS
 from tests.data.samples import REAL
-from tests.data.test_conversation_pickles import put, stored, table
 
 WORKSPACE = Path(__file__).resolve().parents[2]
 LAYOUTS = {
