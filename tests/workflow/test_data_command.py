@@ -184,7 +184,7 @@ def test_check_of_the_public_corpora(capsys):
         pytest.skip("needs the public corpora: set REPRISE_DATA to their folder")
     assert main(["check"]) == 0
     output = capsys.readouterr().out
-    for name in ("mosi_utterances", "mosi_words", "pom", "meld", "mfn_checkpoints"):
+    for name in ("mosi_utterances", "mosi_words", "pom", "meld"):
         assert section(output, name)[0].startswith(f"{name}: present, ")
     # The large text arrays are optional: some copies of these two corpora do not have them.
     optional = {"mosi": "mfn/data/X_", "mmmo": "mfn/new_data/mmmo/text_train_emb.h5"}

@@ -22,12 +22,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from filelock import FileLock
 from scipy.stats import truncnorm
 
+from lib.data import corpora
 from lib.data.arrays.mfn_h5 import MOSI
 from lib.data.corpus import SENTIMENT, SPLITS, Corpus, Source, Split
 from lib.data.iemocap import iemocap_stacked
@@ -71,8 +72,9 @@ MOSI_CUES = {
 }
 """So far apart, text behind audio and video, that three seeds of a small network show negative co-learning."""
 SENTIMENT_MEAN, SENTIMENT_SD = 0.1, 1.2
-_VERSION = 1  # of what the generators return
+_VERSION = 2  # of what the generators return
 _LIST = "written.json"
+Found = TypeVar("Found")
 
 
 class Drawn(NamedTuple):
@@ -178,7 +180,7 @@ def load_iemocap_like(
     """
     drawn = iemocap_like(samples, seed, steps)
     ids = tuple(f"Ses{1 + 5 * i // samples:02d}F_impro01_F{i:05d}" for i in range(samples))
-    source = stand_in_source("IEMOCAP-like", {name: class_ceiling(subset) for name, subset in SUBSETS.items()})
+    source = stand_in_source("iemocap_like", {name: class_ceiling(subset) for name, subset in SUBSETS.items()})
     identity = {"kind": "iemocap", "cues": _plain(IEMOCAP_CUES), "samples": samples, "seed": seed, "steps": steps}
     corpus = through_files(
         identity,
@@ -200,7 +202,7 @@ def load_mosi_like(root: Path, samples: int, seed: int = 0, steps: int = 20) -> 
     drawn = mosi_like(samples, seed, steps)
     stops = np.cumsum([round(samples * part / 2199) for part in (1284, 229)])
     rows = dict(zip(SPLITS, np.split(np.arange(samples), stops), strict=True))
-    source = stand_in_source("MOSI-like", {name: sentiment_ceiling(subset, steps) for name, subset in SUBSETS.items()})
+    source = stand_in_source("mosi_like", {name: sentiment_ceiling(subset, steps) for name, subset in SUBSETS.items()})
     splits = {
         name: Split(
             features={m: x[index] for m, x in drawn.features.items()},
@@ -250,16 +252,10 @@ def _padded_in_front(x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return np.where(real[..., None], x, 0.0).astype(np.float32)
 
 
-def stand_in_source(name: str, ceilings: Mapping[str, Mapping[str, float]]) -> Source:
-    return Source(
-        name=name,
-        synthetic=True,
-        files={},
-        licence="none needed: generated",
-        split_rule="as for the corpus it stands for",
-        warnings=("SYNTHETIC stand-in: its scores say nothing about the real corpus",),
-        ceilings=ceilings,
-    )
+def stand_in_source(corpus: str, ceilings: Mapping[str, Mapping[str, float]]) -> Source:
+    """Of the synthetic corpus of this name, as it is described in `corpora`."""
+    about, rule = corpora.get(corpus), "as for the corpus it stands for"
+    return Source(about.label, True, {}, about.licence, rule, about.warnings, ceilings, about.cluster)
 
 
 def _plain(cues: Mapping[str, Cue]) -> dict[str, dict]:
@@ -267,8 +263,8 @@ def _plain(cues: Mapping[str, Cue]) -> dict[str, dict]:
 
 
 def through_files(
-    identity: Mapping[str, object], write: Callable[[Path], None], read: Callable[[Path], Corpus]
-) -> Corpus:
+    identity: Mapping[str, object], write: Callable[[Path], None], read: Callable[[Path], Found]
+) -> Found:
     """Write the corpus beside the cache unless it is there, and read it; a damaged one is written anew.
 
     Several processes may come at once: the first writes, the others wait.

@@ -95,7 +95,7 @@ def load_iemocap(root: Path, samples: int, label: str = "happy", seed: int = 0) 
         best = emotion_posterior({m: cues[m][test] for m in subset})[:, number] > 0.5
         on_test = float(np.mean(best == (emotion[test] == number)))
         ceilings[name] = {"acc": emotion_ceiling(subset, number), "acc, this test set": on_test}
-    return _with_ceilings(corpus, ceilings)
+    return _with_ceilings(corpus, "iemocap", ceilings)
 
 
 def emotion_posterior(cues: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -171,7 +171,7 @@ def _regression(
         ceilings[subset] = {**expected, **on_test}
     if centre:  # a scale without a neutral point has no two classes
         ceilings = {s: {k: v for k, v in best.items() if k.startswith("mae")} for s, best in ceilings.items()}
-    return _with_ceilings(corpus, ceilings)
+    return _with_ceilings(corpus, name, ceilings)
 
 
 def _labels(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -233,7 +233,7 @@ def _corpus(name, task, label_names, features, labels, channels) -> Corpus:
         for split, index in _rows(name, len(labels)).items()
     }
     widths = {m: channel.width for m, channel in channels.items()}
-    return Corpus(task, label_names, widths, splits, synthetic.stand_in_source(name, {}))
+    return Corpus(task, label_names, widths, splits, synthetic.stand_in_source(f"{name}_lmf_like", {}))
 
 
 def _through_pickle(
@@ -252,7 +252,9 @@ def _through_pickle(
     )
 
 
-def _with_ceilings(corpus: Corpus, ceilings: Mapping[str, Mapping[str, float]]) -> Corpus:
-    warning = "SYNTHETIC stand-in: its scores say nothing about the real corpus"
-    source = replace(corpus.source, warnings=(warning, *corpus.source.warnings), ceilings=ceilings)
+def _with_ceilings(corpus: Corpus, name: str, ceilings: Mapping[str, Mapping[str, float]]) -> Corpus:
+    """The file holds no more than that it is synthetic."""
+    about = synthetic.stand_in_source(f"{name}_lmf_like", ceilings)
+    warnings = (*about.warnings, *corpus.source.warnings)
+    source = replace(corpus.source, warnings=warnings, ceilings=ceilings, cluster=about.cluster)
     return replace(corpus, source=source)

@@ -14,7 +14,7 @@ PER_UTTERANCE = 0.02
 
 def measured(utterances: int, folder: Path) -> dict[str, float]:
     command = [sys.executable, "-m", "tests.data.memory_at_scale", str(utterances), str(folder)]
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=600)
     return json.loads(done.stdout)
 

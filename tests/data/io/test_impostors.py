@@ -9,6 +9,7 @@ import pytest
 
 from lib import data
 from lib.data.catalogue import CATALOGUE, RestrictedCorpus
+from lib.data.corpora import CORPORA
 from lib.data.io import safe_pickle
 from lib.data.io.impostors import fault_of, refuse
 from lib.errors import InputError
@@ -51,7 +52,7 @@ def test_every_reader_says_what_lies_in_place_of_its_file(name, file, sound, tmp
             words = words.partition(".*")[0]
         if not re.search(words, line):
             failures.append(f"{impostor}: {line or 'nothing'}")
-        elif name in data._CORPORA and "./run_all.sh data" not in line and path.name not in VECTORS:
+        elif name in CORPORA and "./run_all.sh data" not in line and path.name not in VECTORS:
             failures.append(f"{impostor}: no way to the file in {line}")
         elif not line.isprintable() or (path.name not in line and name != "IEMOCAP's release"):
             failures.append(f"{impostor}: {line}")
@@ -73,7 +74,7 @@ def test_half_a_download_is_said_to_be_one(name, file, share, sound, tmp_path):
     assert re.search("cut short", told(name, root))
 
 
-@pytest.mark.parametrize("name", [name for name in READERS if name in data._CORPORA])
+@pytest.mark.parametrize("name", [name for name in READERS if name in CORPORA])
 def test_what_lies_beside_a_missing_file_is_named(name, sound, tmp_path):
     root = tmp_path / "data"
     shutil.copytree(sound(name), root)

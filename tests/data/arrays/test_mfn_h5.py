@@ -51,7 +51,7 @@ def test_columns_of_mosi_are_text_audio_video(tmp_path):
 
 
 def test_many_rows_are_written_in_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr("lib.data.arrays.mfn_h5._ROWS_PER_WRITE", 3)
+    monkeypatch.setattr("lib.data.arrays.named_arrays._ROWS_PER_WRITE", 3)
     corpus = mfn_corpus(MOSI, ("text", "audio", "video"))
     MOSI.write(tmp_path, corpus)
     assert_same_corpus(MOSI.read(tmp_path), corpus)

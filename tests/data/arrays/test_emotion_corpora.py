@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from lib import data
+from lib.data.arrays.emotion_arrays import IEMOCAP, MOSEI, NINE
 from lib.data.arrays.emotion_rules import IEMOCAP_ALL_EMOTIONS
 from lib.data.corpus import Corpus, Split
-from lib.data.iemocap import iemocap_emotions, iemocap_nine
-from lib.data.mosei import mosei_emotions
 from lib.errors import InputError
 from tests.data.samples import REAL, SIZES, assert_same_corpus, sequences
 
-LIKE = {"mosei_emotions_like": mosei_emotions, "iemocap_emotions_like": iemocap_emotions}
+LIKE = {"mosei_emotions_like": MOSEI, "iemocap_emotions_like": IEMOCAP}
 
 
 @pytest.mark.parametrize("name", LIKE)
@@ -33,33 +32,33 @@ def test_a_stand_in_survives_its_format_and_stays_marked(name, tmp_path):
 
 
 def test_minus_infinity_in_audio_becomes_zero_and_is_reported(tmp_path):
-    mosei_emotions.write(tmp_path, data.load("mosei_emotions_like", samples=40))
+    MOSEI.write(tmp_path, data.load("mosei_emotions_like", samples=40))
     with h5py.File(tmp_path / "cmu-mosei" / "audio_test.h5", "r+") as file:
         file["d1"][0, -1, 0] = -np.inf
-    corpus = mosei_emotions.read(tmp_path)
+    corpus = MOSEI.read(tmp_path)
     assert corpus.splits["test"].features["audio"][0, -1, 0] == 0
     assert any("1 audio values of -inf set to 0" in warning for warning in corpus.source.warnings)
 
 
 @pytest.mark.parametrize(("file", "value"), [("audio_test.h5", np.nan), ("video_train.h5", np.inf)])
 def test_other_non_finite_numbers_are_refused(tmp_path, file, value):
-    mosei_emotions.write(tmp_path, data.load("mosei_emotions_like", samples=40))
+    MOSEI.write(tmp_path, data.load("mosei_emotions_like", samples=40))
     with h5py.File(tmp_path / "cmu-mosei" / file, "r+") as opened:
         opened["d1"][0, -1, 0] = value
     with pytest.raises(InputError, match="holds NaN or infinity"):
-        mosei_emotions.read(tmp_path)
+        MOSEI.read(tmp_path)
 
 
 def test_any_intensity_above_zero_is_present(tmp_path):
-    mosei_emotions.write(tmp_path, data.load("mosei_emotions_like", samples=40))
+    MOSEI.write(tmp_path, data.load("mosei_emotions_like", samples=40))
     with h5py.File(tmp_path / "cmu-mosei" / "ey_test.h5", "r+") as file:
         file["d1"][0] = [0, 0.33, 0, 1, 3, 0]
-    np.testing.assert_array_equal(mosei_emotions.read(tmp_path).splits["test"].labels[0], [0, 1, 0, 1, 1, 0])
+    np.testing.assert_array_equal(MOSEI.read(tmp_path).splits["test"].labels[0], [0, 1, 0, 1, 1, 0])
 
 
 def damaged_iemocap(tmp_path: Path, change) -> None:
-    iemocap_emotions.write(tmp_path, data.load("iemocap_emotions_like", samples=40))
-    (path,) = iemocap_emotions.files(tmp_path)
+    IEMOCAP.write(tmp_path, data.load("iemocap_emotions_like", samples=40))
+    (path,) = IEMOCAP.files(tmp_path)
     tree = pickle.loads(path.read_bytes())
     change(tree)
     path.write_bytes(pickle.dumps(tree))
@@ -77,7 +76,7 @@ def damaged_iemocap(tmp_path: Path, change) -> None:
 def test_a_damaged_pickle_is_one_clear_line(tmp_path, change, message):
     damaged_iemocap(tmp_path, change)
     with pytest.raises(InputError) as caught:
-        iemocap_emotions.read(tmp_path)
+        IEMOCAP.read(tmp_path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -94,11 +93,11 @@ class Hostile:
 
 
 def test_a_pickle_that_would_run_code_is_refused(tmp_path, capsys):
-    (path,) = iemocap_emotions.files(tmp_path)
+    (path,) = IEMOCAP.files(tmp_path)
     path.parent.mkdir()
     path.write_bytes(pickle.dumps(Hostile()))
     with pytest.raises(InputError, match="which is not plain data"):
-        iemocap_emotions.read(tmp_path)
+        IEMOCAP.read(tmp_path)
     assert capsys.readouterr().out == ""
 
 
@@ -107,31 +106,31 @@ def test_iemocap_cleans_minus_infinity_alone(tmp_path):
         tree["test"]["audio"][0, -1, :2] = -np.inf
 
     damaged_iemocap(tmp_path, spoil)
-    corpus = iemocap_emotions.read(tmp_path)
+    corpus = IEMOCAP.read(tmp_path)
     assert not corpus.splits["test"].features["audio"][0, -1, :2].any()
     assert any("2 audio values of -inf set to 0" in warning for warning in corpus.source.warnings)
     damaged_iemocap(tmp_path, lambda tree: tree["test"]["text"].__setitem__((0, -1, 0), -np.inf))
     with pytest.raises(InputError, match="holds NaN or infinity"):
-        iemocap_emotions.read(tmp_path)
+        IEMOCAP.read(tmp_path)
 
 
 def test_a_damaged_hdf5_file_is_one_clear_line(tmp_path):
-    mosei_emotions.write(tmp_path, data.load("mosei_emotions_like", samples=40))
+    MOSEI.write(tmp_path, data.load("mosei_emotions_like", samples=40))
     path = tmp_path / "cmu-mosei" / "ey_valid.h5"
     for name, values, message in (
         ("d2", np.zeros((6, 6)), "no dataset 'd1', only \\['d2'\\]"),
         ("d1", np.zeros((6, 5)), r"labels \(6, 5\), expected 6 intensities"),
         ("d1", np.full((6, 6), -0.33), "intensity of row 0, column 0, is -0.33, outside 0.0 to 3.0"),
-        ("d1", np.zeros((7, 6)), "samples and steps differ"),
-        ("d1", np.zeros(6), "expected 2 axes of numbers"),
+        ("d1", np.zeros((7, 6)), "samples or steps differ"),
+        ("d1", np.zeros(6), "expected an array of numbers with 2 axes"),
     ):
         with h5py.File(path, "w") as file:
             file[name] = values
         with pytest.raises(InputError, match=message):
-            mosei_emotions.read(tmp_path)
+            MOSEI.read(tmp_path)
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(InputError, match="not a complete HDF5 file"):
-        mosei_emotions.read(tmp_path)
+        MOSEI.read(tmp_path)
 
 
 def nine_corpus() -> Corpus:
@@ -151,12 +150,12 @@ def rewrite(path: Path, array: np.ndarray) -> None:
 
 def test_nine_emotions_there_and_back(tmp_path):
     made = nine_corpus()
-    iemocap_nine.write(tmp_path, made)
+    NINE.write(tmp_path, made)
     stored = pickle.loads((tmp_path / "iemocap" / "y_train.p").read_bytes())
     assert stored.shape == (SIZES["train"], 11)
     assert (stored.sum(axis=1) == 1).all()  # `other` where it is none of the nine
     assert pickle.loads((tmp_path / "iemocap" / "text_train.p").read_bytes()).shape == (SIZES["train"], 6, 4)
-    assert_same_corpus(iemocap_nine.read(tmp_path), made)
+    assert_same_corpus(NINE.read(tmp_path), made)
 
 
 @pytest.mark.parametrize(
@@ -171,8 +170,8 @@ def test_nine_emotions_there_and_back(tmp_path):
     ],
 )
 def test_damaged_files_of_the_nine_are_refused(tmp_path, file, array, message):
-    iemocap_nine.write(tmp_path, nine_corpus())
+    NINE.write(tmp_path, nine_corpus())
     rewrite(tmp_path / "iemocap" / file, array)
     with pytest.raises(InputError, match=message) as caught:
-        iemocap_nine.read(tmp_path)
+        NINE.read(tmp_path)
     assert "\n" not in str(caught.value)

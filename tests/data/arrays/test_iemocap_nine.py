@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from lib import data
+from lib.data.arrays.emotion_arrays import NINE
 from lib.data.arrays.emotion_rules import IEMOCAP_ALL_EMOTIONS
 from lib.data.corpus import SPLITS
-from lib.data.iemocap import iemocap_nine
 from lib.errors import InputError
 
 SIZES = {"train": 6, "valid": 3, "test": 4}
@@ -49,9 +49,9 @@ def test_nine_of_eleven_columns_and_all_but_the_last_step(tmp_path):
 
 def test_what_is_written_comes_back(tmp_path):
     put(tmp_path / "a")
-    made = iemocap_nine.read(tmp_path / "a")
-    iemocap_nine.write(tmp_path / "b", made)
-    again = iemocap_nine.read(tmp_path / "b")
+    made = NINE.read(tmp_path / "a")
+    NINE.write(tmp_path / "b", made)
+    again = NINE.read(tmp_path / "b")
     for split, part in made.splits.items():
         np.testing.assert_array_equal(again.splits[split].labels, part.labels)
         for modality, x in part.features.items():
@@ -63,7 +63,7 @@ def test_minus_infinity_in_audio_becomes_zero_and_is_counted(tmp_path):
     audio[1, 2, :2] = -np.inf
     audio[0, -1, 0] = -np.inf  # in the dropped step
     put(tmp_path, covarep_test=audio)
-    corpus = iemocap_nine.read(tmp_path)
+    corpus = NINE.read(tmp_path)
     assert corpus.splits["test"].features["audio"][1, 2, :2].tolist() == [0, 0]
     assert any(words.startswith("2 audio values of -inf set to 0") for words in corpus.source.warnings)
 
@@ -92,7 +92,7 @@ def spoilt(name: str, split: str, value: float) -> np.ndarray:
 def test_damage_is_one_clear_line(tmp_path, file, value, message):
     put(tmp_path, **{file: value})
     with pytest.raises(InputError, match=message) as caught:
-        iemocap_nine.read(tmp_path)
+        NINE.read(tmp_path)
     assert "\n" not in str(caught.value)
 
 
@@ -101,10 +101,10 @@ def test_a_truncated_file_and_a_missing_one(tmp_path):
     path = tmp_path / "iemocap" / "text_valid.p"
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(InputError, match="not a complete, readable pickle"):
-        iemocap_nine.read(tmp_path)
+        NINE.read(tmp_path)
     path.unlink()
     with pytest.raises(InputError, match=r"text_valid\.p: missing; see \./run_all\.sh data get iemocap_nine"):
-        iemocap_nine.read(tmp_path)
+        NINE.read(tmp_path)
 
 
 class _Hostile:
@@ -116,5 +116,5 @@ def test_a_pickle_that_asks_for_code_is_refused_and_runs_nothing(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     put(tmp_path, facet_train=_Hostile())
     with pytest.raises(InputError, match="which is not plain data"):
-        iemocap_nine.read(tmp_path)
+        NINE.read(tmp_path)
     assert not (tmp_path / "hostile").exists()

@@ -1,4 +1,4 @@
-"""MOSEI's hand-crafted features, and both hand-crafted corpora through `load` into the baselines."""
+"""MOSEI's hand-crafted features, and both hand-crafted corpora as batches for the baselines."""
 
 import pickle
 
@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from lib import data
 from lib.data.corpus import SPLITS
 from lib.data.iemocap import iemocap_handcrafted
 from lib.data.mosei import mosei_handcrafted
 from lib.data.mosei.mosei_handcrafted import SILENT
+from lib.data.recordings.handcrafted_batches import feature_files
+from lib.data.recordings.raw_decoding import Options
 from lib.data.recordings.raw_layout import Problem, read
 from lib.data.recordings.raw_preprocessing import preprocess
+from lib.data.recordings.streamed_corpus import open_handcrafted
 from lib.data.stand_ins.synthetic_handcrafted import write_mosei
 from lib.data.stand_ins.synthetic_raw import write
 from lib.errors import InputError
@@ -88,8 +90,9 @@ def test_damaged_mosei_files(changes, message, tmp_path):
 
 
 def corpus(kind, root):
-    """A stand-in's labels and lists without its images, and random features; returns the ids of each split."""
+    """A prepared stand-in, and random features; returns the ids of each split."""
     write(kind, root / "mme2e", SIZES, frames=1)
+    preprocess(kind, root / "mme2e", root / "out", Options(frame_count="images"))
     rng = np.random.default_rng(2)
     ids = {}
     for split, items in read(kind, root / "mme2e").splits.items():
@@ -108,11 +111,10 @@ def corpus(kind, root):
 @pytest.mark.parametrize("kind", ["iemocap", "mosei"])
 def test_both_corpora_feed_both_baselines(kind, tmp_path):
     ids = corpus(kind, tmp_path)
-    loaded = data.load(f"{kind}_handcrafted", tmp_path)
+    loaded = open_handcrafted(tmp_path / "out" / kind, tmp_path / "mme2e")
     assert loaded.source.synthetic and len(loaded.label_names) == 6
-    assert set(loaded.source.files) == {
-        path.relative_to(tmp_path).as_posix() for path in data.files(f"{kind}_handcrafted", tmp_path)
-    }
+    listed = [path.name for split in SPLITS for path in feature_files(kind, tmp_path / "mme2e", split)]
+    assert set(loaded.source.files) == set(listed)
     expected = [] if kind == "mosei" else [Problem(ids[s][0], "empty text", "kept") for s in SPLITS]
     assert list(loaded.problems) == expected
     batch = loaded.splits["train"].take(np.array([2, 0]))
@@ -131,12 +133,12 @@ def test_utterances_without_features_are_told(tmp_path):
     del found[ids["train"][1]]
     found[ids["train"][2]]["audio"][0, 0] = -np.inf
     mosei_handcrafted.write_phase(tmp_path / "mme2e", "train", found)
-    loaded = data.load("mosei_handcrafted", tmp_path)
+    loaded = open_handcrafted(tmp_path / "out" / "mosei", tmp_path / "mme2e")
     assert loaded.splits["train"].ids == tuple(ids["train"][i] for i in (0, 2, 3))
     assert loaded.problem_counts() == {("skipped", "no hand-crafted features"): 1, ("replaced", SILENT): 1}
     path.unlink()
-    with pytest.raises(InputError, match=r"train\.pkl: missing; see \./run_all\.sh data get mosei_handcrafted"):
-        data.load("mosei_handcrafted", tmp_path)
+    with pytest.raises(InputError, match=r"train\.pkl: missing"):
+        open_handcrafted(tmp_path / "out" / "mosei", tmp_path / "mme2e")
 
 
 def test_mosei_stand_in_shows_what_was_prepared(tmp_path):
@@ -145,8 +147,8 @@ def test_mosei_stand_in_shows_what_was_prepared(tmp_path):
     preprocess("mosei", root, tmp_path / "out")
     steps = {"text": 9, "audio": 20, "video": 4}
     write_mosei(tmp_path / "out" / "mosei", root, steps)
-    loaded = data.load("mosei_handcrafted", tmp_path)
-    assert not loaded.problems
+    loaded = open_handcrafted(tmp_path / "out" / "mosei", root)
+    assert not [problem for problem in loaded.problems if problem.outcome == "skipped"]
     part = loaded.splits["test"]
     for row, item in enumerate(read("mosei", root).splits["test"]):
         sequences = part.sequences[row]

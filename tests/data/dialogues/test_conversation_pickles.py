@@ -55,9 +55,13 @@ def tree_of(layout, root):
     return tree if isinstance(tree, dict) else list(tree)
 
 
+SPEAKERS = {"iemocap": "speaker", "meld": "speakers"}
+"""Of the SPCL files."""
+
+
 def table(layout, tree, name: str) -> dict:
     if isinstance(tree, dict):
-        return tree[{"speakers": layout.speakers, "labels": "label", "video": "visual"}.get(name, name)]
+        return tree[{"speakers": SPEAKERS[layout.kind.name], "labels": "label", "video": "visual"}.get(name, name)]
     return tree[mmgcn_pickles.ITEMS.index(name)]
 
 

@@ -20,7 +20,7 @@ from lib.data.io.source_files import STAND_IN_NOTE
 from lib.errors import InputError
 from tests.data.flaky_server import FlakyServer, noise, public_corpus, served
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 CONTENTS = {"a/first.h5": noise(200_000, seed=1), "b/second.csv": noise(30_000, seed=2)}
 ONE = {"a/first.h5": CONTENTS["a/first.h5"]}
 HURRIED = Patience(attempts=3, pause=0.0, timeout=(5.0, 20.0))
@@ -30,7 +30,7 @@ import sys
 from pathlib import Path
 from lib.data.io.fetch import get
 from tests.data.flaky_server import public_corpus
-from tests.data.test_fetch import CONTENTS
+from tests.data.io.test_fetch import CONTENTS
 catalogue = {"tiny": public_corpus(CONTENTS)}
 get("tiny", Path(sys.argv[1]), catalogue=catalogue, say=lambda line: print(line, flush=True))
 """
