@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from lib.data.arrays.sequences import lengths_of
@@ -173,6 +172,8 @@ def write_dataset(path: Path, key: str, parts: Sequence[np.ndarray]) -> None:
 
     Rows go out a few hundred at a time, so a memory-mapped corpus of any size can be written.
     """
+    import h5py  # slow to load: not for who asks for names alone
+
     shape = parts[0].shape
     if len(parts) > 1:
         shape = (*shape[:-1], sum(part.shape[-1] for part in parts))

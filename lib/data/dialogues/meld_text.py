@@ -5,13 +5,15 @@ read from a file that the user gives. Emotion words such as `sadness` do not occ
 emotion is then the mean over everyday words for it.
 """
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
 
 from lib.data.arrays.sequences import Side, pad
 from lib.data.corpus import Corpus, Source, Split
@@ -22,6 +24,9 @@ from lib.data.io.source_files import hash_sources, heed_stand_in
 from lib.data.io.text_files import records
 from lib.errors import InputError
 from lib.files import sha256_file
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 EMOTIONS = ("neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear")
 EVERYDAY = {
