@@ -19,8 +19,8 @@ from benchmarks.timing import alternate, threads
 from lib.data.corpus import Corpus, Source
 from lib.data.dialogues.conversation_batches import Conversations, Dialogue, conversation_split
 from lib.data.dialogues.stored_dialogues import IEMOCAP
+from lib.papers import load
 from lib.papers import self_paced_balance as spcl
-from lib.params import load
 from lib.params.self_paced_balance import SelfPacedBalance
 from lib.training.examples import examples
 from lib.training.loop import train_epoch

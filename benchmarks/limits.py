@@ -14,9 +14,10 @@ from benchmarks.machine import cores, joint_matmul_rate, matmul_rate
 from benchmarks.operations import operations, step_operations
 from benchmarks.speed import DEVICES, NOT_MEASURED, Row, fleet_epoch, loop_epoch, on_device, there
 from benchmarks.timing import alternate, threads
-from lib.papers import colearning
-from lib.params import load
+from lib.papers import load
+from lib.papers.colearning import study as colearning
 from lib.reporting import gains
+from lib.study import Runs
 from lib.training.sweep import sweep
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -111,17 +112,16 @@ def precision_scores(quick: bool) -> Iterator[Row]:
     p = load(ROOT / "params" / "mosi_positive_colearning" / "quick.yaml", results="-")
     if quick:
         p = p.model_copy(update={"samples": 200, "epochs": 1, "seeds": (0, 1)})
-    corpus, found = colearning.load_corpus(p), {}
+    study, found = colearning.study(p), {}
     for kind in ("float32", "bfloat16"):
-        members = [replace(m, recipe=replace(m.recipe, precision=kind)) for m in colearning.grid(p, corpus)]
-        folder = Path(tempfile.mkdtemp())
+        members = [replace(m, recipe=replace(m.recipe, precision=kind)) for _, m in study.members]
+        task, folder = study.tasks[0], Path(tempfile.mkdtemp())
         try:
-            table = colearning.scores(p, corpus, sweep(members, corpus, folder, cores=cores(), device="cpu"))
+            records = sweep(members, task.corpus, folder, cores=cores(), device="cpu")
         finally:
             shutil.rmtree(folder)
-        found[kind] = {
-            m: gains.gain_table(table, m, colearning.unimodal(p)) for m in colearning.score_metrics(p, corpus)
-        }
+        runs = Runs(study, [(task, member, record) for member, record in zip(members, records, strict=True)])
+        found[kind] = {m: gains.gain_table(runs.table, m, colearning.unimodal(p)) for m in task.metrics}
     for metric, exact in found["float32"].items():
         rounded = found["bfloat16"][metric].set_index("variant")
         for row in exact.to_dict("records"):

@@ -12,8 +12,8 @@ import psutil
 from benchmarks.machine import cores
 from benchmarks.speed import Row
 from lib import data
+from lib.papers import load
 from lib.papers.low_rank_fusion import Task, cost, search
-from lib.params import load
 from lib.training.sweep import sweep
 
 ROOT = Path(__file__).resolve().parents[1]

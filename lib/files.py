@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+WORKSPACE = Path(__file__).resolve().parents[1]
+
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:

@@ -14,6 +14,28 @@ SPLITS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
+class Scale:
+    """What the numbers of a score mean: a property of the corpus, whatever reads it or trains on it.
+
+    `limits` are the ends of the scale, `neutral` the value between its two polarities, None where it has no such value
+    and so no two classes. `stored` is what labels may be in the files, where that is more than `limits`.
+    """
+
+    limits: tuple[float, float]
+    neutral: float | None
+    stored: tuple[float, float] | None = None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest that a label may be."""
+        return self.stored or self.limits
+
+
+SENTIMENT = Scale((-3.0, 3.0), neutral=0.0)
+"""CMU-MOSI and CMU-MOSEI: from highly negative to highly positive (spec colearning, 7)."""
+
+
+@dataclass(frozen=True)
 class Source:
     """Where a corpus comes from, in enough detail to repeat or to distrust it.
 
@@ -60,13 +82,18 @@ class Split:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A task, its label names, the width of each modality in a fixed order, three splits and their source."""
+    """A task, its label names, the width of each modality in a fixed order, three splits and their source.
+
+    `scale` is that of a regression's labels, which all lie within its bounds. Raises InputError for splits that are
+    not what they should be.
+    """
 
     task: Task
     label_names: tuple[str, ...]
     modalities: Mapping[str, int]
     splits: Mapping[str, Split]
     source: Source
+    scale: Scale | None = None
 
     def __post_init__(self):
         for name in SPLITS:
@@ -103,3 +130,9 @@ def _check_split(corpus: Corpus, name: str, split: Split) -> None:
         raise InputError(f"the label of sample {split.ids[row]} is NaN or infinite", where=where)
     if corpus.task == "classes" and (split.labels.min() < -1 or split.labels.max() >= len(corpus.label_names)):
         raise InputError(f"class labels outside 0..{len(corpus.label_names) - 1}", where=where)
+    if corpus.scale is not None:
+        low, high = corpus.scale.bounds
+        if (wrong := (split.labels < low) | (split.labels > high)).any():
+            place = tuple(np.argwhere(wrong)[0].tolist())
+            what = f"the label of sample {split.ids[place[0]]} is {split.labels[place]:.9g}"
+            raise InputError(f"{what}, outside {low:g} to {high:g}", where=where)

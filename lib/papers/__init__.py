@@ -1,1 +1,69 @@
-"""One file per paper: what its notebooks share between the parameters and the tables."""
+"""The papers, one folder each, found by being there.
+
+`lib/papers/<paper>/__init__.py` holds the parameters of its notebooks and says which these are,
+`NOTEBOOKS: dict[str, type[Parameters]]`; it imports nothing heavy. `study.py` beside it has `study(p) -> Study`, the
+rest of the folder what only this paper has: tables, figures, conclusions, `published.csv`, `claims.csv`, `SPEC.md`.
+"""
+
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from lib.errors import InputError
+from lib.params import Parameters, check, read
+
+HERE = Path(__file__).parent
+_NOT_YET_A_FOLDER = {
+    "emotion_embeddings": "lib.params.emotion_embeddings:EmotionEmbeddings",
+    "end_to_end_sparse": "lib.params.end_to_end:EndToEnd",
+    "explore": "lib.params.explore:Explore",
+    "low_rank_fusion": "lib.params.low_rank_fusion:LowRankFusion",
+    "self_paced_balance": "lib.params.self_paced_balance:SelfPacedBalance",
+    "summary": "lib.params.summary:Summary",
+    "unseen_emotions": "lib.params.unseen_emotions:UnseenEmotions",
+}
+
+
+@cache
+def schemas() -> dict[str, type[Parameters]]:
+    """The parameter model of each notebook."""
+    folders = sorted(path.parent.name for path in HERE.glob("*/__init__.py"))
+    found = {}
+    for folder in folders:
+        found |= import_module(f"{__name__}.{folder}").NOTEBOOKS
+    for notebook, place in _NOT_YET_A_FOLDER.items():
+        module, name = place.split(":")
+        found[notebook] = getattr(import_module(module), name)
+    return dict(sorted(found.items()))
+
+
+def schema_for(notebook: str) -> type[Parameters]:
+    """The parameter model of a notebook. Raises InputError for an unknown notebook."""
+    if notebook not in schemas():
+        raise InputError(f"no notebook named {notebook!r}", where="params", todo=f"known: {', '.join(schemas())}")
+    return schemas()[notebook]
+
+
+def load(path: Path, **given: object) -> Parameters:
+    """Read `params/<notebook>/<run>.yaml`; `given` adds what the runner decides (results, data_root, cores).
+
+    Raises InputError with file, key, the offending value and what is allowed.
+    """
+    path = Path(path)
+    where = "/".join(path.parts[-3:])
+    values = read(path, where=where)
+    for reserved in given:
+        if reserved in values:
+            raise InputError(f"key {reserved!r} is set by the runner", where=where, todo="remove it")
+    return check(schema_for(path.parent.name), {**values, **given}, where=where)
+
+
+def trains(schema: type[Parameters]) -> bool:
+    """Whether a notebook has networks of its own; some only read results."""
+    return find_spec(f"{schema.__module__}.study") is not None
+
+
+def study_of(p: Parameters):
+    """What a run asks. Raises InputError for unusable data."""
+    return import_module(f"{type(p).__module__}.study").study(p)

@@ -6,8 +6,8 @@ import pandas as pd
 
 from lib.papers.emotion_embeddings import EEA, Task, grid, result_folder, smaller_sets, subset_kind
 from lib.papers.emotion_embeddings_tables import best_baseline, model_kinds, pick, split_scores
-from lib.papers.modality_section import ask
 from lib.params.emotion_embeddings import EmotionEmbeddings
+from lib.reporting.modality_section import ask
 from lib.reporting.modality_share import RETRAINED, retrained_scores, share_rows
 from lib.training.records import Record
 from lib.training.trained import Trained

@@ -11,7 +11,7 @@ from lib.papers.emotion_embeddings import EEA, KINDS, Task, contrast_kind, small
 from lib.params.emotion_embeddings import CONTRASTED, EmotionEmbeddings
 from lib.reporting import gains
 from lib.reporting.lost_runs import confusable
-from lib.reporting.runs import by_seed, run_table
+from lib.run_table import by_seed, run_table
 from lib.training.records import Record
 
 METRICS = ("acc", "weighted_acc", "weighted_f1", "f1_positive", "auc")

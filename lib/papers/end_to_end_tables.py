@@ -9,7 +9,7 @@ from lib.metrics import mme2e_metrics
 from lib.papers.end_to_end import BASELINES, Corpora, variant
 from lib.params.end_to_end import EndToEnd
 from lib.reporting import gains
-from lib.reporting.runs import by_seed, run_table
+from lib.run_table import by_seed, run_table
 from lib.training.records import Record
 
 METRICS = ("acc", "weighted_acc", "f1_positive", "auc")

@@ -19,12 +19,12 @@ from lib.data.corpus import Corpus
 from lib.errors import InputError
 from lib.metrics import scores as metrics
 from lib.metrics.emotion_metrics import emotion_scores
-from lib.papers.modality_section import ask
 from lib.papers.self_paced_balance import SPEAKERS
 from lib.params.explore import CORPORA, Explore
 from lib.params.self_paced_balance import FAMILIES
 from lib.reporting import manifest
-from lib.reporting.runs import run_table
+from lib.reporting.modality_section import ask
+from lib.run_table import run_table
 from lib.training import records
 from lib.training.examples import examples
 from lib.training.execution import ERRORS, in_words, one_thread

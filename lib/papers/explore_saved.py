@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from lib import params
+from lib import papers
 from lib.errors import InputError
 from lib.files import write_text
 from lib.params.explore import Explore
@@ -32,7 +32,7 @@ def save(p: Explore, name: str, folder: Path = FOLDER) -> str:
     path, run = folder / f"{name}.yaml", f"explore/{name}"
     kept = p.model_dump(mode="json", exclude=NOT_KEPT)
     if path.exists():
-        if params.load(path, results="-").model_dump(mode="json", exclude=NOT_KEPT) != kept:
+        if papers.load(path, results="-").model_dump(mode="json", exclude=NOT_KEPT) != kept:
             raise InputError(f"{run} is another setting", todo="choose another name")
     else:
         write_text(path, f"# Saved from the explorer.\n{yaml.safe_dump(kept, sort_keys=False)}")

@@ -7,8 +7,8 @@ only read results, and the explorer.
 
 from collections.abc import Callable
 
-from lib.papers import colearning, end_to_end, low_rank_fusion, self_paced_balance, unseen_emotions
 from lib.papers import emotion_embeddings as eea
+from lib.papers import end_to_end, low_rank_fusion, self_paced_balance, study_of, unseen_emotions
 from lib.params.base import Parameters
 from lib.params.end_to_end import EndToEnd
 from lib.training.chunks import Grid
@@ -17,11 +17,6 @@ from lib.training.chunks import Grid
 def grids(notebook: str, p: Parameters) -> list[Grid]:
     """The corpora of a run and what is trained on each. Raises InputError for unusable data."""
     return GRIDS[notebook](p)
-
-
-def _colearning(p: colearning.Colearning) -> list[Grid]:
-    corpus = colearning.load_corpus(p)
-    return [(corpus, colearning.grid(p, corpus))]
 
 
 def _low_rank_fusion(p: low_rank_fusion.LowRankFusion) -> list[Grid]:
@@ -53,8 +48,8 @@ def _unseen_emotions(p: unseen_emotions.UnseenEmotions) -> list[Grid]:
 
 
 GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
-    "iemocap_negative_colearning": _colearning,
-    "mosi_positive_colearning": _colearning,
+    "iemocap_negative_colearning": lambda p: study_of(p).grids,
+    "mosi_positive_colearning": lambda p: study_of(p).grids,
     "low_rank_fusion": _low_rank_fusion,
     "emotion_embeddings": _emotion_embeddings,
     "self_paced_balance": _self_paced_balance,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from lib.papers.lmf_tables import score_metrics, split_scores
 from lib.papers.low_rank_fusion import LMF, TFN, Task, grid, result_folder
-from lib.papers.modality_section import ask
 from lib.params.low_rank_fusion import LowRankFusion
+from lib.reporting.modality_section import ask
 from lib.training.records import Record
 from lib.training.trained import Trained
 

@@ -18,9 +18,9 @@ from lib.papers.low_rank_fusion import (
 )
 from lib.params.low_rank_fusion import LowRankFusion
 from lib.reporting import gains
-from lib.reporting.runs import by_seed, run_table
 from lib.reporting.statistics import t_interval
 from lib.reporting.words import seeds
+from lib.run_table import by_seed, run_table
 from lib.training.records import FINISHED, Record
 
 MEAN = "mean"

@@ -12,7 +12,7 @@ from lib.papers.self_paced_balance import TITLES, paces, result_folder
 from lib.papers.spcl_tables import TRI, flat_labels, trimodal_values
 from lib.params.self_paced_balance import SelfPacedBalance
 from lib.reporting import manifest, published
-from lib.reporting.runs import run_table
+from lib.run_table import run_table
 from lib.training.records import Record, engines
 
 

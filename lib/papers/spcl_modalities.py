@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from lib.data.corpus import Corpus
-from lib.papers.modality_section import ask
 from lib.papers.self_paced_balance import grid, result_folder
 from lib.papers.spcl_tables import SCORES, TRI, split_scores
 from lib.params.self_paced_balance import SelfPacedBalance
+from lib.reporting.modality_section import ask
 from lib.training.records import Record
 from lib.training.trained import Trained
 

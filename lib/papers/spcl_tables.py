@@ -16,8 +16,8 @@ from lib.papers.self_paced_balance import TITLES, mended, variant
 from lib.params.self_paced_balance import SelfPacedBalance
 from lib.reporting import gains
 from lib.reporting.lost_runs import confusable
-from lib.reporting.runs import by_seed, run_table
 from lib.reporting.statistics import t_interval, t_test
+from lib.run_table import by_seed, run_table
 from lib.training.records import Record
 
 TRI = "atv"

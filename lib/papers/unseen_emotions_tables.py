@@ -10,8 +10,8 @@ from lib.metrics import emotion_metrics
 from lib.papers.unseen_emotions import CLEAN, LEAKING, Case, Job, logits
 from lib.params.unseen_emotions import UnseenEmotions
 from lib.reporting import gains
-from lib.reporting.runs import by_seed, run_table
 from lib.reporting.statistics import NO_INTERVAL, t_interval
+from lib.run_table import by_seed, run_table
 from lib.training.records import FINISHED, Record
 
 CHANCE = 0.5

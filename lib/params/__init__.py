@@ -1,10 +1,10 @@
 """The YAML of a run, checked and typed before any kernel starts.
 
 `params/<notebook>/<run>.yaml` names the notebook and the result folder by its own path. Each notebook has one frozen
-pydantic model here; a notebook's parameters cell has exactly the model's fields.
+pydantic model, in the folder of its paper; a notebook's parameters cell has exactly the model's fields.
 """
 
-from lib.params.base import Parameters
-from lib.params.yaml_file import check, load, schema_for
+from lib.params.base import NONFINITE, Nonfinite, Parameters
+from lib.params.yaml_file import check, read
 
-__all__ = ["Parameters", "check", "load", "schema_for"]
+__all__ = ["NONFINITE", "Nonfinite", "Parameters", "check", "read"]

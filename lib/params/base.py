@@ -1,5 +1,6 @@
 """What all parameter models share."""
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,6 +29,12 @@ class Parameters(BaseModel):
         one = getattr(self, "dataset", None)
         return (one,) if one else getattr(self, "datasets", ())
 
+    def differences(self, other: "Parameters", free: Collection[str]) -> list[str]:
+        """How these settings differ from others, in words; the fields in `free` do not count."""
+        ours, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
+        changed = [key for key in ours if key not in free and ours[key] != theirs[key]]
+        return [f"{key} {_words(ours[key])} instead of {_words(theirs[key])}" for key in changed]
+
     def further_files(self) -> tuple[str, ...]:
         """What it reads beside the files of its corpora, relative to the data folder."""
         return ()
@@ -41,3 +48,8 @@ class Parameters(BaseModel):
         if missing:
             raise InputError(f"the parameters cell does not set {', '.join(missing)}", where=cls.__name__)
         return check(cls, {name: namespace[name] for name in cls.model_fields}, where="parameters cell")
+
+
+def _words(value: object) -> str:
+    values = value if isinstance(value, list) else [value]
+    return " ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)

@@ -1,7 +1,6 @@
 """Reads a parameter file and turns whatever is wrong with it into one line."""
 
 import difflib
-from importlib import import_module
 from pathlib import Path
 
 import yaml
@@ -9,18 +8,6 @@ from pydantic import ValidationError
 
 from lib.errors import InputError
 from lib.params.base import Parameters
-
-SCHEMAS = {
-    "emotion_embeddings": "lib.params.emotion_embeddings:EmotionEmbeddings",
-    "end_to_end_sparse": "lib.params.end_to_end:EndToEnd",
-    "explore": "lib.params.explore:Explore",
-    "iemocap_negative_colearning": "lib.params.colearning:IemocapColearning",
-    "low_rank_fusion": "lib.params.low_rank_fusion:LowRankFusion",
-    "mosi_positive_colearning": "lib.params.colearning:MosiColearning",
-    "self_paced_balance": "lib.params.self_paced_balance:SelfPacedBalance",
-    "summary": "lib.params.summary:Summary",
-    "unseen_emotions": "lib.params.unseen_emotions:UnseenEmotions",
-}
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -49,21 +36,8 @@ def _mapping(loader: _UniqueKeys, node: yaml.MappingNode, deep: bool = False) ->
 _UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
-def schema_for(notebook: str) -> type[Parameters]:
-    """The parameter model of a notebook. Raises InputError for an unknown notebook."""
-    if notebook not in SCHEMAS:
-        raise InputError(f"no notebook named {notebook!r}", where="params", todo=f"known: {', '.join(SCHEMAS)}")
-    module, name = SCHEMAS[notebook].split(":")
-    return getattr(import_module(module), name)
-
-
-def load(path: Path, **given: object) -> Parameters:
-    """Read `params/<notebook>/<run>.yaml`; `given` adds what the runner decides (results, data_root, cores).
-
-    Raises InputError with file, key, the offending value and what is allowed.
-    """
-    path = Path(path)
-    where = "/".join(path.parts[-3:])
+def read(path: Path, *, where: str) -> dict:
+    """The mapping in a YAML file. Raises InputError for a file that is missing, no YAML or no mapping."""
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
     except FileNotFoundError:
@@ -74,10 +48,7 @@ def load(path: Path, **given: object) -> Parameters:
         raise InputError(f"not readable as YAML: {error}", where=where) from None
     if not isinstance(values, dict):
         raise InputError("expected `key: value` lines", where=where)
-    for reserved in given:
-        if reserved in values:
-            raise InputError(f"key {reserved!r} is set by the runner", where=where, todo="remove it")
-    return check(schema_for(path.parent.name), {**values, **given}, where=where)
+    return values
 
 
 def check(schema: type[Parameters], values: dict, *, where: str) -> Parameters:

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from lib import run_table as runs
 from lib.errors import InputError
 from lib.files import sha256_file
-from lib.reporting import runs
 from lib.reporting.result_folders import ResultFolder, read_folder
 from lib.reporting.statistics import NO_INTERVAL, Interval, t_interval
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from lib.metrics.scores import direction
 from lib.reporting import figures
 from lib.reporting.figures import new_figure
-from lib.reporting.runs import by_seed
+from lib.run_table import by_seed
 
 
 def similarity_maps(

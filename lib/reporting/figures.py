@@ -20,7 +20,7 @@ from lib.files import atomic_path
 from lib.metrics.scores import Direction, direction
 from lib.reporting.caption import is_synthetic
 from lib.reporting.gains import summary
-from lib.reporting.runs import by_seed
+from lib.run_table import by_seed
 
 BLUE, ORANGE = sns.color_palette("colorblind").as_hex()[:2]
 STYLE = {

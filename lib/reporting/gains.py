@@ -7,12 +7,13 @@ comparison would count the spread between seeds as noise. Intervals and p values
 corrected for the number of variants.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from lib.errors import InputError
 from lib.metrics.scores import Direction, direction
-from lib.reporting.runs import by_seed, rates
 from lib.reporting.statistics import (
     bootstrap_interval,
     iqm,
@@ -21,6 +22,7 @@ from lib.reporting.statistics import (
     t_test,
     wilcoxon_test,
 )
+from lib.run_table import by_seed, rates
 
 COLEARNING_RULE = (
     "positive: the 95 % t-interval of the paired gain over the seeds lies above 0; negative: it lies "
@@ -115,6 +117,13 @@ def gain_table(
             row["equivalent"] = bool(-margin < low and high < margin)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def pairs(table: pd.DataFrame, metric: str, over: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """`gain_table` of each (variant, baseline) alone, one row per pair whose variants are both there."""
+    there = set(table["variant"])
+    rows = [gain_table(table[table["variant"].isin(pair)], metric, pair[1]) for pair in over if there.issuperset(pair)]
+    return pd.concat(rows, ignore_index=True).drop(columns="rate") if rows else pd.DataFrame()
 
 
 def verdict(low: float, high: float) -> str:

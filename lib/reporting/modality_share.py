@@ -15,8 +15,8 @@ import pandas as pd
 
 from lib.errors import InputError
 from lib.metrics.scores import Direction, direction
-from lib.reporting.runs import by_seed
 from lib.reporting.statistics import t_interval
+from lib.run_table import by_seed
 from lib.training.trained import Trained
 
 Subset = frozenset[str]

@@ -5,7 +5,7 @@ parser (`published_colearning.py`) turns its rows into a run table of the same f
 printed once being one run; everything after that is common to all papers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -190,3 +190,23 @@ def _sources(table: pd.DataFrame, variant: str) -> str:
     if "published_in" not in table:
         return ""
     return "; ".join(table.loc[table["variant"] == variant, "published_in"].unique())
+
+
+def runs(path: Path, corpus: str) -> pd.DataFrame:
+    """A paper's published numbers on one corpus as a run table; empty if there are none."""
+    rows = pd.read_csv(path)
+    rows = rows[rows["corpus"] == corpus].drop(columns="corpus")
+    return rows.assign(best_epoch=-1, reason="")
+
+
+def compare_groups(
+    paper: pd.DataFrame, ours: pd.DataFrame, groups: Mapping[str, Sequence[str] | None], **options: object
+) -> pd.DataFrame:
+    """`compare` per baseline, over the variants beside it (None: all); no rows where nothing is published."""
+    found = []
+    for baseline, variants in groups.items():
+        sides = [t if variants is None else t[t["variant"].isin(variants)] for t in (paper, ours)]
+        if len(sides[0]):
+            found.append(compare(*sides, baseline=baseline, **options))
+    table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["rate"])
+    return table.drop(columns="rate") if table["rate"].isna().all() else table

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lib.errors import InputError
 from lib.reporting.published import select
-from lib.reporting.runs import run_table
+from lib.run_table import run_table
 
 PAPER = "Magal et al., Negative to Positive Co-learning with Aggressive Modality Dropout (arXiv 2501.00865)"
 CLASSES = ("fea", "neu", "ang", "fru", "exc", "sur", "hap", "dis", "sad")  # order of the published matrices

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from lib.reporting.published import select
-from lib.reporting.runs import run_table
+from lib.run_table import run_table
 
 DATASETS = {
     "mosei": "CMU-MOSEI, reorganised split of the later paper",

@@ -6,7 +6,7 @@ from typing import Literal
 import pandas as pd
 
 from lib.reporting.published import select
-from lib.reporting.runs import run_table
+from lib.run_table import run_table
 
 PAPER = "Liu et al. 2018 (LMF, ACL 2018)"
 RERUN = "third-party reproduction of LMF"

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lib.reporting.published import select
-from lib.reporting.runs import run_table
+from lib.run_table import run_table
 
 PAPER = "Dai et al. NAACL 2021 (main.417; arXiv 2103.09666)"
 DATASETS = {

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lib.reporting.published import select
-from lib.reporting.runs import run_table
+from lib.run_table import run_table
 
 PAPER = "SPCL (arXiv:2605.21565)"
 _OVER = {"atv vs T+A": "at", "atv vs A+V": "av"}

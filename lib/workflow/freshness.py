@@ -19,9 +19,10 @@ from pathlib import Path
 from grimp.exceptions import GrimpException
 
 import lib.data
-import lib.params
+import lib.papers
 from lib.errors import InputError
 from lib.files import sha256_file, sha256_json, write_json
+from lib.params import Parameters
 from lib.reporting.result_folders import CONTENTS
 from lib.source_closure import imported_files
 from lib.workflow.jobs import read_json
@@ -68,7 +69,7 @@ class Inputs:
     file, notebook, library files and data files.
     """
 
-    parameters: lib.params.Parameters
+    parameters: Parameters
     files: dict[str, str]
 
     @property
@@ -128,7 +129,7 @@ class Freshness:
         return {_relative(path): self._hashes.sha256(path) for path in with_tables(paths) if path.is_file()}
 
     def _look(self, run: Run) -> Inputs:
-        given = lib.params.load(run.parameters, results=run.results, data_root="", cores=self._cores)
+        given = lib.papers.load(run.parameters, results=run.results, data_root="", cores=self._cores)
         notebook = read_notebook(run.source)
         modules = {type(given).__module__, *_imported(notebook)}
         found = {
@@ -167,7 +168,7 @@ def _contents_of_others(run: Run) -> list[Path]:
 
 def comes_last(run: Run) -> bool:
     """Whether a run reads the results of others. Raises InputError for a notebook without parameters."""
-    return lib.params.schema_for(run.notebook).reads_results
+    return lib.papers.schema_for(run.notebook).reads_results
 
 
 def loaded_files(modules: Iterable[str]) -> list[str]:

@@ -37,10 +37,10 @@ def mfn_corpus(layout: MfnFormat, modalities: tuple[str, ...], source: Source = 
     splits = {}
     for split, n in SIZES.items():
         features, lengths = sequences(widths, n, steps, rng)
-        labels = rng.uniform(*layout.label_range, size=(n, len(layout.columns)))
+        labels = rng.uniform(*layout.scale.bounds, size=(n, len(layout.columns)))
         labels = labels[:, 0] if len(layout.columns) == 1 else labels
         splits[split] = Split(features, lengths, labels, tuple(f"{split}_{row}" for row in range(n)))
-    return Corpus("regression", layout.columns, widths, splits, source)
+    return Corpus("regression", layout.columns, widths, splits, source, layout.scale)
 
 
 def utterance_table(train_videos: int = 13, test_videos: int = 3) -> tuple[Utterances, dict[str, float]]:

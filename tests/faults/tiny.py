@@ -29,7 +29,7 @@ TINY = {
     "dropout": 0.5,
 }
 MEMBERS = 6
-LEFT_OUT = ("colearning.confusion_panels(", "colearning_modalities.asked(")
+LEFT_OUT = ("report.confusion(", "report.modalities(")
 """In the two cells that would take most of the time, and write nothing that is not written elsewhere, too."""
 
 

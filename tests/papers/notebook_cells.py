@@ -104,6 +104,7 @@ def run_cells(notebook: str, folder: Path, monkeypatch, **parameters: object) ->
         shown.extend(str(getattr(thing, "data", thing)) for thing in things)
 
     monkeypatch.setattr("IPython.display.display", display)
+    monkeypatch.setattr("lib.reporting.report.display", display)
     namespace: dict[str, object] = {"print": lambda *words: shown.append(" ".join(map(str, words)))}
     given = TINY[notebook] | SEEDS | parameters | {"results": str(folder)}
     for cell in cells:

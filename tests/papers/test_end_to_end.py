@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lib import params
+from lib import papers, params
 from lib.errors import InputError
 from lib.metrics import mme2e_metrics
 from lib.models.albert import ALBERT_V2, Albert
@@ -101,7 +101,7 @@ def test_the_published_behaviour_is_the_default_and_changes_are_options(trained)
 
 def test_the_recipe_is_that_of_the_paper(trained):
     """Spec mme2e, section 6."""
-    p = params.load(ROOT / "params" / "end_to_end_sparse" / "paper.yaml", results="-")
+    p = papers.load(ROOT / "params" / "end_to_end_sparse" / "paper.yaml", results="-")
     for model, setting in p.models.chosen().items():
         recipe = e2e.recipe(p, model, setting)
         assert (recipe.algorithm, recipe.loss, recipe.weight_decay) == ("adam", "bce", 0.0)
@@ -117,7 +117,7 @@ def test_the_recipe_is_that_of_the_paper(trained):
 
 def test_published_sizes_give_the_published_numbers_of_weights():
     """Spec mme2e, 5.5 to 5.8, ALBERT-base included."""
-    p = params.load(ROOT / "params" / "end_to_end_sparse" / "paper.yaml", results="-")
+    p = papers.load(ROOT / "params" / "end_to_end_sparse" / "paper.yaml", results="-")
     encoder = p.encoder.model_dump(mode="json")
     with torch.device("meta"):
         for name, weights in (("end_to_end:MME2E", 36_782_485), ("end_to_end_sparse:MME2ESparse", 37_640_859)):
@@ -283,11 +283,11 @@ def test_a_stand_in_is_never_compared_with_the_paper(trained):
 
 
 def test_deviations_from_the_readme_are_named():
-    paper = params.load(ROOT / "params" / "end_to_end_sparse" / "paper.yaml", results="-")
+    paper = papers.load(ROOT / "params" / "end_to_end_sparse" / "paper.yaml", results="-")
     assert context.deviations(paper) == []
     assert context.deviations(given())[0] == "a text encoder from random weights"
     assert "FE2E trained in another way than by the README's command" in context.deviations(given())
-    mosei = params.load(ROOT / "params" / "end_to_end_sparse" / "mosei.yaml", results="-")
+    mosei = papers.load(ROOT / "params" / "end_to_end_sparse" / "mosei.yaml", results="-")
     assert context.deviations(mosei) == ["no command was published for this corpus"]
 
 

@@ -12,12 +12,12 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from lib import params
+from lib import papers, params
+from lib import run_table as runs
 from lib.errors import InputError
 from lib.papers import explore, explore_open, explore_saved, explore_views
 from lib.params.explore import CONVERSATION, SINGLE, Explore
-from lib.reporting import runs
-from lib.reporting.runs import by_seed
+from lib.run_table import by_seed
 
 ROOT = Path(__file__).resolve().parents[2]
 TALK = {
@@ -192,7 +192,7 @@ def test_the_saved_setting_repeats_the_explorers_numbers_bit_for_bit_through_pap
     table = explore.scores(p, corpus, found)
     command = explore_saved.save(p, "mine", tmp_path / "explore")
     assert command == "./run_all.sh --only explore/mine"
-    repeated = params.load(tmp_path / "explore" / "mine.yaml", results=str(tmp_path / "batch"), data_root="", cores=1)
+    repeated = papers.load(tmp_path / "explore" / "mine.yaml", results=str(tmp_path / "batch"), data_root="", cores=1)
     (tmp_path / "batch").mkdir()
     values = repeated.model_dump(mode="json")
     batch_run(tmp_path / "executed.ipynb", values)

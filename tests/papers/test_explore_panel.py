@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from lib import params
+from lib import papers
 from lib.papers import explore, explore_open, explore_panel, explore_saved
 from lib.papers.explore_panel import Panel
 from lib.params.explore import CONVERSATION, SINGLE, Explore
@@ -107,7 +107,7 @@ def test_saving_names_the_command_and_keeps_the_setting(tmp_path, monkeypatch):
     one.name.value = "mine"
     one.save.click()
     assert one.said.value == "Saved. The same numbers, bit for bit: ./run_all.sh --only explore/mine"
-    assert params.load(kept / "mine.yaml", results=str(tmp_path / "x")) == one.setting
+    assert papers.load(kept / "mine.yaml", results=str(tmp_path / "x")) == one.setting
     one.epochs.value = 2
     one.save.click()
     assert one.said.value.startswith("the setting was changed since it was trained")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib import params
+from lib import papers, params
 from lib.data.arrays.lmf_pickles import POM
 from lib.errors import InputError
 from lib.papers import lmf_conclusions, lmf_context, lmf_tables
@@ -333,7 +333,7 @@ def test_deviations_are_named_on_the_published_files_alone():
 
 def test_a_missing_pickle_is_one_clear_line(tmp_path):
     for name in ("mosi", "pom", "iemocap", "paper"):
-        p = params.load(ROOT / "params" / "low_rank_fusion" / f"{name}.yaml", results="r", data_root=str(tmp_path))
+        p = papers.load(ROOT / "params" / "low_rank_fusion" / f"{name}.yaml", results="r", data_root=str(tmp_path))
         with pytest.raises(InputError, match=r"\.pkl: missing; see \./run_all\.sh data get \w+_lmf$") as caught:
             lmf.load_tasks(p)
         assert "\n" not in str(caught.value)

@@ -2,48 +2,26 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from lib import params
+from lib.papers import emotion_embeddings as eea
 from lib.papers import (
-    colearning,
-    colearning_modalities,
     emotion_embeddings_modalities,
     lmf_modalities,
     lmf_tables,
-    modality_section,
     spcl_modalities,
     spcl_tables,
 )
-from lib.papers import emotion_embeddings as eea
 from lib.papers import emotion_embeddings_tables as eea_tables
 from lib.papers import low_rank_fusion as lmf
 from lib.papers import self_paced_balance as spcl
-from lib.params.colearning import MosiColearning
-from lib.reporting import modality_share, robustness
+from lib.reporting import modality_section, modality_share
 from lib.training.records import DIVERGED
 from lib.training.trained import SLOT, ZEROS
 from tests.papers import test_emotion_embeddings as eea_small
 from tests.papers import test_low_rank_fusion as lmf_small
 from tests.papers import test_self_paced_balance as spcl_small
-
-MOSI = {
-    "samples": 120,
-    "dataset": "mosi_like",
-    "target": ["text"],
-    "support": ["audio", "video"],
-    "rates": [0, 0.4, 0.8],
-    "seeds": [0, 1],
-    "epochs": 1,
-    "batch_size": 32,
-    "learning_rate": 0.005,
-    "hidden": [4, 4, 4],
-    "memory": 4,
-    "widths": [4] * 5,
-    "dropouts": [0.0] * 5,
-}
 
 
 @pytest.fixture(autouse=True)
@@ -59,37 +37,6 @@ def check(runs, table, metric, models, how):
         assert run.absence == how
         if run.recipe.loss != "l1":  # the co-learning tests withhold modalities, so their scores are others
             assert run.plain() == scores[run.name, run.seed]
-
-
-def test_co_learning_asks_the_rates_0_and_contrast(tmp_path):
-    p = params.check(MosiColearning, MOSI | {"results": str(tmp_path)}, where="test")
-    corpus = colearning.load_corpus(p)
-    records = colearning.train_grid(p, corpus)
-    runs = colearning_modalities.asked(p, corpus, records)
-    table = colearning.scores(p, corpus, records)
-    check(runs, table, "acc2_nonneg", ["rate 0", "rate 0.8"], ZEROS)
-    kept = {"audio": True, "video": True}
-    for run in runs:
-        record = next(r for r in records if (r.variant, r.seed) == (run.name, run.seed))
-        assert np.array_equal(run.outputs(kept), record.outputs["test"])
-
-    label = corpus.source.label
-    shown = modality_section.write(runs, "acc2_nonneg", tmp_path, label=label, noise=(0, 1), missing=(0, 1))
-    shares, curves = (pd.read_csv(tmp_path / "tables" / f"{name}.csv") for name in ("modality_share", "robustness"))
-    assert tuple(shares.columns[:7]) == modality_share.COLUMNS
-    assert tuple(curves.columns[:9]) == robustness.COLUMNS
-    assert set(shares["corpus"]) == set(curves["corpus"]) == {label}
-    assert len(shares) == 2 * 3
-    assert len(curves) == 2 * 3 * 4
-    drawn = {path.name for path in (tmp_path / "figures").iterdir()}
-    assert drawn == {
-        f"{n}.{e}" for n in ("modality_share", "robustness_noise", "robustness_missing") for e in ("png", "svg")
-    }
-    texts = [item for item in shown if isinstance(item, str)]
-    assert len(shown) - len(texts) == 3
-    most = shares.loc[shares.loc[shares["model"] == "rate 0", "share_mean"].idxmax()]
-    told = f"- rate 0: {most['modality']} brings most ({most['share_mean']:+.4f}); "
-    assert sum(text.startswith(told) for text in texts) == 1
 
 
 def test_low_rank_fusion_asks_both_fusions_with_slots(tmp_path):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from lib import params
+from lib import papers, params
 from lib.data.corpus import Corpus
 from lib.errors import InputError
 from lib.metrics import scores as metrics
@@ -16,7 +16,7 @@ from lib.papers import self_paced_balance as spcl
 from lib.papers import spcl_conclusions, spcl_context, spcl_settings, spcl_tables
 from lib.params.self_paced_balance import SelfPacedBalance
 from lib.reporting import published, published_spcl
-from lib.reporting.runs import run_table
+from lib.run_table import run_table
 from lib.training import records as run_records
 from lib.training.examples import examples
 from lib.training.loop import train
@@ -114,7 +114,7 @@ def test_a_finished_run_is_not_trained_again(trained):
 def test_the_recipe_is_that_of_the_paper():
     """Spec spcl, section 4."""
     for name in ("paper", "iemocap", "meld", "mosi_utterances", "quick"):
-        p = params.load(ROOT / "params" / "self_paced_balance" / f"{name}.yaml", results="-")
+        p = papers.load(ROOT / "params" / "self_paced_balance" / f"{name}.yaml", results="-")
         for backbone, setting in p.backbones.chosen().items():
             recipe = spcl.recipe(p, backbone, spcl.PLAIN)
             assert (recipe.algorithm, recipe.loss, recipe.weight_decay) == ("adam", "cross_entropy", 1e-8)
@@ -126,7 +126,7 @@ def test_the_recipe_is_that_of_the_paper():
 
 def test_published_sizes_give_the_published_numbers_of_weights():
     """Spec spcl, 4.2, less the parameters that the reference creates and never uses (quirks 5 and 2.7)."""
-    p = params.load(ROOT / "params" / "self_paced_balance" / "iemocap.yaml", results="-")
+    p = papers.load(ROOT / "params" / "self_paced_balance" / "iemocap.yaml", results="-")
     corpus = replace_widths(p.widths)
     with torch.device("meta"):
         sizes = {
@@ -349,7 +349,7 @@ def test_a_stand_in_is_never_compared_with_the_paper(trained):
 def test_the_papers_own_corpus_is_judged(trained):
     """MMGCN's published bars are +0.01 over T+A and +3.68 over A+V points or per cent of weighted F1."""
     _, corpora, _, _ = trained
-    p = params.load(ROOT / "params" / "self_paced_balance" / "paper.yaml", results="-")
+    p = papers.load(ROOT / "params" / "self_paced_balance" / "paper.yaml", results="-")
     p = p.model_copy(update={"backbones": p.backbones.model_copy(update=dict.fromkeys(("biddin", "mm_dfn")))})
     real = replace(corpora[0], source=replace(corpora[0].source, synthetic=False))
     scores = {"MMGCN atv": [0.66, 0.665, 0.67, 0.66, 0.665], "MMGCN at": [0.66, 0.664, 0.67, 0.661, 0.665]}

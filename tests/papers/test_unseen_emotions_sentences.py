@@ -11,7 +11,7 @@ from lib.papers import unseen_emotions_context as context
 from lib.papers import unseen_emotions_tables as results_of
 from lib.papers.unseen_emotions import Case
 from lib.reporting import unseen_figures
-from lib.reporting.runs import run_table
+from lib.run_table import run_table
 from tests.papers.emotion_tasks import small_task
 
 MOSEI = small_task("mosei_emotions_like")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import params
+from lib import papers, params
 from lib.errors import InputError
 from lib.params.end_to_end import EndToEnd
 
@@ -19,7 +19,7 @@ COMMANDS = {
 
 
 def load(name: str) -> EndToEnd:
-    return params.load(RUNS / f"{name}.yaml", results="-")
+    return papers.load(RUNS / f"{name}.yaml", results="-")
 
 
 def quick(**changes) -> EndToEnd:

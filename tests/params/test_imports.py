@@ -10,9 +10,9 @@ READ_ALL = """
 import sys
 from pathlib import Path
 sys.path.insert(0, "")
-import lib.params
+import lib.papers
 for path in sorted(Path("params").glob("*/*.yaml")):
-    given = lib.params.load(path, results="results", data_root="")
+    given = lib.papers.load(path, results="results", data_root="")
     print(path, *given.corpora(), *given.further_files(), file=sys.stderr)
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """

@@ -7,12 +7,12 @@ import nbformat
 import pytest
 import yaml
 
-from lib import params
+from lib import papers, params
 from lib.errors import InputError
-from lib.params.yaml_file import SCHEMAS
+from lib.papers import schemas
 
 ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = sorted(SCHEMAS)
+NOTEBOOKS = sorted(schemas())
 YAMLS = sorted((ROOT / "params").glob("*/*.yaml"))
 
 
@@ -28,14 +28,14 @@ def parameters_cell(notebook: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("path", YAMLS, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_every_stored_file_is_valid(path):
-    loaded = params.load(path, results="somewhere")
+    loaded = papers.load(path, results="somewhere")
     assert loaded.results == "somewhere"
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_the_parameters_cell_is_the_quick_run(notebook):
     cell = parameters_cell(notebook)
-    quick = params.load(ROOT / "params" / notebook / "quick.yaml", results=f"results/{notebook}/explore")
+    quick = papers.load(ROOT / "params" / notebook / "quick.yaml", results=f"results/{notebook}/explore")
     assert list(cell) == list(type(quick).model_fields)
     assert params.check(type(quick), cell, where="cell") == quick
 
@@ -48,7 +48,7 @@ def test_every_notebook_has_a_quick_run_and_those_of_a_paper_a_paper_run(noteboo
 
 def test_plain_values_come_out():
     """papermill turns tuples and numpy scalars into strings, so only JSON values may reach it."""
-    dumped = params.load(YAMLS[0], results="r").model_dump(mode="json")
+    dumped = papers.load(YAMLS[0], results="r").model_dump(mode="json")
     assert yaml.safe_load(yaml.safe_dump(dumped)) == dumped
 
 
@@ -89,7 +89,7 @@ def test_faults_are_one_line_that_names_file_and_key(tmp_path, change, message):
     text = BASE.replace(*change)
     assert text != BASE
     with pytest.raises(InputError) as caught:
-        params.load(written(tmp_path, text), results="r")
+        papers.load(written(tmp_path, text), results="r")
     line = str(caught.value)
     assert line.startswith("test_faults") or "mosi_positive_colearning/mine.yaml: " in line
     assert message in line
@@ -98,15 +98,15 @@ def test_faults_are_one_line_that_names_file_and_key(tmp_path, change, message):
 
 def test_a_number_in_exponent_form_is_a_number(tmp_path):
     """YAML 1.1 reads 1e-3 as a string."""
-    loaded = params.load(written(tmp_path, BASE.replace("0.005", "5e-3")), results="r")
+    loaded = papers.load(written(tmp_path, BASE.replace("0.005", "5e-3")), results="r")
     assert loaded.learning_rate == 0.005
 
 
 def test_missing_file_and_unknown_notebook(tmp_path):
     with pytest.raises(InputError, match=r"mosi_positive_colearning/none\.yaml: no such parameter file"):
-        params.load(tmp_path / "mosi_positive_colearning" / "none.yaml")
+        papers.load(tmp_path / "mosi_positive_colearning" / "none.yaml")
     with pytest.raises(InputError, match=re.escape("no notebook named 'nope'")):
-        params.schema_for("nope")
+        papers.schema_for("nope")
 
 
 @pytest.mark.parametrize(
@@ -123,5 +123,5 @@ def test_everything_a_run_reads_is_named(notebook, run, corpora, files):
     name = {"mosi_words": "mosi_words", "meld_text": "meld_text", "iemocap_emotions": "iemocap"}[corpora[0]]
     given = yaml.safe_load((ROOT / "params" / notebook / f"{name}.yaml").read_text())
     values = {**given, **run, "results": "x"}
-    found = params.check(params.schema_for(notebook), values, where="test")
+    found = params.check(papers.schema_for(notebook), values, where="test")
     assert (found.corpora(), found.further_files()) == (corpora, files)

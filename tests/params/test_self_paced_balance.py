@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import params
+from lib import papers, params
 from lib.errors import InputError
 from lib.params.self_paced_balance import FAMILIES, SelfPacedBalance
 
@@ -13,7 +13,7 @@ RUNS = ROOT / "params" / "self_paced_balance"
 
 
 def quick(**changes) -> SelfPacedBalance:
-    values = params.load(RUNS / "quick.yaml", results="-").model_dump(mode="json")
+    values = papers.load(RUNS / "quick.yaml", results="-").model_dump(mode="json")
     return params.check(SelfPacedBalance, values | changes, where="test")
 
 
@@ -70,7 +70,7 @@ def test_impossible_backbones(backbone, changes, message):
 
 def test_the_full_grids_are_those_of_the_paper():
     for name, dataset in (("paper", "iemocap"), ("iemocap", "iemocap"), ("meld", "meld")):
-        p = params.load(RUNS / f"{name}.yaml", results="-")
+        p = papers.load(RUNS / f"{name}.yaml", results="-")
         assert (p.family, p.pace, len(p.seeds)) == (dataset, dataset, 5)
         assert set(p.subsets) == {"atv", "at", "tv", "av"}
         assert {"biddin", "dialogue_gcn", "mm_dfn", "mmgcn"} <= set(p.backbones.chosen())

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from lib.reporting.runs import run_table
+from lib.run_table import run_table
 
 REAL = "corpus_a, real data"
 STAND_IN = "corpus_b, SYNTHETIC stand-in"

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lib.reporting import emotion_figures as figures
-from lib.reporting.runs import run_table
+from lib.run_table import run_table
 
 SYNTHETIC, REAL = "a corpus, SYNTHETIC stand-in", "a corpus, real data"
 

@@ -7,7 +7,7 @@ from lib.data.corpus import Source
 from lib.errors import InputError
 from lib.reporting import published_colearning as colearning
 from lib.reporting.published import PUBLISHED, VERDICT_RULE, allowance, compare, load, select
-from lib.reporting.runs import by_seed
+from lib.run_table import by_seed
 from tests.reporting.tables_of_runs import runs_of
 
 REAL = Source("corpus_a", synthetic=False, files={}, licence="", split_rule="")

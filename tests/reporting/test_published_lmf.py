@@ -3,7 +3,7 @@
 import pytest
 
 from lib.reporting import published, published_lmf
-from lib.reporting.runs import by_seed
+from lib.run_table import by_seed
 
 
 def named(task: str, kind: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from lib.reporting import published, published_mme2e
-from lib.reporting.runs import by_seed
+from lib.run_table import by_seed
 
 
 def test_the_main_tables_and_not_the_ablation_are_read():

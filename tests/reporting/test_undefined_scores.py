@@ -1,7 +1,7 @@
 """Scores that no seed has."""
 
 from lib.reporting import undefined_scores
-from lib.reporting.runs import run_table
+from lib.run_table import run_table
 
 LABEL = "small, SYNTHETIC stand-in"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import params
+from lib import papers
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "meld_text"
@@ -21,7 +21,7 @@ def table(notebook: str, name: str) -> pd.DataFrame:
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_the_manifest_is_that_of_the_yaml_and_of_a_clean_commit(notebook):
     stored = json.loads((ROOT / "results" / notebook / RUN / "manifest.json").read_text(encoding="utf-8"))
-    p = params.load(ROOT / "params" / notebook / f"{RUN}.yaml", results="-")
+    p = papers.load(ROOT / "params" / notebook / f"{RUN}.yaml", results="-")
     # A parameter that did not exist when it ran has its default.
     assert type(p)(**stored["run"]["params"], results="-") == p
     assert stored["run"]["seeds"] == list(p.seeds)
@@ -52,7 +52,7 @@ def test_on_real_text_the_models_read_something():
 
 def test_the_clean_protocol_has_no_sample_of_the_emotion():
     counted = table("unseen_emotions", "protocols")
-    p = params.load(ROOT / "params" / "unseen_emotions" / f"{RUN}.yaml", results="-")
+    p = papers.load(ROOT / "params" / "unseen_emotions" / f"{RUN}.yaml", results="-")
     assert set(counted["emotion"]) == set(p.held_out)
     clean = counted["protocol"] == "clean"
     assert (counted.loc[clean, ["train_with_it", "valid_with_it"]] == 0).all(axis=None)

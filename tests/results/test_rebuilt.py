@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lib import data, params
+from lib import data, papers
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3300)]  # the first test waits for every quick run
@@ -64,7 +64,7 @@ def table(rebuilt):
 
 
 def given(notebook: str):
-    return params.load(ROOT / "params" / notebook / "quick.yaml", results="-")
+    return papers.load(ROOT / "params" / notebook / "quick.yaml", results="-")
 
 
 def test_git_sees_nothing_of_what_the_runs_wrote(rebuilt):

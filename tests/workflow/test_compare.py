@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from lib import run_table as runs
 from lib.errors import InputError
 from lib.files import sha256_file, write_json
-from lib.reporting import runs
 from lib.reporting.result_folders import write_contents
 from lib.workflow import cli
 from lib.workflow.compare_command import compare

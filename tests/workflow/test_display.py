@@ -1,14 +1,16 @@
 """What the terminal shows while notebooks run, and the closing table."""
 
 import json
+import re
 import sys
 
 import pytest
 
-from lib.workflow import display, messages
+from lib.workflow import display, kernel, messages
 from lib.workflow.display import Display, Outcome, summary
-from lib.workflow.jobs import Failure
+from lib.workflow.jobs import UNFINISHED, Failure
 from lib.workflow.runs import Run
+from tests.workflow.workspace import REAL
 
 ALPHA, BETA = Run("alpha", "quick"), Run("beta", "paper")
 
@@ -117,3 +119,9 @@ def test_a_limit_of_the_machine_is_what_to_change(message, todo):
 
 def test_what_the_input_says_is_not_taken_for_a_limit():
     assert messages.next_step("input_error", "Permission denied", "a", "a/q") == messages.BY_STATE["input_error"]
+
+
+def test_what_to_do_is_known_of_every_state_that_is_given():
+    code = "".join(path.read_text() for path in (REAL / "lib/workflow").glob("*.py"))
+    given = {UNFINISHED, *re.findall(r'(?:Failure|_failed)\(\s*"(\w+)"', code), *kernel.STATES.values()}
+    assert given == set(messages.BY_STATE)

@@ -60,7 +60,7 @@ def test_nothing_changed(finished):
         ("lib/halves.py", "/ 2", "/ 2.0", None, "lib/halves.py"),
         ("lib/data/parsing.py", "int", "float", None, None),
         ("lib/data/stand_in.py", "random", "secrets", "lib/data/stand_in.py", "lib/data/stand_in.py"),
-        ("lib/params/tiny.py", "int", "float", "lib/params/tiny.py", "lib/params/tiny.py"),
+        ("lib/papers/tiny/__init__.py", "int", "float", "lib/papers/tiny/__init__.py", "lib/papers/tiny/__init__.py"),
     ],
 )
 def test_a_change_repeats_what_it_enters_and_nothing_else(finished, name, old, new, alpha, beta):
@@ -177,12 +177,6 @@ def test_library_that_is_no_python_is_told(finished):
 
 def with_summary(workspace):
     """A notebook `a_summary` that reads the results of the others; its name comes first in the alphabet."""
-    edit(
-        workspace,
-        "lib/params/yaml_file.py",
-        "SCHEMAS = {'alpha'",
-        "SCHEMAS = {'a_summary': 'lib.params.tiny:Last', 'alpha'",
-    )
     read = """
 from pathlib import Path
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.data.arrays.mfn_h5 import POM_TRAITS
+from lib.data.arrays.mfn_h5 import POM_TRAITS, TRAIT_SCALE
 from lib.data.arrays.sequences import Side, lengths_of
-from lib.data.corpus import SPLITS, Corpus, Source, Split
+from lib.data.corpus import SENTIMENT, SPLITS, Corpus, Scale, Source, Split
 from lib.data.io import safe_pickle
 from lib.data.io.features import Nonfinite, finite_modalities
 from lib.data.io.label_rules import one_hot_pairs, scaled
@@ -33,15 +33,15 @@ Arrays = dict[str, np.ndarray]
 class LmfPickle:
     """One of the files.
 
-    `layouts` are the label columns it may have; `read` returns those of the first unless told otherwise. `bounds` are
-    the ends of their scale (of IEMOCAP's two columns one is 1, the other 0). `side` is where the text is padded; the
-    means of audio and video include the padding.
+    `layouts` are the label columns it may have; `read` returns those of the first unless told otherwise. `scale` is
+    theirs; IEMOCAP has none, of its two columns one is 1, the other 0. `side` is where the text is padded; the means of
+    audio and video include the padding.
     """
 
     name: str
     title: str
     layouts: tuple[tuple[str, ...], ...]
-    bounds: tuple[float, float]
+    scale: Scale | None
     side: Side
     split_rule: str
     emotions: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ class LmfPickle:
             features = {modality: arrays[modality] for modality in ARRAYS}
             features, told = finite_modalities(features, split, lambda _, where=where: where, nonfinite)
             arrays, notes = arrays | features, notes + told
-            arrays["label"] = scaled(arrays["label"], self.bounds, where)
+            arrays["label"] = scaled(arrays["label"], self.scale.bounds if self.scale else (0.0, 1.0), where)
             names[split], index = self._columns(arrays["label"].shape[1], column, where)
             splits[split] = self._split(split, arrays, index, where)
         if len(set(names.values())) > 1:
@@ -97,6 +97,7 @@ class LmfPickle:
                 split_rule=self.split_rule,
                 warnings=(*self.warnings, *notes),
             ),
+            scale=self.scale,
         )
 
     def write(self, root: Path, corpora: Corpus | Mapping[str, Corpus]) -> None:
@@ -199,7 +200,7 @@ MOSI = LmfPickle(
     name="mosi",
     title="CMU-MOSI (LMF release)",
     layouts=(("Sentiment",),),
-    bounds=(-3.0, 3.0),
+    scale=SENTIMENT,
     side="front",
     split_rule="as published: 52 train, 10 validation, 31 test videos",
 )
@@ -207,7 +208,7 @@ POM = LmfPickle(
     name="pom",
     title="POM (LMF release)",
     layouts=(tuple(trait for trait in POM_TRAITS if trait != "Sentiment"), POM_TRAITS),
-    bounds=(0.0, 7.0),
+    scale=TRAIT_SCALE,
     side="front",
     split_rule="as published: 600 train, 100 validation, 203 test videos in an order that cannot be rebuilt",
     warnings=("a label is the sum of a third of each rating: too small with fewer than three raters",),
@@ -216,7 +217,7 @@ IEMOCAP = LmfPickle(
     name="iemocap",
     title="IEMOCAP (LMF release)",
     layouts=(("absent", "present"),),
-    bounds=(0.0, 1.0),
+    scale=None,
     side="back",
     split_rule="as published: sessions 3 to 5 train, 2 validation, 1 test",
     emotions=("happy", "sad", "angry", "neutral"),

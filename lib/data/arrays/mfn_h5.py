@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.data.arrays.sequences import lengths_of
-from lib.data.corpus import SPLITS, Corpus, Source, Split
+from lib.data.corpus import SENTIMENT, SPLITS, Corpus, Scale, Source, Split
 from lib.data.io.features import Nonfinite, finite_modalities, split_columns
 from lib.data.io.hdf5 import read_numbers
 from lib.data.io.label_rules import scaled
@@ -39,6 +39,8 @@ POM_TRAITS = (
     "Persuasive",
     "Humorous",
 )
+TRAIT_SCALE = Scale((1.0, 7.0), neutral=None, stored=(0.0, 7.0))
+"""Of POM. A label is the sum of a third of each rating, so a video with fewer than three raters has less than 1."""
 _ROWS_PER_WRITE = 256
 
 
@@ -57,7 +59,7 @@ class MfnFormat:
     widths: Mapping[str, int]
     columns: tuple[str, ...]
     default_label: str
-    label_range: tuple[float, float]
+    scale: Scale
     side_by_side: bool
     split_rule: str
     warnings: tuple[str, ...] = ()
@@ -101,6 +103,7 @@ class MfnFormat:
             modalities=modalities,
             splits=splits,
             source=heed_stand_in(folder, source, split_by_reader=False),
+            scale=self.scale,
         )
 
     def write(self, root: Path, corpus: Corpus) -> None:
@@ -137,7 +140,7 @@ class MfnFormat:
 
     def _read_split(self, folder: Path, split: str, label: str, nonfinite: Nonfinite, notes: list[str]) -> Split:
         path = folder / f"y_{split}.h5"
-        labels = scaled(read_numbers(path, self.key), self.label_range, path)
+        labels = scaled(read_numbers(path, self.key), self.scale.bounds, path)
         n = len(labels)
         if labels.shape != self._label_shape(n):
             raise InputError(f"labels {labels.shape}, expected {self._label_shape(n)}", where=path)
@@ -203,7 +206,7 @@ MOSI = MfnFormat(
     widths={"text": 300, "audio": 5, "video": 20},
     columns=("sentiment",),
     default_label="sentiment",
-    label_range=(-3.0, 3.0),
+    scale=SENTIMENT,
     side_by_side=True,
     split_rule="as published: videos sorted by id, 52 train, 10 validation, 31 test",
 )
@@ -215,7 +218,7 @@ MMMO = MfnFormat(
     widths={"text": 300, "audio": 74, "video": 36},
     columns=("sentiment",),
     default_label="sentiment",
-    label_range=(1.0, 5.0),
+    scale=Scale((1.0, 5.0), neutral=3.5),  # the corpus' authors call more than 3.5 positive (spec colearning, 9.4)
     side_by_side=False,
     split_rule="as published: 220 train, 40 validation, 80 test videos",
 )
@@ -227,7 +230,7 @@ POM = MfnFormat(
     widths={"text": 300, "audio": 43, "video": 41},
     columns=POM_TRAITS,
     default_label="Sentiment",
-    label_range=(0.0, 7.0),
+    scale=TRAIT_SCALE,
     side_by_side=False,
     split_rule="as published: 600 train, 100 validation, 203 test videos",
     warnings=("the trait names follow the LMF authors' list; the files do not name their columns",),

@@ -35,7 +35,7 @@ def sentiment(root: Path, segments: Mapping[str, int]) -> dict[str, float]:
     Raises `InputError` if the files hold another number of rows than there are segments.
     """
     files = label_files(root)
-    parts = [scaled(read_numbers(path, MOSI.key), MOSI.label_range, path) for path in files]
+    parts = [scaled(read_numbers(path, MOSI.key), MOSI.scale.bounds, path) for path in files]
     for path, part in zip(files, parts, strict=True):
         if part.ndim != 1:
             raise InputError(f"labels {part.shape}, expected (N,)", where=path)

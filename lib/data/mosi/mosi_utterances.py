@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from lib.data.corpus import Corpus, Source, Split
+from lib.data.corpus import SENTIMENT, Corpus, Source, Split
 from lib.data.io.cache import cached
 from lib.data.io.features import Nonfinite, zeroed_notes
 from lib.data.io.source_files import hash_sources, heed_stand_in, note_stand_in
@@ -82,6 +82,7 @@ def read(
         modalities=WIDTHS,
         splits={name: _windows(table.ids, features, labels, part, context) for name, part in rows.items()},
         source=heed_stand_in(root / _FOLDER, source, split_by_reader=True),
+        scale=SENTIMENT if task == "regression" else None,
     )
 
 

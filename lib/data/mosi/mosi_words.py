@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.data.arrays.sequences import Side, pad
-from lib.data.corpus import SPLITS, Corpus, Source, Split
+from lib.data.corpus import SENTIMENT, SPLITS, Corpus, Source, Split
 from lib.data.io import vector_files
 from lib.data.io.features import Nonfinite, zeroed_notes
 from lib.data.io.source_files import hash_sources, heed_stand_in
@@ -97,6 +97,7 @@ def read(
         modalities={"text": width, "audio": audio.shape[1]},
         splits=splits,
         source=heed_stand_in(root / "mosi_utterance", source, split_by_reader=True),
+        scale=SENTIMENT,
     )
 
 

@@ -29,7 +29,7 @@ from filelock import FileLock
 from scipy.stats import truncnorm
 
 from lib.data.arrays.mfn_h5 import MOSI
-from lib.data.corpus import SPLITS, Corpus, Source, Split
+from lib.data.corpus import SENTIMENT, SPLITS, Corpus, Source, Split
 from lib.data.iemocap import iemocap_stacked
 from lib.data.iemocap.iemocap_dictionaries import LABELS, Utterances
 from lib.data.io.cache import cache_root
@@ -215,7 +215,7 @@ def load_mosi_like(root: Path, samples: int, seed: int = 0, steps: int = 20) -> 
     identity["sentiment"] = [SENTIMENT_MEAN, SENTIMENT_SD]
     corpus = through_files(
         identity,
-        lambda folder: MOSI.write(folder, Corpus("regression", ("sentiment",), widths, splits, source)),
+        lambda folder: MOSI.write(folder, Corpus("regression", ("sentiment",), widths, splits, source, SENTIMENT)),
         MOSI.read,
     )
     test = rows["test"]

@@ -1,10 +1,15 @@
-"""Parameters of the two co-learning notebooks (spec colearning, sections 3 to 6)."""
+"""Negative to positive co-learning with aggressive modality dropout: parameters (spec colearning, sections 3 to 6).
+
+A model is trained on target and supporting modalities and tested on the target alone; its gain over the same
+architecture trained on the target alone says whether the supporting modalities helped (positive co-learning) or hurt
+(negative). Modality dropout removes the supporting modalities from whole training minibatches.
+"""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lib.params.base import NONFINITE, Nonfinite, Parameters
+from lib.params import NONFINITE, Nonfinite, Parameters
 
 Rate = Annotated[float, Field(ge=0.0, le=1.0)]
 Modality = Literal["text", "audio", "video"]
@@ -61,9 +66,10 @@ class MosiColearning(Colearning):
     """MFN regression; one width and one dropout per block, as in the published configuration."""
 
     dataset: Literal["mosi", "mosi_like", "mosi_utterances", "mmmo", "pom"]
-    neutral: float | None = Field(0.0, description="label between the polarities; null if the scale has none")
-    limits: tuple[float, float] = Field((-3.0, 3.0), description="ends of the label scale")
     hidden: tuple[int, int, int]
     memory: int = Field(ge=1)
     widths: tuple[int, int, int, int, int]
     dropouts: tuple[Rate, Rate, Rate, Rate, Rate]
+
+
+NOTEBOOKS = {"iemocap_negative_colearning": IemocapColearning, "mosi_positive_colearning": MosiColearning}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lib.errors import InputError
-from lib.reporting.runs import COLUMNS, by_seed, load, rates, run_table, save
+from lib.run_table import COLUMNS, by_seed, load, rates, run_table, save
 from tests.reporting.tables_of_runs import runs_of
 
 

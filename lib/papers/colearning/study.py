@@ -1,0 +1,167 @@
+"""Which networks are trained on what, and what the tables of co-learning say (spec colearning)."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib import data
+from lib.data.corpus import Corpus
+from lib.errors import InputError
+from lib.files import WORKSPACE
+from lib.metrics import scores
+from lib.papers import load
+from lib.papers.colearning import Colearning, IemocapColearning
+from lib.reporting import published
+from lib.reporting.gains import summary
+from lib.reporting.words import interval, number, seeds
+from lib.study import Classes, Study, Task
+from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
+
+BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
+PUBLISHED_ON = ("iemocap", "mosi")
+FREE = {"results", "data_root", "cores", "dataset", "samples", "rates", "seeds", "contrast", "seeding"}
+"""What is run on, how often and where says nothing against comparing one variant with its published twin."""
+
+
+def study(p: Colearning) -> Study:
+    """Per seed the rates in their order, then the unimodal variant. Raises InputError for a missing modality."""
+    options = {"samples": p.samples} if p.samples else {}
+    if p.dataset == "iemocap":
+        options["split"] = p.split
+    corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
+    if missing := [m for m in (*p.target, *p.support) if m not in corpus.modalities]:
+        there = ", ".join(corpus.modalities)
+        raise InputError(f"no modality {', '.join(missing)}", where=corpus.source.name, todo=f"there are: {there}")
+    return Study(p, (task(corpus),), lambda task: grid(p, task.corpus))
+
+
+def unimodal(p: Colearning) -> str:
+    """Name of the variant that is trained on the target modalities alone."""
+    return f"{'+'.join(p.target)} only"
+
+
+def rate(value: float) -> str:
+    """Name of the variant trained with this modality-dropout rate."""
+    return f"rate {value:g}"
+
+
+def task(corpus: Corpus) -> Task:
+    """Accuracy of classes; for sentiment MAE, and two-class accuracy where the scale has a neutral point."""
+    labels = {name: split.labels for name, split in corpus.splits.items()}
+    if corpus.task == "classes":
+        names = corpus.label_names
+
+        def accuracy(split: str, out: np.ndarray) -> dict[str, float]:
+            return scores.classification(out, labels[split], len(names))
+
+        return Task(corpus, accuracy, ("acc",), Classes.exclusive(names))
+    scale = corpus.scale
+
+    def sentiment(split: str, out: np.ndarray) -> dict[str, float]:
+        return scores.regression(out[:, 0], labels[split], neutral=scale.neutral, limits=scale.limits)
+
+    judged = ("mae",) if scale.neutral is None else ("acc2_nonneg", "mae")
+    return Task(corpus, sentiment, judged, Classes.rounded(scale.limits))
+
+
+def model(p: Colearning, corpus: Corpus) -> ModelSpec:
+    """biEFLSTM for IEMOCAP, MFN for sentiment (section 2)."""
+    features = {m: int(width) for m, width in corpus.modalities.items()}
+    if isinstance(p, IemocapColearning):
+        sizes = {"hidden": p.hidden, "classes": len(corpus.label_names), "dropout": p.dropout}
+        return ModelSpec("ef_lstm:BiEFLSTM", {"features": features, **sizes})
+    hidden = dict(zip(("text", "audio", "video"), p.hidden, strict=True))
+    blocks = {name: dict(zip(BLOCKS, getattr(p, name), strict=True)) for name in ("widths", "dropouts")}
+    sizes = {"hidden": {m: hidden[m] for m in features}, "memory": p.memory}
+    return ModelSpec("mfn:MFN", {"features": features, **sizes, **blocks})
+
+
+def grid(p: Colearning, corpus: Corpus) -> list[Member]:
+    """The unimodal variant draws its modality-dropout numbers too, at rate 0, as the authors' does (section 3)."""
+    loss = "cross_entropy" if corpus.task == "classes" else "l1"
+    recipe = Recipe(loss=loss, epochs=p.epochs, batch_size=p.batch_size, learning_rate=p.learning_rate)
+    variants = {rate(value): (value, (*p.target, *p.support)) for value in p.rates} | {unimodal(p): (None, p.target)}
+    return [
+        Member(
+            variant=variant,
+            seed=seed,
+            model=model(p, corpus),
+            recipe=recipe,
+            train_on=train_on,
+            evaluate_on=p.target,
+            modality_dropout=ModalityDropoutSpec(dict.fromkeys(p.support, value or 0.0), p.dropout_draw),
+            chain=f"seed {seed}" if p.seeding == "sequential" else None,
+            tags={} if value is None else {"rate": value},
+        )
+        for seed in p.seeds
+        for variant, (value, train_on) in variants.items()
+    ]
+
+
+def paper(corpus: str) -> pd.DataFrame:
+    """The five published repeats on `iemocap` or `mosi` as a run table."""
+    return published.runs(Path(__file__).with_name("published.csv"), corpus)
+
+
+def comparable(p: Colearning, notebook: str) -> dict[str, object]:
+    """Whether the run is on the paper's corpus, and how it then differs from the paper, which is `paper.yaml`."""
+    if p.dataset not in PUBLISHED_ON:
+        return {"same_corpus": False}
+    protocol = load(WORKSPACE / "params" / notebook / "paper.yaml", results="-")
+    return {"same_corpus": True, "deviations": p.differences(protocol, free=FREE)}
+
+
+def describe(corpus: Corpus) -> pd.DataFrame:
+    """Samples per split, and per class or range of the label."""
+    rows = []
+    for name, split in corpus.splits.items():
+        y, row = split.labels, {"split": name, "samples": len(split)}
+        if corpus.task == "classes":
+            row |= {label: int((y == i).sum()) for i, label in enumerate(corpus.label_names)}
+        else:
+            row |= {"lowest": float(y.min()), "mean": float(y.mean()), "highest": float(y.max())}
+            if (neutral := corpus.scale.neutral) is not None:
+                row[f"share of {neutral:g} or more"] = float((y >= neutral).mean())
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def references(corpus: Corpus) -> pd.DataFrame:
+    """The best constant of the training labels, scored on the test set; for a stand-in the best reachable scores."""
+    train, test = (corpus.splits[name].labels for name in ("train", "test"))
+    if corpus.task == "classes":
+        floor = {"acc": float(np.mean(test == np.bincount(train).argmax()))}
+    else:
+        floor = {"mae": float(np.abs(test - np.median(train)).mean())}
+        if (neutral := corpus.scale.neutral) is not None:
+            likelier = np.mean(train >= neutral) >= 0.5
+            floor["acc2_nonneg"] = float(np.mean((test >= neutral) == likelier))
+    rows = [{"reference": "constant: majority class or median of the training labels", **floor}]
+    rows += [{"reference": f"best reachable from {subset}", **best} for subset, best in corpus.source.ceilings.items()]
+    return pd.DataFrame(rows)
+
+
+def conclusions(study: Study, table: pd.DataFrame, found: dict[tuple[str, str], pd.DataFrame]) -> list[str]:
+    """What the tables say, in sentences made from their numbers; `found` holds gain tables by (metric, baseline)."""
+    p, ceilings, base, sentences = study.p, study.tasks[0].corpus.source.ceilings, unimodal(study.p), []
+    for metric in study.tasks[0].metrics:
+        over = found[metric, base].set_index("variant")
+        for variant in dict.fromkeys((rate(0.0), rate(p.contrast))):
+            row = over.loc[variant]
+            said = row["verdict"] if row["verdict"] == "no verdict" else f"{row['verdict']} co-learning"
+            sentences.append(f"{metric}, {variant} against {base}: {_gain(row)}, {said}.")
+        if p.contrast > 0:
+            row = found[metric, rate(0.0)].set_index("variant").loc[rate(p.contrast)]
+            sentences.append(f"{metric}, {rate(p.contrast)} against rate 0: {_gain(row)}.")
+        if best := ceilings.get("+".join(p.target), {}).get(metric):
+            mean = summary(table, metric).set_index("variant").loc[base, "score"]
+            sentences.append(
+                f"{metric}: {base} scores {number(mean)}; the best reachable in expectation is {best:.4f}."
+            )
+    return sentences
+
+
+def _gain(row: pd.Series) -> str:
+    between = interval(row["t_interval_low"], row["t_interval_high"])
+    return f"gain {number(row['gain'], '+.4f')} ({between}, {seeds(row['n'])})"

@@ -1,0 +1,183 @@
+"""What a notebook shows: every table and figure is written, displayed, and labelled with its corpus here."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown, display
+from matplotlib.figure import Figure
+
+from lib import run_table
+from lib.reporting import figures, gains, lost_runs, modality_section, published, tables, undefined_scores
+from lib.reporting.manifest import write_manifest
+from lib.reporting.modality_share import SHARE_RULE
+from lib.study import Runs, Study, Task
+from lib.training.records import Record
+from lib.training.trained import Trained
+
+SCORE = ("variant", "n", "score", "t_interval")
+
+
+class Report:
+    """Writes below the study's result folder and shows what it writes; `finish` leaves the manifest."""
+
+    def __init__(self, study: Study):
+        self.study, self.folder, self.label = study, study.folder, study.label
+        self._started = time.perf_counter()
+
+    def table(
+        self,
+        table: pd.DataFrame,
+        name: str,
+        caption: str,
+        *,
+        columns: Sequence[str] | None = None,
+        glance: Sequence[str] | None = None,
+        shown: bool = True,
+        digits: int = 4,
+        label: str | None = None,
+    ) -> None:
+        """Write a table, and show it with the columns `glance`, or those written. Without a name: only show it."""
+        options = {"caption": caption, "label": label or self.label, "digits": digits}
+        if name:
+            tables.save(table, self.folder / "tables" / name, shown=columns, **options)
+        if shown:
+            display(Markdown(tables.markdown(table, shown=glance or columns, **options)))
+
+    def figure(self, figure: Figure, name: str) -> None:
+        """Write a figure as svg and png, and show it."""
+        figures.save(figure, self.folder / "figures" / name)
+        display(figure)
+
+    def text(self, *paragraphs: str) -> None:
+        """Show Markdown."""
+        for paragraph in paragraphs:
+            display(Markdown(paragraph))
+
+    def say(self, sentences: Iterable[str]) -> None:
+        """Show sentences as a list."""
+        self.text(*(f"- {sentence}" for sentence in sentences))
+
+    def warnings(self) -> None:
+        """What must stand beside any result."""
+        found = dict.fromkeys(w for task in self.study.tasks for w in task.corpus.source.warnings)
+        self.text(*(f"**Note.** {warning}" for warning in found))
+
+    def corpus(self, rows: pd.DataFrame, name: str = "") -> None:
+        """What was read, and what must stand beside any result of it."""
+        self.table(rows, name, "Samples per split and label")
+        self.warnings()
+
+    def named(self, name: str, task: Task, caption: str = "") -> tuple[str, str]:
+        """File name and caption of what is shown per task, the task in it where the run has several."""
+        told = f"{task.name}: {caption}" if task.name else caption[:1].upper() + caption[1:]
+        return f"{name}_{task.name}".rstrip("_"), told
+
+    def constants(self, of: Callable[[Task], Mapping[str, object]], caption: str) -> None:
+        """What a constant prediction scores, per task."""
+        self.table(_by_task({"task": task.name, **of(task)} for task in self.study.tasks), "floor", caption)
+
+    def ceilings(self) -> None:
+        """Best reachable scores of a stand-in; of real data nobody knows them."""
+        found = _by_task(
+            {"task": task.name, "from": subset, **best}
+            for task in self.study.tasks
+            for subset, best in task.corpus.source.ceilings.items()
+        )
+        if len(found):
+            self.table(found, "ceilings", "Best reachable scores, computed")
+
+    def runs(self, runs: Runs, table: pd.DataFrame | None = None, compared: Sequence[Record] | None = None) -> None:
+        """Keep the run table, by default that of `runs`; say what has no score, and which scores are undefined.
+
+        Raises Diverged or RuntimeError if none of the runs that the question rests on, `compared`, has a score.
+        """
+        table = runs.table if table is None else table
+        run_table.save(table, self.folder)
+        for shown in lost_runs.write(runs.records, self.folder, label=self.label, compared=compared):
+            self.text(shown)
+        self.text(*undefined_scores.write(table, self.folder, label=self.label))
+
+    def scores(self, table: pd.DataFrame, metrics: Sequence[str], caption: str) -> None:
+        """Mean and interval over the seeds per variant; `{}` in the caption is the metric."""
+        for metric in metrics:
+            self.table(gains.summary(table, metric), f"scores_{metric}", caption.format(metric), glance=SCORE)
+
+    def confusion(self, runs: Runs, task: Task, variants: Sequence[str], *, kept: bool = True) -> None:
+        """Counts of the test set over the seeds, side by side; `kept`: also as a table."""
+        names = task.classes.names
+        name, title = self.named("confusion", task, "test set, counts summed over the seeds")
+        panels = runs.confusion(task, variants)
+        self.figure(figures.confusion_matrices(panels, names, label=self.label, title=title), name)
+        if kept:
+            caption = "Confusion counts on the test set, summed over the seeds"
+            self.table(counts_table(panels, names), name, caption, shown=False)
+
+    def modalities(self, runs: Sequence[Trained], metric: str, **options: object) -> None:
+        """What each modality brings, and what noise or its loss costs; options as `modality_section.write`."""
+        shown = modality_section.write(runs, metric, self.folder, label=self.label, **options)
+        for found in [SHARE_RULE, *shown] if shown else []:
+            display(Markdown(found) if isinstance(found, str) else found)
+
+    def published(
+        self,
+        paper: pd.DataFrame,
+        ours: pd.DataFrame,
+        groups: Mapping[str, Sequence[str] | None],
+        metrics: Sequence[str],
+        **comparable: object,
+    ) -> None:
+        """The paper's numbers beside ours, per metric. `groups` are variants by the baseline they are set against."""
+        source = self.study.tasks[0].corpus.source
+        for metric in metrics:
+            found = published.compare_groups(paper, ours, groups, metric=metric, source=source, **comparable)
+            if len(found):
+                caption = f"Published and reproduced, test {metric}"
+                self.table(found, f"published_{metric}", caption, columns=list(published.SHOWN))
+        print(published.VERDICT_RULE)
+
+    def provenance(self) -> None:
+        """The last sentence of what the tables say."""
+        end = ": these are stand-in data, so this shows the mechanism, not the corpus" if self.synthetic else ""
+        self.say([f"All on {self.label}{end}."])
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any of what was read is a stand-in."""
+        return any(task.corpus.source.synthetic for task in self.study.tasks)
+
+    def finish(
+        self, runs: Runs, selected_on: Mapping[str, str] | None = None, seeds: Sequence[int] | None = None
+    ) -> None:
+        """`manifest.json`: what ran, on what, and what chose its numbers."""
+        sources = {id(task.corpus): task.corpus.source for task in self.study.tasks}
+        write_manifest(
+            self.folder,
+            params=self.study.p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),
+            sources=sources.values(),
+            seeds=self.study.p.seeds if seeds is None else seeds,
+            engine=runs.engines,
+            device="cuda" if "cuda" in runs.engines else "cpu",
+            selected_on=selected_on or runs.records[0].selected_on,
+            durations={
+                "notebook": time.perf_counter() - self._started,
+                "training, all runs": sum(record.seconds for record in runs.records),
+            },
+        )
+
+
+def counts_table(panels: Sequence[tuple[str, np.ndarray]], names: Sequence[str]) -> pd.DataFrame:
+    """Confusion counts in long form: one row per matrix and true class, one column per predicted class."""
+    return pd.DataFrame(
+        {"matrix": title, "true class": name}
+        | {f"predicted {other}": int(count) for other, count in zip(names, row, strict=True)}
+        for title, counts in panels
+        for name, row in zip(names, counts, strict=True)
+    )
+
+
+def _by_task(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
+    """A table without the column `task` where the run has one."""
+    table = pd.DataFrame(list(rows))
+    return table if not len(table) or table["task"].any() else table.drop(columns="task")

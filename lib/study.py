@@ -1,0 +1,206 @@
+"""A study: what is asked of which corpus, which networks are trained for it, and the run table that all else reads."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib.data.corpus import Corpus
+from lib.files import WORKSPACE
+from lib.metrics import scores
+from lib.params import Parameters
+from lib.run_table import run_table
+from lib.training.examples import examples
+from lib.training.recipe import Member
+from lib.training.records import Record, engines
+from lib.training.sweep import sweep_grids
+from lib.training.trained import Trained, feature_spread, load
+
+Done = tuple["Task", Member, Record]
+"""One run: what it answers, what was trained, what came out."""
+
+
+@dataclass(frozen=True)
+class Classes:
+    """How labels and raw outputs become the classes of a confusion matrix, both numbered from `first`."""
+
+    names: tuple[str, ...]
+    of_labels: Callable[[np.ndarray], np.ndarray]
+    of_outputs: Callable[[np.ndarray], np.ndarray]
+    first: int = 0
+
+    @classmethod
+    def exclusive(cls, names: Sequence[str]) -> "Classes":
+        """The largest of the logits `(N, C)`."""
+        return cls(tuple(names), lambda labels: labels, scores.predicted_classes)
+
+    @classmethod
+    def rounded(cls, limits: tuple[float, float]) -> "Classes":
+        """A score `(N, 1)`, rounded and clipped to its scale: one class per whole number."""
+        low, high = (round(limit) for limit in limits)
+        names = tuple(f"{value:+d}" if low < 0 and value else str(value) for value in range(low, high + 1))
+
+        def of(values: np.ndarray) -> np.ndarray:
+            return np.round(np.clip(values, *limits)).astype(np.int64)
+
+        return cls(names, of, lambda outputs: of(outputs[:, 0]), low)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A corpus, how raw outputs for one of its splits are scored, and the metrics of comparisons, headline first.
+
+    `name` is empty where a study has one task; else it stands in front of the variants.
+    """
+
+    corpus: Corpus
+    score: Callable[[str, np.ndarray], dict[str, float]]
+    metrics: tuple[str, ...]
+    classes: Classes | None = None
+    name: str = ""
+
+    def variant(self, kind: str) -> str:
+        """Name of a variant in the run table."""
+        return f"{self.name}: {kind}" if self.name else kind
+
+
+@dataclass(frozen=True)
+class Study:
+    """`grid` gives a task's members in the order of the tables; `later` those that depend on the records of the grid.
+
+    `about` gives further columns of the run table. All are functions in fields: to ask a variation of a study, swap one
+    with `dataclasses.replace`.
+    """
+
+    p: Parameters
+    tasks: tuple[Task, ...]
+    grid: Callable[[Task], Sequence[Member]]
+    later: Callable[[Task, Sequence[Record]], Sequence[Member]] = lambda task, records: ()
+    about: Callable[[Record], Mapping[str, object]] = lambda record: record.tags
+
+    @property
+    def folder(self) -> Path:
+        """The result folder, relative to the workspace unless absolute, whatever the working directory."""
+        return WORKSPACE / self.p.results
+
+    @cached_property
+    def members(self) -> list[tuple[Task, Member]]:
+        """What does not depend on results: this can be cut into chunks."""
+        return [(task, member) for task in self.tasks for member in self.grid(task)]
+
+    @property
+    def grids(self) -> list[tuple[Corpus, list[Member]]]:
+        """`members` by corpus."""
+        return _by_corpus(self.members)
+
+    @property
+    def label(self) -> str:
+        """The corpus of the whole run, without the task where there are several."""
+        source = self.tasks[0].corpus.source
+        return replace(source, name=source.name.removesuffix(f", {self.tasks[0].name}")).label
+
+    def train(self) -> "Runs":
+        """Train what is missing of the grid, then what follows from it; the records lie under `members/`."""
+        done = self._trained(self.members)
+        later = [(task, m) for task in self.tasks for m in self.later(task, [r for its, _, r in done if its is task])]
+        return Runs(self, done + self._trained(later))
+
+    def _trained(self, members: Sequence[tuple[Task, Member]]) -> list[Done]:
+        if not members:
+            return []
+        records = sweep_grids(_by_corpus(members), self.folder, cores=self.p.cores)
+        found = {(record.variant, record.seed): record for record in records}
+        return [(task, member, found[member.variant, member.seed]) for task, member in members]
+
+
+def _by_corpus(members: Iterable[tuple[Task, Member]]) -> list[tuple[Corpus, list[Member]]]:
+    """In the order in which the corpora first appear."""
+    found: dict[int, tuple[Corpus, list[Member]]] = {}
+    for task, member in members:
+        found.setdefault(id(task.corpus), (task.corpus, []))[1].append(member)
+    return list(found.values())
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What a study has trained, in the order of its grid."""
+
+    study: Study
+    done: Sequence[Done]
+
+    @property
+    def records(self) -> list[Record]:
+        return [record for _, _, record in self.done]
+
+    @property
+    def engines(self) -> str:
+        """How the runs were computed."""
+        return engines(self.records)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The long run table: every metric of validation and test per run, the tags as columns."""
+        return run_table(
+            {
+                "variant": record.variant,
+                "seed": record.seed,
+                "metrics": {split: task.score(split, out) for split, out in record.outputs.items()},
+                "selected_on": f"epoch: {record.selected_on['epoch']}",
+                "best_epoch": record.best_epoch,
+                "status": record.status,
+                "reason": record.reason,
+                **self.study.about(record),
+                "seconds": record.seconds,
+            }
+            for task, _, record in self.done
+        )
+
+    def of(self, task: Task) -> list[Record]:
+        """The records of one task."""
+        return [record for its, _, record in self.done if its is task]
+
+    def scored(self, variants: Sequence[str], task: Task | None = None) -> list[Done]:
+        """Those of these variants (of one task) that have finished with finite outputs."""
+        return [run for run in self.done if run[2].variant in variants and run[2].scored and task in (None, run[0])]
+
+    def confusion(self, task: Task, variants: Sequence[str]) -> list[tuple[str, np.ndarray]]:
+        """(variant, counts of the test set, summed over the seeds); the variant says if seeds are missing."""
+        kinds = range(task.classes.first, task.classes.first + len(task.classes.names))
+        true, panels = task.classes.of_labels(task.corpus.splits["test"].labels), []
+        for variant in variants:
+            runs = self.scored([variant], task)
+            seeds = sum(record.variant == variant for record in self.of(task))
+            counts = np.zeros((len(kinds), len(kinds)), dtype=np.int64)
+            for _, _, record in runs:
+                counts += scores.confusion(true, task.classes.of_outputs(record.outputs["test"]), kinds)
+            lacking = "" if len(runs) == seeds else f" ({len(runs)} of {seeds} seeds)"
+            panels.append((f"{variant}{lacking}", counts))
+        return panels
+
+    def trained(
+        self, variants: Sequence[str], *, encoders: Mapping[str, str] | None = None, quiet: Sequence[str] = ()
+    ) -> list[Trained]:
+        """The scored runs of these variants, to be asked with modalities missing or noisy, by the headline metric.
+
+        `encoders` are those of `Trained`; the modalities in `quiet` take no noise.
+        """
+        found = []
+        for task in self.study.tasks:
+            runs = self.scored(variants, task)
+            if not runs:
+                continue
+            parts = {name: examples(task.corpus, name, dtype=runs[0][1].recipe.dtype) for name in ("train", "test")}
+            spread = {m: x for m, x in feature_spread(parts["train"]).items() if m not in quiet}
+
+            def score(outputs: np.ndarray, task: Task = task) -> float:
+                return task.score("test", outputs)[task.metrics[0]]
+
+            folder = self.study.folder / "members"
+            found += [
+                load(folder, member, record, parts["test"], score, spread=spread, encoders=encoders)
+                for _, member, record in runs
+            ]
+        return found
