@@ -97,12 +97,19 @@ class Watched:
     def is_running(self) -> bool:
         return self.started is not None and self.ended is None
 
+    @property
+    def is_done(self) -> bool:
+        """Nothing changes that any more; Snakemake touches the file afterwards."""
+        return self.ended is not None and self.failure is None
+
     def seconds(self) -> float | None:
         """How long it has been running, or ran."""
         return None if self.started is None else (self.ended or time.monotonic()) - self.started
 
     def look(self) -> str:
         """What has happened since the last look, in a line; empty if nothing has."""
+        if self.is_done:
+            return ""
         now = self._identities()
         done, failed = (new != old for new, old in zip(now, self._old, strict=True))
         if done and (record := self.job.record()):
@@ -159,7 +166,7 @@ class Followed:
             return Outcome(run, "FAILED", seconds, killed)
         if self.whole.failure:
             return Outcome(run, "FAILED", seconds, self.whole.failure)
-        if self.whole.ended is not None:
+        if self.whole.is_done:
             return Outcome(run, "ran", run.record()["seconds"])
         for watched in self._chunks:
             if failure := watched.failure:

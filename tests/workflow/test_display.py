@@ -1,13 +1,15 @@
 """What the terminal shows while notebooks run, and the closing table."""
 
 import json
+import os
 import re
 import sys
 
 import pytest
 
 from lib.workflow import display, kernel, messages
-from lib.workflow.display import Display, Outcome, summary
+from lib.workflow.chunk_jobs import Chunk
+from lib.workflow.display import Display, Followed, Outcome, summary
 from lib.workflow.jobs import UNFINISHED, Failure
 from lib.workflow.runs import Run
 from tests.workflow.workspace import REAL
@@ -125,3 +127,30 @@ def test_what_to_do_is_known_of_every_state_that_is_given():
     code = "".join(path.read_text() for path in (REAL / "lib/workflow").glob("*.py"))
     given = {UNFINISHED, *re.findall(r'(?:Failure|_failed)\(\s*"(\w+)"', code), *kernel.STATES.values()}
     assert given == set(messages.BY_STATE)
+
+
+def test_a_job_is_followed_by_its_files_also_when_a_cluster_sends_it_again():
+    chunk = Chunk(ALPHA, 1, 2)
+    followed = Followed(ALPHA, [chunk])
+    assert followed.look() == []
+    assert followed.outcome("no such profile").failure == Failure("not_started", "no such profile")
+    chunk.begin()
+    chunk.fail(Failure("crashed", "no GPU"))
+    assert followed.look() == ["FAILED    alpha/quick, chunk 1 of 2: crashed: no GPU"]
+    assert followed.outcome("").failure == Failure("chunk_failed", "chunk 1 of 2: crashed: no GPU")
+    chunk.begin()
+    assert followed.look() == ["started   alpha/quick, chunk 1 of 2"]
+    chunk.succeed("inputs", {"trained": 2, "members": 3})
+    assert followed.look() == ["finished  alpha/quick, chunk 1 of 2 (2 of 3 trained)"]
+    ALPHA.begin()
+    assert followed.look() == ["started   alpha/quick"]
+    assert (followed.whole.is_running, followed.outcome("", "disk full").failure.message) == (True, "disk full")
+    ALPHA.fail(Failure("cell_error", "ValueError: odd", 4, "x = 1"))
+    assert followed.look() == ["FAILED    alpha/quick: cell_error: cell [4] `x = 1`: ValueError: odd"]
+    assert (followed.whole.is_running, followed.outcome("").state) == (False, "FAILED")
+    ALPHA.begin()
+    ALPHA.succeed({}, {"seconds": 3.2})
+    assert followed.look() == ["finished  alpha/quick (3 s)"]
+    os.utime(ALPHA.done, (1, 1))
+    assert followed.look() == []
+    assert (followed.outcome("").state, followed.outcome("").seconds) == ("ran", 3.2)
