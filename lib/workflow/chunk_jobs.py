@@ -60,6 +60,10 @@ class Chunk(Job):
     def log(self) -> Path:
         return self._path("log")
 
+    @property
+    def lock(self) -> Path:
+        return self.run.lock.with_suffix(f".{self.index}-of-{self.count}.lock")
+
     def _path(self, suffix: str) -> Path:
         return self.run.folder / "members" / "chunks" / f"{self.index}-of-{self.count}.{suffix}"
 

@@ -1,4 +1,6 @@
-"""`run_all.sh data`: obtain the corpora (`get`), see what is there (`check`), decode raw ones (`preprocess`)."""
+"""`run_all.sh data`: obtain the corpora (`get`), see what is there (`check`), decode raw ones (`preprocess`); list what
+trainings of settings that no longer exist have left (`records`).
+"""
 
 import argparse
 import sys
@@ -15,6 +17,7 @@ from lib.data.recordings.raw_decoding import Options
 from lib.data.recordings.raw_layout import processed_folder
 from lib.data.recordings.raw_preprocessing import Outcome, preprocess
 from lib.errors import InputError
+from lib.workflow.leftovers import list_records
 from lib.workflow.messages import complain, explained, is_terminal
 
 BAD_INPUT = 2
@@ -25,6 +28,8 @@ _DETECTORS = {name: f"lib.data.recordings.face_detection:{name}" for name in ("h
 def data(given: argparse.Namespace, catalogue: Mapping[str, KnownCorpus] = CATALOGUE) -> int:
     """Do what `given.action` says; 0, 2 (bad input, damaged or unobtainable data) or 130 (interrupted)."""
     try:
+        if given.action == "records":
+            return list_records(prune=given.prune)
         return {"get": _get, "check": _check, "preprocess": _preprocess}[given.action](given, catalogue)
     except InputError as error:
         complain(str(error), prefix="")

@@ -49,6 +49,7 @@ class Job:
     done: Path
     failed: Path
     log: Path
+    lock: Path
 
     def begin(self) -> None:
         """Invalidate the previous attempt, then record that one is under way."""

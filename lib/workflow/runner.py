@@ -24,7 +24,7 @@ from lib.workflow.freshness import Freshness, loaded_files
 from lib.workflow.jobs import Failure, Job, RunFailed, now, read_json
 from lib.workflow.messages import complain, told
 from lib.workflow.process import Busy, Stopped, locked, one_device, stop_on_signals
-from lib.workflow.runs import ROOT, Run
+from lib.workflow.runs import Run
 from lib.workflow.surroundings import enter
 
 THREE_DAYS = 3 * 24 * 3600.0
@@ -43,12 +43,11 @@ def main(arguments: Sequence[str]) -> int:
     stop_on_signals()
     run = Run(given.notebook, given.run)
     job = Chunk(run, *map(int, given.chunk.split("-of-"))) if given.chunk else run
-    lock = ROOT / ".reprise" / "runs" / f"{'.'.join(filter(None, (run.notebook, run.name, given.chunk)))}.lock"
     # An orphan of a killed start may still be at a chunk, on a cluster for instance: wait, then find its records.
     wait = (lambda busy: print(f"{job.title}: waiting for {busy}")) if given.chunk else None
     with told_outside():
         try:
-            with locked(lock, on_wait=wait):
+            with locked(job.lock, on_wait=wait):
                 job.log.parent.mkdir(parents=True, exist_ok=True)
                 log_to(job.log)
                 with one_device(given.devices):

@@ -58,6 +58,10 @@ class Run(Job):
         return self.folder / "log.txt"
 
     @property
+    def lock(self) -> Path:
+        return ROOT / ".reprise" / "runs" / f"{self.notebook}.{self.name}.lock"
+
+    @property
     def progress(self) -> Path:
         """Written by the notebook: {"done", "total", "eta_s"}."""
         return self.folder / "progress.json"

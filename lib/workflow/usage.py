@@ -126,7 +126,7 @@ def _add_options(group: argparse._ActionsContainer) -> None:
 
 
 def _add_data(data: _Parser) -> None:
-    actions = data.add_subparsers(dest="action", required=True, metavar="get|check|preprocess")
+    actions = data.add_subparsers(dest="action", required=True, metavar="get|check|preprocess|records")
     get = actions.add_parser("get", help="download corpora, continuing where an earlier call ended")
     get.add_argument("names", nargs="+", metavar="NAME", help="all, or corpora that `data check` lists")
     check = actions.add_parser("check", help="list every known corpus: present, partial, missing, damaged")
@@ -143,6 +143,8 @@ def _add_data(data: _Parser) -> None:
         ("workers", "processes (default: 1)", {"type": int, "choices": range(1, 129), "default": 1, "metavar": "N"}),
     ):
         preprocess.add_argument(f"--{name}", help=words, **more)
+    records = actions.add_parser("records", help="list trained networks of settings that no longer exist")
+    records.add_argument("--prune", action="store_true", help="remove them, without a question")
     for parser in (get, check, preprocess):
         parser.add_argument("--root", metavar="DIR", help="data folder (default: REPRISE_DATA or data/)")
 
