@@ -88,7 +88,8 @@ class Watched:
 
     def __init__(self, job: Job):
         self.job = job
-        self.started = self.ended = None
+        self.started: float | None = None
+        self.ended: float | None = None
         self.failure: Failure | None = None
         """What it left last, also if it left only that it began; None once it is done."""
         self._old = self._identities()

@@ -5,7 +5,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from textwrap import fill
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lib.errors import InputError
 from lib.workflow.runs import ROOT, select
@@ -31,8 +31,8 @@ RAW_CORPORA = ("iemocap", "mosei")
 class _Parser(argparse.ArgumentParser):
     """Its errors are one line. `todo` says what to do about an argument that nobody knows."""
 
-    def __init__(self, *args, todo: str = "", **options):
-        super().__init__(*args, allow_abbrev=False, formatter_class=_Wide, **options)
+    def __init__(self, *, todo: str = "", **options: Any):
+        super().__init__(allow_abbrev=False, formatter_class=_Wide, **options)
         self.todo = todo
 
     def error(self, message: str) -> NoReturn:

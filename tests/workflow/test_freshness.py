@@ -7,6 +7,10 @@ import shutil
 import nbformat
 import pytest
 
+import lib.papers
+from lib.workflow import freshness
+from lib.workflow.runs import Run
+
 FRESH = "up to date"
 
 
@@ -168,6 +172,23 @@ def test_a_corpus_may_move(with_corpus, tmp_path):
     only = ("--only", "alpha/primes")
     assert f"{with_corpus.root}/data/primes/numbers.txt: missing" in plan(with_corpus, *only)["alpha/primes"]
     assert plan(with_corpus, *only, REPRISE_DATA="../corpora") == {"alpha/primes": FRESH}
+
+
+def test_a_process_reads_parameters_and_files_once(monkeypatch, tmp_path):
+    """Of the workspace itself: for the reason to repeat a run, for its chunks, and for all that its kernel may load."""
+    read = []
+    digest, load = freshness.sha256_file, lib.papers.load
+    monkeypatch.setattr(freshness, "sha256_file", lambda path: read.append(path) or digest(path))
+    monkeypatch.setattr(lib.papers, "load", lambda path, **given: read.append(path) or load(path, **given))
+    run, looking = Run("mosi_positive_colearning", "quick"), freshness.Freshness(4, tmp_path / "hashes.json")
+    found = looking.inputs(run)
+    assert found.parameters.cores == 4
+    assert {"lib/papers/__init__.py", "lib/training/loop.py", "params/mosi_positive_colearning/quick.yaml"} <= set(
+        found.files
+    )
+    assert looking.inputs(run).identity == found.identity
+    assert set(looking.library()) > {name for name in found.files if name.startswith("lib/")}
+    assert len(read) == len(set(read)) > 100
 
 
 def test_library_that_is_no_python_is_told(finished):
