@@ -37,6 +37,7 @@ def test_nothing_changed(finished):
         if path.is_file():
             os.utime(path, (1, 1) if path.suffix == ".py" else None)
     finished.write("lib/unused.py", "x = 1\n")
+    finished.write("lib/papers/tiny/SPEC.md", "What the paper computes.\n")
     finished.write("tests/test_new.py", "x = 1\n")
     edit(finished, "lib/workflow/display.py", '"""What', '"""All that')
     with (finished.root / "params/alpha/quick.yaml").open("a") as handle:
