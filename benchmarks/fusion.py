@@ -9,8 +9,8 @@ from benchmarks import direct_fusion
 from benchmarks.cases import Case
 from benchmarks.speed import NOT_MEASURED, Row, new_run, on_device
 from benchmarks.timing import alternate, duration, threads
+from lib.data.batches import Examples
 from lib.training.allocator import keep_freed_memory
-from lib.training.examples import Examples
 from lib.training.loop import train_epoch
 from lib.training.recipe import Member, ModelSpec, Recipe
 from lib.training.strategies import ModalityDropout
@@ -21,7 +21,7 @@ DROPOUTS = {"audio": 0.5, "video": 0.5, "text": 0.5, "fusion": 0.3}
 
 
 def model(name: str, hidden: tuple[int, int, int], **sizes: int) -> ModelSpec:
-    modules = {"LMF": "low_rank_fusion:LMF", "TFN": "tensor_fusion:TFN"}
+    modules = {"LMF": "low_rank:LMF", "TFN": "tensor_fusion:TFN"}
     hidden_sizes = dict(zip(("audio", "video", "text"), hidden, strict=True))
     common = {"input_sizes": WIDTHS, "hidden_sizes": hidden_sizes, "dropouts": DROPOUTS}
     return ModelSpec(modules[name], common | sizes)
