@@ -27,10 +27,10 @@ from sklearn.metrics import roc_auc_score
 from lib.data.arrays import emotion_arrays
 from lib.data.arrays.emotion_arrays import EmotionArrays
 from lib.data.arrays.emotion_rules import IEMOCAP_EMOTIONS, MOSEI_EMOTIONS
-from lib.data.corpus import SPLITS, Corpus, Split
+from lib.data.corpus import Corpus
 from lib.data.io import vector_files
 from lib.data.io.cache import cache_root
-from lib.data.stand_ins.synthetic import stand_in_source, through_files
+from lib.data.stand_ins.synthetic import cut, stand_in_source, through_files
 from lib.errors import InputError
 from lib.files import sha256_json
 
@@ -261,17 +261,8 @@ def _load(kind: Kind, samples: int, seed: int, control: str) -> Corpus:
         steps = shown[:, None] + rng.normal(scale=channel.noise, size=(samples, STEPS, channel.width))
         features[modality] = np.where(real[..., None], steps, 0.0).astype(np.float32)
     stops = np.rint(samples * np.array([0.6, 0.75])).astype(int)
-    splits = {
-        split: Split(
-            features={m: x[rows] for m, x in features.items()},
-            lengths=lengths[rows],
-            labels=labels[rows].astype(np.float32),
-            ids=tuple(map(str, rows)),
-        )
-        for split, rows in zip(SPLITS, np.split(np.arange(samples), stops), strict=True)
-    }
     source = stand_in_source(f"{kind.layout.name}_like", _ceilings(kind))
-    made = Corpus("multilabel", kind.emotions, WIDTHS, splits, source)
+    made = cut("multilabel", kind.emotions, features, labels.astype(np.float32), stops, source)
     identity = {"kind": kind.title, "emotions version": _VERSION, "samples": samples, "seed": seed}
     identity |= {"channels": {m: asdict(channel) for m, channel in kind.channels.items()}, "qualities": QUALITIES}
     identity |= {"share": kind.share, "steps": [SHORTEST, STEPS], "size": SIZE, "own": OWN}

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib.data.io.safe_pickle import Record, load, load_npy
+from lib.data.io.safe_pickle import load, load_npy
 from lib.errors import InputError
 from tests.data.hostile_pickles import PROTOCOLS, Call, attacks, bombs, text, tricks
 
@@ -197,17 +197,6 @@ def test_a_python_2_pickle(encoding, key):
         b"\x89U\x10" + values.tobytes() + b"tbs."
     )
     assert_same(load(io.BytesIO(content), encoding=encoding), {key: values})
-
-
-def test_more_names_can_be_allowed_and_persistent_ids_resolved():
-    class Foreign(Record):
-        pass
-
-    allow = {("somewhere", "Thing"): Foreign}
-    found = load(io.BytesIO(b"\x80\x02csomewhere\nThing\n)\x81}U\x01aK\x01sb."), allow=allow)
-    assert type(found) is Foreign
-    assert found.state == {"a": 1}
-    assert load(io.BytesIO(b"\x80\x02K\x07Q."), persistent=lambda pid: pid + 1) == 8
 
 
 def test_pickles_in_one_file_are_read_in_turn(tmp_path):
