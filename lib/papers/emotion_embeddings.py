@@ -30,7 +30,7 @@ KINDS: dict[Model, str] = {
     "mult": "MulT",
 }
 _CLASSES: dict[Model, str] = {
-    "eea": "emotion_embeddings:EmotionEmbeddings",
+    "eea": "eea:EEA",
     "ef_rnn": "recurrent_baselines:EarlyFusionRNN",
     "lf_rnn": "recurrent_baselines:LateFusionRNN",
     "ef_lf_rnn": "recurrent_baselines:EarlyLateFusionRNN",

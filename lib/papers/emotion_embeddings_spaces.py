@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 
-from lib.models.emotion_embeddings import EmotionEmbeddings as Model
+from lib.models.eea import EEA as Model
 from lib.papers.emotion_embeddings import EEA, Task, grid, result_folder
 from lib.params.emotion_embeddings import EmotionEmbeddings
 from lib.training.records import FINISHED, Record, load_weights
