@@ -66,6 +66,12 @@ class Task:
         """Name of a variant in the run table."""
         return f"{self.name}: {kind}" if self.name else kind
 
+    @property
+    def label(self) -> str:
+        """The corpus, without the task where it names one."""
+        source = self.corpus.source
+        return replace(source, name=source.name.removesuffix(f", {self.name}")).label
+
 
 @dataclass(frozen=True)
 class Study:
@@ -98,9 +104,8 @@ class Study:
 
     @property
     def label(self) -> str:
-        """The corpus of the whole run, without the task where there are several."""
-        source = self.tasks[0].corpus.source
-        return replace(source, name=source.name.removesuffix(f", {self.tasks[0].name}")).label
+        """The corpora of the whole run."""
+        return " and ".join(dict.fromkeys(task.label for task in self.tasks))
 
     def train(self) -> "Runs":
         """Train what is missing of the grid, then what follows from it; the records lie under `members/`."""
@@ -164,10 +169,14 @@ class Runs:
 
     def scored(self, variants: Sequence[str], task: Task | None = None) -> list[Done]:
         """Those of these variants (of one task) that have finished with finite outputs."""
-        return [run for run in self.done if run[2].variant in variants and run[2].scored and task in (None, run[0])]
+        return [
+            run
+            for run in self.done
+            if run[2].variant in variants and run[2].scored and (task is None or run[0] is task)
+        ]
 
     def confusion(self, task: Task, variants: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-        """(variant, counts of the test set, summed over the seeds); the variant says if seeds are missing."""
+        """(variant without its task, counts of the test set, summed over the seeds); says if seeds are missing."""
         kinds = range(task.classes.first, task.classes.first + len(task.classes.names))
         true, panels = task.classes.of_labels(task.corpus.splits["test"].labels), []
         for variant in variants:
@@ -177,7 +186,7 @@ class Runs:
             for _, _, record in runs:
                 counts += scores.confusion(true, task.classes.of_outputs(record.outputs["test"]), kinds)
             lacking = "" if len(runs) == seeds else f" ({len(runs)} of {seeds} seeds)"
-            panels.append((f"{variant}{lacking}", counts))
+            panels.append((f"{variant.removeprefix(task.variant(''))}{lacking}", counts))
         return panels
 
     def trained(

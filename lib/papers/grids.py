@@ -7,7 +7,6 @@ only read results, and the explorer.
 
 from collections.abc import Callable
 
-from lib.papers import emotion_embeddings as eea
 from lib.papers import end_to_end, low_rank_fusion, self_paced_balance, study_of, unseen_emotions
 from lib.params.base import Parameters
 from lib.params.end_to_end import EndToEnd
@@ -23,10 +22,6 @@ def _low_rank_fusion(p: low_rank_fusion.LowRankFusion) -> list[Grid]:
     """The grid and the random search, whose draws do not depend on each other."""
     lmf = low_rank_fusion
     return [(task.corpus, lmf.grid(p, task) + lmf.search(p, task)) for task in lmf.load_tasks(p)]
-
-
-def _emotion_embeddings(p: eea.EmotionEmbeddings) -> list[Grid]:
-    return [(task.corpus, eea.grid(p, task)) for task in eea.load_tasks(p)]
 
 
 def _self_paced_balance(p: self_paced_balance.SelfPacedBalance) -> list[Grid]:
@@ -51,7 +46,7 @@ GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
     "iemocap_negative_colearning": lambda p: study_of(p).grids,
     "mosi_positive_colearning": lambda p: study_of(p).grids,
     "low_rank_fusion": _low_rank_fusion,
-    "emotion_embeddings": _emotion_embeddings,
+    "emotion_embeddings": lambda p: study_of(p).grids,
     "self_paced_balance": _self_paced_balance,
     "end_to_end_sparse": _end_to_end,
     "unseen_emotions": _unseen_emotions,
