@@ -53,7 +53,8 @@ class Classes:
 class Task:
     """A corpus, how raw outputs for one of its splits are scored, and the metrics of comparisons, headline first.
 
-    `name` is empty where a study has one task; else it stands in front of the variants.
+    `name` is empty where a study has one task; else it stands in front of the variants. Tasks of one name are one
+    question, put to a corpus that is split anew for some seeds.
     """
 
     corpus: Corpus
@@ -77,7 +78,8 @@ class Task:
 class Study:
     """`grid` gives a task's members in the order of the tables; `later` those that depend on the records of the grid.
 
-    `about` gives further columns of the run table. All are functions in fields: to ask a variation of a study, swap one
+    `about` gives further columns of the run table. `cost` is roughly what a training takes: the dearest start first, so
+    that no core waits for a long one at the end. All are functions in fields: to ask a variation of a study, swap one
     with `dataclasses.replace`.
     """
 
@@ -86,6 +88,7 @@ class Study:
     grid: Callable[[Task], Sequence[Member]]
     later: Callable[[Task, Sequence[Record]], Sequence[Member]] = lambda task, records: ()
     about: Callable[[Record], Mapping[str, object]] = lambda record: record.tags
+    cost: Callable[[Member], float] = lambda member: 0.0
 
     @property
     def folder(self) -> Path:
@@ -116,7 +119,8 @@ class Study:
     def _trained(self, members: Sequence[tuple[Task, Member]]) -> list[Done]:
         if not members:
             return []
-        records = sweep_grids(_by_corpus(members), self.folder, cores=self.p.cores)
+        grids = [(corpus, sorted(its, key=self.cost, reverse=True)) for corpus, its in _by_corpus(members)]
+        records = sweep_grids(grids, self.folder, cores=self.p.cores)
         found = {(record.variant, record.seed): record for record in records}
         return [(task, member, found[member.variant, member.seed]) for task, member in members]
 
@@ -169,24 +173,27 @@ class Runs:
 
     def scored(self, variants: Sequence[str], task: Task | None = None) -> list[Done]:
         """Those of these variants (of one task) that have finished with finite outputs."""
-        return [
-            run
-            for run in self.done
-            if run[2].variant in variants and run[2].scored and (task is None or run[0] is task)
-        ]
+        of_task = [run for run in self.done if task is None or run[0] is task]
+        return [run for run in of_task if run[2].variant in variants and run[2].scored]
 
-    def confusion(self, task: Task, variants: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-        """(variant without its task, counts of the test set, summed over the seeds); says if seeds are missing."""
+    def confusion(self, task: Task, variants: Sequence[str] | Mapping[str, str]) -> list[tuple[str, np.ndarray]]:
+        """(title, counts of the test set, summed over the seeds); the title says if seeds are missing.
+
+        Of `task` and those of its name, each run with the test set of its own task. A title is the variant's name, or
+        what stands for it in a mapping of titles to variants.
+        """
         kinds = range(task.classes.first, task.classes.first + len(task.classes.names))
-        true, panels = task.classes.of_labels(task.corpus.splits["test"].labels), []
-        for variant in variants:
-            runs = self.scored([variant], task)
-            seeds = sum(record.variant == variant for record in self.of(task))
+        panels = []
+        titles = variants if isinstance(variants, Mapping) else dict(zip(variants, variants, strict=True))
+        for title, variant in titles.items():
+            asked = [run for run in self.done if run[0].name == task.name and run[2].variant == variant]
+            runs = [run for run in asked if run[2].scored]
             counts = np.zeros((len(kinds), len(kinds)), dtype=np.int64)
-            for _, _, record in runs:
-                counts += scores.confusion(true, task.classes.of_outputs(record.outputs["test"]), kinds)
-            lacking = "" if len(runs) == seeds else f" ({len(runs)} of {seeds} seeds)"
-            panels.append((f"{variant.removeprefix(task.variant(''))}{lacking}", counts))
+            for its, _, record in runs:
+                true = its.classes.of_labels(its.corpus.splits["test"].labels)
+                counts += scores.confusion(true, its.classes.of_outputs(record.outputs["test"]), kinds)
+            lacking = "" if len(runs) == len(asked) else f" ({len(runs)} of {len(asked)} seeds)"
+            panels.append((f"{title}{lacking}", counts))
         return panels
 
     def trained(

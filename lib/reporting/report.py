@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,6 +52,27 @@ class Report:
             tables.save(table, self.folder / "tables" / name, shown=columns, **options)
         if shown:
             display(Markdown(tables.markdown(table, shown=glance or columns, **options)))
+
+    def per_task(
+        self, of: Callable[[Task], pd.DataFrame], name: str, caption: str, **options: Any
+    ) -> dict[str, pd.DataFrame]:
+        """A table of each task, by its name; an empty one is not shown. Options as `table`."""
+        found = {task.name: of(task) for task in self.study.tasks}
+        for task in self.study.tasks:
+            if len(found[task.name]):
+                self.table(found[task.name], name, caption, task=task, **options)
+        return found
+
+    def per_metric(
+        self, of: Callable[[Task, str], pd.DataFrame], name: str, caption: str, **options: Any
+    ) -> dict[tuple[str, str], pd.DataFrame]:
+        """A table of each task and metric, by both; in name and caption `{}` is the metric. Otherwise as `per_task`."""
+        found = {(task.name, metric): of(task, metric) for task in self.study.tasks for metric in task.metrics}
+        for task in self.study.tasks:
+            for metric in task.metrics:
+                if len(table := found[task.name, metric]):
+                    self.table(table, name.format(metric), caption.format(metric), task=task, **options)
+        return found
 
     def figure(self, figure: Figure, name: str) -> None:
         """Write a figure as svg and png, and show it."""
@@ -115,12 +137,12 @@ class Report:
         self,
         runs: Runs,
         task: Task,
-        variants: Sequence[str],
+        variants: Sequence[str] | Mapping[str, str],
         *,
         kept: bool = True,
         title: str = "test set, counts summed over the seeds",
     ) -> None:
-        """Counts of the test set over the seeds, side by side; `kept`: also as a table."""
+        """Counts of the test set over the seeds, side by side (`Runs.confusion`); `kept`: also as a table."""
         names = task.classes.names
         name, title = self.named("confusion", task, title)
         panels = runs.confusion(task, variants)

@@ -4,7 +4,6 @@ import pytest
 
 from lib import papers
 from lib.papers import (
-    emotion_embeddings,
     end_to_end,
     grids,
     low_rank_fusion,
@@ -19,7 +18,6 @@ from lib.workflow.runs import Run
 
 SMALL = {
     "low_rank_fusion": {"samples": 120},
-    "emotion_embeddings": {"samples": 120},
     "self_paced_balance": {"samples": 20},
     "end_to_end_sparse": {"samples": StandIn(train=24, valid=6, test=6, frames=3)},
     "unseen_emotions": {"samples": 240},
@@ -40,7 +38,6 @@ def trained_by_notebook(notebook, p, monkeypatch):
 
     modules = {
         "low_rank_fusion": low_rank_fusion,
-        "emotion_embeddings": emotion_embeddings,
         "self_paced_balance": self_paced_balance,
         "end_to_end_sparse": end_to_end,
         "unseen_emotions": unseen_emotions,

@@ -88,7 +88,13 @@ def study(p: EmotionEmbeddings, read: Sequence[Emotions] | None = None) -> Study
     """One task per corpus. Raises InputError as `load` does, which is asked unless the corpora are already `read`."""
     read = load(p) if read is None else read
     by_name = {each.name: each for each in read}
-    return Study(p, tuple(task(p, each) for each in read), lambda task: grid(p, by_name[task.name]), about=about)
+    return Study(
+        p,
+        tuple(task(p, each) for each in read),
+        lambda task: grid(p, by_name[task.name]),
+        about=about,
+        cost=lambda member: float(member.tags["parameters"]),  # every weight acts on every step
+    )
 
 
 def load(p: EmotionEmbeddings) -> list[Emotions]:

@@ -119,9 +119,8 @@ def best_baseline(p: EmotionEmbeddings, task: Task, table: pd.DataFrame) -> str 
 
 
 def looked_at(p: EmotionEmbeddings, task: Task, table: pd.DataFrame) -> list[str]:
-    """Variants that are asked what they confuse and rely on: the best baseline, and EEA, as far as the run has them."""
-    kinds = (best_baseline(p, task, table), EEA)
-    return [task.variant(kind) for kind in kinds if kind in model_kinds(p)]
+    """Kinds that are asked what they confuse and rely on: the best baseline, and EEA, as far as the run has them."""
+    return [kind for kind in (best_baseline(p, task, table), EEA) if kind in model_kinds(p)]
 
 
 def per_emotion(task: Task, table: pd.DataFrame, kind: str) -> pd.DataFrame:
