@@ -7,9 +7,8 @@ only read results, and the explorer.
 
 from collections.abc import Callable
 
-from lib.papers import end_to_end, low_rank_fusion, self_paced_balance, study_of, unseen_emotions
+from lib.papers import low_rank_fusion, self_paced_balance, study_of, unseen_emotions
 from lib.params.base import Parameters
-from lib.params.end_to_end import EndToEnd
 from lib.training.chunks import Grid
 
 
@@ -28,10 +27,6 @@ def _self_paced_balance(p: self_paced_balance.SelfPacedBalance) -> list[Grid]:
     return self_paced_balance.by_corpus(p, self_paced_balance.load_corpora(p))
 
 
-def _end_to_end(p: EndToEnd) -> list[Grid]:
-    return end_to_end.grids(p, end_to_end.load_corpora(p))
-
-
 def _unseen_emotions(p: unseen_emotions.UnseenEmotions) -> list[Grid]:
     """A network that serves several emotions is trained once, on the first emotion's copy of the corpus."""
     found, seen = [], set()
@@ -48,6 +43,6 @@ GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
     "low_rank_fusion": _low_rank_fusion,
     "emotion_embeddings": lambda p: study_of(p).grids,
     "self_paced_balance": _self_paced_balance,
-    "end_to_end_sparse": _end_to_end,
+    "end_to_end_sparse": lambda p: study_of(p).grids,
     "unseen_emotions": _unseen_emotions,
 }

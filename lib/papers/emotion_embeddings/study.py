@@ -12,8 +12,8 @@ from lib import data
 from lib.data.arrays.label_columns import LEAVE_OUT, refuse_absent, without_labels
 from lib.data.corpus import Corpus
 from lib.data.word_vectors import emotion_vectors
-from lib.metrics.emotion_metrics import decisions, emotion_scores, emotion_set_scores
-from lib.metrics.scores import predicted_classes
+from lib.metrics.presence import decisions
+from lib.metrics.scores import emotion_scores, emotion_set_scores, predicted_classes
 from lib.papers.emotion_embeddings import CONTRASTED, Contrast, EmotionEmbeddings, Model
 from lib.reporting import published
 from lib.study import Classes, Study, Task

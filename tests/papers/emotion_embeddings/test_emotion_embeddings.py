@@ -10,7 +10,7 @@ import pytest
 
 from lib import params
 from lib.errors import InputError
-from lib.metrics.emotion_metrics import acc, decisions, f1_positive, weighted_acc
+from lib.metrics.presence import acc, decisions, f1_positive, weighted_acc
 from lib.papers.emotion_embeddings import EmotionEmbeddings, conclusions, tables
 from lib.papers.emotion_embeddings import study as eea
 from lib.reporting import modality_section
@@ -120,9 +120,10 @@ def test_an_unread_modality_changes_nothing_but_keeps_the_initial_weights():
 
 def test_a_finished_run_is_not_trained_again(trained):
     p, runs, _ = trained
-    files = {path.name: path.stat().st_mtime_ns for path in (Path(p.results) / "members").iterdir()}
+    folder = Path(p.results) / "members"
+    files = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.safetensors")}
     again = eea.study(p, READ).train()
-    assert {path.name: path.stat().st_mtime_ns for path in (Path(p.results) / "members").iterdir()} == files
+    assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.safetensors")} == files
     assert [r.key for r in again.records] == [r.key for r in runs.records]
 
 
