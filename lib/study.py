@@ -52,14 +52,23 @@ class Classes:
 class Task:
     """A corpus, how raw outputs for one of its splits are scored, and the metrics of comparisons, headline first.
 
-    `name` is empty where a study has one task; else it stands in front of the variants.
+    `name` is empty where a study has one task; else it stands in front of the variants. Where the scores of one split
+    depend on the outputs of another, as decision thresholds do, `score` is None and `run_scores` takes those of a whole
+    run.
     """
 
     corpus: Corpus
-    score: Callable[[str, np.ndarray], dict[str, float]]
+    score: Callable[[str, np.ndarray], dict[str, float]] | None
     metrics: tuple[str, ...]
     classes: Classes | None = None
     name: str = ""
+    run_scores: Callable[[Mapping[str, np.ndarray]], dict[str, dict[str, float]]] | None = None
+
+    def scores(self, outputs: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+        """Every metric by split, from a run's raw outputs; empty for a run that has none."""
+        if self.run_scores is None:
+            return {split: self.score(split, out) for split, out in outputs.items()}
+        return self.run_scores(outputs) if outputs else {}
 
     def variant(self, kind: str) -> str:
         """Name of a variant in the run table."""
@@ -70,7 +79,8 @@ class Task:
 class Study:
     """`grid` gives a task's members in the order of the tables; `later` those that depend on the records of the grid.
 
-    `about` gives further columns of the run table. All are functions in fields: to ask a variation of a study, swap one
+    `about` gives further columns of the run table. `cost` is roughly what a training takes: the dearest start first, so
+    that no core waits for a long one at the end. All are functions in fields: to ask a variation of a study, swap one
     with `dataclasses.replace`.
     """
 
@@ -79,6 +89,7 @@ class Study:
     grid: Callable[[Task], Sequence[Member]]
     later: Callable[[Task, Sequence[Record]], Sequence[Member]] = lambda task, records: ()
     about: Callable[[Record], Mapping[str, object]] = lambda record: record.tags
+    cost: Callable[[Member], float] = lambda member: 0.0
 
     @property
     def folder(self) -> Path:
@@ -110,7 +121,8 @@ class Study:
     def _trained(self, members: Sequence[tuple[Task, Member]]) -> list[Done]:
         if not members:
             return []
-        records = sweep_grids(_by_corpus(members), self.folder, cores=self.p.cores)
+        grids = [(corpus, sorted(its, key=self.cost, reverse=True)) for corpus, its in _by_corpus(members)]
+        records = sweep_grids(grids, self.folder, cores=self.p.cores)
         found = {(record.variant, record.seed): record for record in records}
         return [(task, member, found[member.variant, member.seed]) for task, member in members]
 
@@ -146,7 +158,7 @@ class Runs:
             {
                 "variant": record.variant,
                 "seed": record.seed,
-                "metrics": {split: task.score(split, out) for split, out in record.outputs.items()},
+                "metrics": task.scores(record.outputs),
                 "selected_on": f"epoch: {record.selected_on['epoch']}",
                 "best_epoch": record.best_epoch,
                 "status": record.status,
@@ -163,7 +175,8 @@ class Runs:
 
     def scored(self, variants: Sequence[str], task: Task | None = None) -> list[Done]:
         """Those of these variants (of one task) that have finished with finite outputs."""
-        return [run for run in self.done if run[2].variant in variants and run[2].scored and task in (None, run[0])]
+        of_task = [run for run in self.done if task is None or run[0] is task]
+        return [run for run in of_task if run[2].variant in variants and run[2].scored]
 
     def confusion(self, task: Task, variants: Sequence[str]) -> list[tuple[str, np.ndarray]]:
         """(variant, counts of the test set, summed over the seeds); the variant says if seeds are missing."""

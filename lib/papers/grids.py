@@ -8,9 +8,8 @@ only read results, and the explorer.
 from collections.abc import Callable
 
 from lib.papers import emotion_embeddings as eea
-from lib.papers import end_to_end, low_rank_fusion, self_paced_balance, study_of, unseen_emotions
+from lib.papers import self_paced_balance, study_of, unseen_emotions
 from lib.params.base import Parameters
-from lib.params.end_to_end import EndToEnd
 from lib.training.chunks import Grid
 
 
@@ -19,22 +18,12 @@ def grids(notebook: str, p: Parameters) -> list[Grid]:
     return GRIDS[notebook](p)
 
 
-def _low_rank_fusion(p: low_rank_fusion.LowRankFusion) -> list[Grid]:
-    """The grid and the random search, whose draws do not depend on each other."""
-    lmf = low_rank_fusion
-    return [(task.corpus, lmf.grid(p, task) + lmf.search(p, task)) for task in lmf.load_tasks(p)]
-
-
 def _emotion_embeddings(p: eea.EmotionEmbeddings) -> list[Grid]:
     return [(task.corpus, eea.grid(p, task)) for task in eea.load_tasks(p)]
 
 
 def _self_paced_balance(p: self_paced_balance.SelfPacedBalance) -> list[Grid]:
     return self_paced_balance.by_corpus(p, self_paced_balance.load_corpora(p))
-
-
-def _end_to_end(p: EndToEnd) -> list[Grid]:
-    return end_to_end.grids(p, end_to_end.load_corpora(p))
 
 
 def _unseen_emotions(p: unseen_emotions.UnseenEmotions) -> list[Grid]:
@@ -50,9 +39,9 @@ def _unseen_emotions(p: unseen_emotions.UnseenEmotions) -> list[Grid]:
 GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
     "iemocap_negative_colearning": lambda p: study_of(p).grids,
     "mosi_positive_colearning": lambda p: study_of(p).grids,
-    "low_rank_fusion": _low_rank_fusion,
+    "low_rank_fusion": lambda p: study_of(p).grids,
     "emotion_embeddings": _emotion_embeddings,
     "self_paced_balance": _self_paced_balance,
-    "end_to_end_sparse": _end_to_end,
+    "end_to_end_sparse": lambda p: study_of(p).grids,
     "unseen_emotions": _unseen_emotions,
 }

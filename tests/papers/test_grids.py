@@ -5,22 +5,17 @@ import pytest
 from lib import papers
 from lib.papers import (
     emotion_embeddings,
-    end_to_end,
     grids,
-    low_rank_fusion,
     schemas,
     self_paced_balance,
     unseen_emotions,
 )
-from lib.params.end_to_end import StandIn
 from lib.training import sweep as common
 from lib.workflow.runs import Run
 
 SMALL = {
-    "low_rank_fusion": {"samples": 120},
     "emotion_embeddings": {"samples": 120},
     "self_paced_balance": {"samples": 20},
-    "end_to_end_sparse": {"samples": StandIn(train=24, valid=6, test=6, frames=3)},
     "unseen_emotions": {"samples": 240},
 }
 
@@ -38,22 +33,18 @@ def trained_by_notebook(notebook, p, monkeypatch):
         return []
 
     modules = {
-        "low_rank_fusion": low_rank_fusion,
         "emotion_embeddings": emotion_embeddings,
         "self_paced_balance": self_paced_balance,
-        "end_to_end_sparse": end_to_end,
         "unseen_emotions": unseen_emotions,
     }
     module = modules[notebook]
-    called_by = common if module in (self_paced_balance, end_to_end) else module
+    called_by = common if module is self_paced_balance else module
     monkeypatch.setattr(called_by, "sweep", sweep)
     if module is unseen_emotions:
         unseen_emotions.train_all(p, unseen_emotions.plan(p, unseen_emotions.load_cases(p)))
-    elif module in (self_paced_balance, end_to_end):
+    elif module is self_paced_balance:
         module.train_all(p, module.load_corpora(p))
     else:
-        if module is low_rank_fusion:
-            monkeypatch.setattr(low_rank_fusion, "repeats_of_winner", lambda *_: [])
         # The records are looked up by member afterwards, and here there are none.
         tasks = module.load_tasks(p)
         for task in tasks:

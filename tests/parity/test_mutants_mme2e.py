@@ -28,7 +28,7 @@ from tests.parity.test_mme2e_parts import (
 pytestmark = pytest.mark.slow
 
 SPARSE, CROSS, ENCODER = "lib.models.sparse_sites", "lib.models.cross_attention", "lib.models.sequence_encoder"
-MODEL, STAGES = "lib.models.end_to_end", "lib.models.end_to_end_sparse"
+MODEL, STAGES = "lib.models.mme2e", "lib.models.mme2e_sparse"
 MEL, RULES = "lib.data.recordings.mel", "lib.data.recordings.mme2e_rules"
 BN1, NORM1 = "self.bn1 = nn.BatchNorm2d(out_channels)", "self.norm1 = nn.LayerNorm(width)"
 NORM2 = "self.norm2 = nn.LayerNorm(width)"

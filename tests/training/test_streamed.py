@@ -43,8 +43,8 @@ ALBERT = {
     "max_position_embeddings": 12,
 }
 SMALL = {"albert": ALBERT, "channels": [2, 3, 4, 5], "flatten_size": 6, "width": 4, "layers": 1, "heads": 2}
-DENSE = ModelSpec("end_to_end:MME2E", SMALL)
-SPARSE = ModelSpec("end_to_end_sparse:MME2ESparse", SMALL | {"threshold": 0.5})
+DENSE = ModelSpec("mme2e:MME2E", SMALL)
+SPARSE = ModelSpec("mme2e_sparse:MME2ESparse", SMALL | {"threshold": 0.5})
 RECIPE = Recipe(
     loss="bce",
     epochs=3,
