@@ -8,9 +8,8 @@ only read results, and the explorer.
 from collections.abc import Callable
 
 from lib.papers import emotion_embeddings as eea
-from lib.papers import end_to_end, self_paced_balance, study_of, unseen_emotions
+from lib.papers import self_paced_balance, study_of, unseen_emotions
 from lib.params.base import Parameters
-from lib.params.end_to_end import EndToEnd
 from lib.training.chunks import Grid
 
 
@@ -25,10 +24,6 @@ def _emotion_embeddings(p: eea.EmotionEmbeddings) -> list[Grid]:
 
 def _self_paced_balance(p: self_paced_balance.SelfPacedBalance) -> list[Grid]:
     return self_paced_balance.by_corpus(p, self_paced_balance.load_corpora(p))
-
-
-def _end_to_end(p: EndToEnd) -> list[Grid]:
-    return end_to_end.grids(p, end_to_end.load_corpora(p))
 
 
 def _unseen_emotions(p: unseen_emotions.UnseenEmotions) -> list[Grid]:
@@ -47,6 +42,6 @@ GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
     "low_rank_fusion": lambda p: study_of(p).grids,
     "emotion_embeddings": _emotion_embeddings,
     "self_paced_balance": _self_paced_balance,
-    "end_to_end_sparse": _end_to_end,
+    "end_to_end_sparse": lambda p: study_of(p).grids,
     "unseen_emotions": _unseen_emotions,
 }

@@ -15,7 +15,6 @@ from lib.data.word_vectors import emotion_vectors
 from lib.papers import emotion_embeddings as eea
 from lib.papers.emotion_embeddings import Task, Variant
 from lib.params.unseen_emotions import UnseenEmotions
-from lib.training.examples import examples
 from lib.training.loop import evaluate
 from lib.training.progress import GridProgress
 from lib.training.recipe import Member
@@ -194,7 +193,7 @@ def logits(p: UnseenEmotions, job: Job, record: Record, *, control: bool = False
     model = zero_shot_model(p, job, record)
     model.set_emotions(torch.from_numpy(vectors))
     recipe = members(p, job)[0].recipe
-    return evaluate(model, examples(job.case.complete.corpus, "test").only(p.modalities), recipe).numpy()
+    return evaluate(model, job.case.complete.corpus.batches("test").only(p.modalities), recipe).numpy()
 
 
 def zero_shot_model(p: UnseenEmotions, job: Job, record: Record) -> torch.nn.Module:

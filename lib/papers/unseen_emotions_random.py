@@ -7,10 +7,10 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 
-from lib.metrics.emotion_metrics import auc, probabilities
+from lib.metrics.presence import probabilities
+from lib.metrics.scores import auc
 from lib.papers.unseen_emotions import CLEAN, Job, members, zero_shot_model
 from lib.params.unseen_emotions import UnseenEmotions
-from lib.training.examples import examples
 from lib.training.loop import evaluate
 from lib.training.records import FINISHED, Record
 from lib.training.streams import derived_seed
@@ -77,7 +77,7 @@ def _aucs(p: UnseenEmotions, job: Job, record: Record, vectors: np.ndarray) -> F
     """Every vector's score of the emotion, by one network: a logit depends on its own vector only."""
     model = zero_shot_model(p, job, record)
     model.set_emotions(torch.from_numpy(vectors))
-    test = examples(job.case.complete.corpus, "test").only(p.modalities)
+    test = job.case.complete.corpus.batches("test").only(p.modalities)
     out = probabilities(evaluate(model, test, members(p, job)[0].recipe).numpy())
     true = job.case.complete.corpus.splits["test"].labels[:, job.case.column] == 1
     return auc(out, np.broadcast_to(true[:, None], out.shape))

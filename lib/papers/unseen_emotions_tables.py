@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lib.data.stand_ins import synthetic_emotions
-from lib.metrics import emotion_metrics
+from lib.metrics import scores as metrics
+from lib.metrics.presence import probabilities
 from lib.papers.unseen_emotions import CLEAN, LEAKING, Case, Job, logits
 from lib.params.unseen_emotions import UnseenEmotions
 from lib.reporting import gains
@@ -88,7 +89,7 @@ def tuned(regime: str) -> str:
 
 
 def _scores(case: Case, out: np.ndarray) -> dict[str, float]:
-    every = emotion_metrics.emotion_scores(out, case.complete.corpus.splits["test"].labels)
+    every = metrics.emotion_scores(out, case.complete.corpus.splits["test"].labels)
     found = {}
     for metric in METRICS:
         found[metric] = float(every[metric][case.column])
@@ -104,14 +105,14 @@ def sample_interval(case: Case, found: Sequence[np.ndarray], level: float = 0.95
     true = case.complete.corpus.splits["test"].labels[:, case.column] == 1
     if not found or true.all() or not true.any():
         return NO_INTERVAL
-    columns = emotion_metrics.probabilities(np.stack([out[:, case.column] for out in found], axis=1))
+    columns = probabilities(np.stack([out[:, case.column] for out in found], axis=1))
     rng = np.random.default_rng(0)
     present, absent = np.flatnonzero(true), np.flatnonzero(~true)
     drawn = []
     for _ in range(RESAMPLES):
         rows = np.concatenate([rng.choice(present, len(present)), rng.choice(absent, len(absent))])
         chosen = np.broadcast_to(true[rows][:, None], (len(rows), columns.shape[1]))
-        drawn.append(emotion_metrics.auc(columns[rows], chosen).mean())
+        drawn.append(metrics.auc(columns[rows], chosen).mean())
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

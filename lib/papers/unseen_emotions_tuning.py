@@ -14,12 +14,11 @@ from lib.papers import emotion_embeddings as eea
 from lib.papers.unseen_emotions import CLEAN, Case, Job, members, zero_shot_model
 from lib.params.unseen_emotions import Regime, UnseenEmotions
 from lib.source_closure import closure
-from lib.training.examples import examples
+from lib.training import wanted
 from lib.training.execution import one_thread
 from lib.training.finetune import FineTuning, few_and_as_many_others, finetune
 from lib.training.loop import evaluate
 from lib.training.records import FINISHED, Record
-from lib.training.sweep import corpus_hash
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +49,8 @@ def fine_tuned(
     workers = max(1, min(p.cores, len(todo))) if device == "cpu" else 1
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         joblib.Parallel(n_jobs=workers)(joblib.delayed(_run)(p, tuning, device) for tuning in todo)
+    if work:
+        wanted.note(work[0].path.parent, [t.path.stem for t in work])
     return {(t.job.case.emotion, t.regime, t.start.seed): np.load(t.path) for t in work}
 
 
@@ -62,7 +63,7 @@ def shots(p: UnseenEmotions, case: Case) -> int:
 def _tunings(p: UnseenEmotions, job: Job, records: Sequence[Record]) -> list[Tuning]:
     """Every regime from every finished network. A file's name says what it depends on: start, data, settings, code."""
     about = {
-        "data": corpus_hash(job.case.complete.corpus),
+        "data": job.case.complete.corpus.digest,
         "vectors": job.case.complete.vectors.tolist(),
         "settings": p.fine_tuning.model_dump(mode="json", exclude={"regimes"}),
         "selected by": p.training.selection(p.dataset),
@@ -83,14 +84,14 @@ def _run(p: UnseenEmotions, tuning: Tuning, device: str) -> None:
     case, corpus = tuning.job.case, tuning.job.case.complete.corpus
     model = zero_shot_model(p, tuning.job, tuning.start).to(device)
     model.set_emotions(torch.from_numpy(case.complete.vectors))
-    complete = {split: examples(corpus, split, device=device).only(p.modalities) for split in corpus.splits}
+    complete = {split: corpus.batches(split, device=device).only(p.modalities) for split in corpus.splits}
     few = few_and_as_many_others(corpus.splits["train"].labels, case.column, shots(p, case))
     options = p.fine_tuning.model_dump(exclude={"regimes", "share"})
     with one_thread():
         finetune(
             model,
             complete["train"].take(few),
-            examples(tuning.job.task.corpus, "train", device=device).only(p.modalities),
+            tuning.job.task.corpus.batches("train", device=device).only(p.modalities),
             case.seen,
             complete["valid"],
             FineTuning(tuning.regime, **options),

@@ -14,7 +14,8 @@ from lib.data.arrays.emotion_rules import IEMOCAP_ALL_EMOTIONS
 from lib.data.corpus import Corpus, Source, Split
 from lib.data.iemocap import iemocap_nine
 from lib.errors import InputError
-from lib.metrics.emotion_metrics import auc, decisions, weighted_acc
+from lib.metrics.presence import decisions, weighted_acc
+from lib.metrics.scores import auc
 from lib.papers import unseen_emotions as unseen
 from lib.papers import unseen_emotions_conclusions as conclusions
 from lib.papers import unseen_emotions_random as among_random

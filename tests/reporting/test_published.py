@@ -5,9 +5,8 @@ import pytest
 
 from lib.data.corpus import Source
 from lib.errors import InputError
-from lib.reporting import published_colearning as colearning
 from lib.reporting.published import PUBLISHED, VERDICT_RULE, allowance, compare, compare_groups, load, runs, select
-from lib.run_table import by_seed, checked
+from lib.run_table import checked
 from tests.reporting.tables_of_runs import runs_of
 
 REAL = Source("corpus_a", synthetic=False, files={}, licence="", split_rule="")
@@ -51,39 +50,6 @@ def test_damaged_tables_are_refused(tmp_path):
     path.write_text("topic,paper\na,b\n", encoding="utf-8")
     with pytest.raises(InputError, match="no column system"):
         load(path)
-
-
-def test_five_repeats_in_run_table_form():
-    runs = colearning.repeats(load(), "IEMOCAP 9-class")
-    assert len(runs) == 8 * 3 * 5
-    assert by_seed(runs, "acc").loc[0, "rate 0"] == 0.28488372093023256
-    assert by_seed(runs, "acc").index.tolist() == [0, 1, 2, 3, 4]
-    assert runs["variant"].unique().tolist() == [
-        *("rate 0", "rate 0.15", "rate 0.4", "rate 0.6", "rate 0.8", "rate 0.9", "rate 0.95"),
-        "text only",
-    ]
-    assert set(runs["metric"]) == {"acc", "cross_entropy", "weighted_f1_swapped"}
-    assert set(colearning.repeats(load(), "CMU-MOSI")["metric"]) == {"acc2_nonneg", "mae", "f1_rounded_swapped"}
-    assert runs["published_in"].unique().tolist() == [
-        "repo nmagal/modality_drop_for_colearning results/co_learning_bilstm_im"
-    ]
-
-
-def test_stored_run_and_its_recalls():
-    numbers = load()
-    run = colearning.stored_run(numbers)
-    at_0 = run[(run["variant"] == "rate 0") & (run["metric"] == "weighted_f1")]
-    assert at_0["value"].item() == 0.08388 and at_0["seed"].item() == 0
-    recalls = colearning.stored_recalls(numbers)
-    assert recalls.index.tolist() == ["fea", "neu", "ang", "fru", "exc", "sur", "hap", "sad"]
-    assert recalls["support"].sum() == 860
-    # the diagonal gives the accuracy: 192 neutral and one frustrated utterance are right at rate 0
-    assert (recalls["rate 0"] * recalls["support"]).sum() == pytest.approx(193, abs=0.01)
-
-
-def test_unknown_variant():
-    with pytest.raises(InputError, match="modality dropout high"):
-        colearning.variant_name("modality dropout high")
 
 
 HEADER = "corpus,variant,seed,split,metric,value,selected_on,status,published_in"
