@@ -74,6 +74,12 @@ class Task:
         """Name of a variant in the run table."""
         return f"{self.name}: {kind}" if self.name else kind
 
+    @property
+    def label(self) -> str:
+        """The corpus, without the task where it names one."""
+        source = self.corpus.source
+        return replace(source, name=source.name.removesuffix(f", {self.name}")).label
+
 
 @dataclass(frozen=True)
 class Study:
@@ -108,9 +114,8 @@ class Study:
 
     @property
     def label(self) -> str:
-        """The corpus of the whole run, without the task where there are several."""
-        source = self.tasks[0].corpus.source
-        return replace(source, name=source.name.removesuffix(f", {self.tasks[0].name}")).label
+        """The corpora of the whole run."""
+        return " and ".join(dict.fromkeys(task.label for task in self.tasks))
 
     def train(self) -> "Runs":
         """Train what is missing of the grid, then what follows from it; the records lie under `members/`."""

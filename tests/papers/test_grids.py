@@ -3,25 +3,17 @@
 import pytest
 
 from lib import papers
-from lib.papers import (
-    emotion_embeddings,
-    grids,
-    schemas,
-    unseen_emotions,
-)
+from lib.papers import grids, schemas, unseen_emotions
 from lib.workflow.runs import Run
 
-SMALL = {
-    "emotion_embeddings": {"samples": 120},
-    "unseen_emotions": {"samples": 240},
-}
+SMALL = {"unseen_emotions": {"samples": 240}}
 
 
 def test_every_notebook_with_a_grid_is_known():
     assert set(SMALL) <= set(grids.GRIDS) <= set(schemas())
 
 
-def trained_by_notebook(notebook, p, monkeypatch):
+def trained_by_notebook(p, monkeypatch):
     """(corpus, members) of every sweep that the notebook's own training calls before any result is there."""
     calls = []
 
@@ -29,20 +21,8 @@ def trained_by_notebook(notebook, p, monkeypatch):
         calls.append((corpus, list(members)))
         return []
 
-    modules = {
-        "emotion_embeddings": emotion_embeddings,
-        "unseen_emotions": unseen_emotions,
-    }
-    module = modules[notebook]
-    monkeypatch.setattr(module, "sweep", sweep)
-    if module is unseen_emotions:
-        unseen_emotions.train_all(p, unseen_emotions.plan(p, unseen_emotions.load_cases(p)))
-    else:
-        # The records are looked up by member afterwards, and here there are none.
-        tasks = module.load_tasks(p)
-        for task in tasks:
-            with pytest.raises(KeyError):
-                module.train_all(p, [task])
+    monkeypatch.setattr(unseen_emotions, "sweep", sweep)
+    unseen_emotions.train_all(p, unseen_emotions.plan(p, unseen_emotions.load_cases(p)))
     return calls
 
 
@@ -57,6 +37,6 @@ def test_chunks_train_what_the_notebook_trains(notebook, monkeypatch, tmp_path):
     given = papers.load(run.parameters, results=str(tmp_path), data_root="", cores=1)
     p = given.model_copy(update=SMALL[notebook])
     found = grids.grids(notebook, p)
-    assert work(found) == work(trained_by_notebook(notebook, p, monkeypatch))
+    assert work(found) == work(trained_by_notebook(p, monkeypatch))
     names = [(m.variant, m.seed) for _, members in found for m in members]
     assert len(set(names)) == len(names)
