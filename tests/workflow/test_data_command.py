@@ -7,8 +7,8 @@ import pytest
 
 from lib.data.catalogue import KnownCorpus, RestrictedCorpus
 from lib.data.io.source_files import STAND_IN_NOTE
-from lib.workflow.data_command import main
 from tests.data.flaky_server import FlakyServer, noise, public_corpus, served
+from tests.workflow.machines import data_verb as main
 
 CONTENTS = {"tiny/a.h5": noise(5000, seed=1), "tiny/b.h5": noise(300, seed=2)}
 CATALOGUE: dict[str, KnownCorpus] = {
@@ -117,14 +117,14 @@ def test_an_interrupt_takes_one_line(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "run_all.sh data: the following arguments are required"),
-        (["fetch"], "run_all.sh data: argument get|check|preprocess|records: invalid choice: 'fetch'"),
-        (["get"], "run_all.sh data get: the following arguments are required: NAME"),
+        ([], "data: the following arguments are required"),
+        (["fetch"], "data: argument get|check|preprocess|records: invalid choice: 'fetch'"),
+        (["get"], "data get: the following arguments are required: NAME"),
         (["get", "tinny"], "unknown corpus 'tinny'; known: closed, tiny"),
         (["get", "all", "tinny"], "unknown corpus 'tinny'; known: closed, tiny"),
         (["get", "tiny", "--root", "r" * 300], "r" * 300),
         (["check", "--root", "r" * 300], "r" * 300),
-        (["check", "--rot", "x"], "run_all.sh data: unrecognized arguments: --rot x"),
+        (["check", "--rot", "x"], "data: unrecognized arguments: --rot x"),
     ],
 )
 def test_bad_input_takes_one_line(argv, message, capsys):

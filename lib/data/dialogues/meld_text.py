@@ -5,14 +5,16 @@ read from a file that the user gives. Emotion words such as `sadness` do not occ
 emotion is then the mean over everyday words for it.
 """
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
 
 from lib.data.arrays.sequences import Side, pad
 from lib.data.corpus import Corpus, Split
@@ -24,6 +26,9 @@ from lib.data.io.source_files import hash_sources
 from lib.data.io.text_files import records
 from lib.errors import InputError
 from lib.files import sha256_file
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 EMOTIONS = ("neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear")
 EVERYDAY = {

@@ -13,9 +13,9 @@ from lib.data.corpora import CORPORA
 from lib.data.io import safe_pickle
 from lib.data.io.impostors import fault_of, refuse
 from lib.errors import InputError
-from lib.workflow import data_command
 from tests.data.impostor_files import IMPOSTORS, POINTER, TAKEN
 from tests.data.readers import READERS
+from tests.workflow.machines import data_verb
 
 OURS = ("cache", "prepared again", "configuration of ALBERT")
 """Made anew where they are damaged, or read in part."""
@@ -125,5 +125,5 @@ def test_data_check_lists_impostors_as_damaged(corpus, tmp_path, capsys):
     path = corpus.layouts[0][0]
     (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / path).write_bytes(POINTER)
-    assert data_command.main(["check", "--root", str(tmp_path)], {corpus.name: corpus}) == 2
+    assert data_verb(["check", "--root", str(tmp_path)], {corpus.name: corpus}) == 2
     assert re.search(rf"damaged: {re.escape(path)} is not .* but a Git LFS pointer", capsys.readouterr().out)

@@ -15,7 +15,7 @@ from lib.data.recordings.raw_layout import processed_folder, read, split_list
 from lib.data.recordings.raw_preprocessing import LIST, preprocess, utterance_file
 from lib.data.stand_ins.synthetic_raw import FACE_REGION, PITCHES, ceilings, spectrogram_region, write
 from lib.errors import InputError
-from lib.workflow.data_command import main
+from tests.workflow.machines import data_verb as main
 
 SIZES = {"train": 6, "valid": 2, "test": 2}
 KINDS = ("iemocap", "mosei")

@@ -14,9 +14,9 @@ from lib.data.recordings.raw_batches import open_batches
 from lib.data.recordings.raw_layout import utterance_folder
 from lib.data.recordings.raw_release import is_release, to_raw_layout
 from lib.errors import InputError
-from lib.workflow.data_command import main
 from tests.data import releases
 from tests.data.releases import FRAME_RATE, IEMOCAP_CUTS, MOSEI_CUTS, SAMPLE_RATE, shade
+from tests.workflow.machines import data_verb as main
 
 FIRST, SECOND, THIRD, UNLISTED = IEMOCAP_CUTS
 

@@ -9,9 +9,9 @@ from lib.data.io import vector_files
 from lib.data.stand_ins.synthetic_emotions import load_iemocap, load_mosei
 from lib.data.stand_ins.synthetic_emotions import word_vectors as made_vectors
 from lib.errors import InputError
-from lib.papers import emotion_embeddings as eea
-from lib.params.emotion_embeddings import EmotionEmbeddings
-from lib.workflow.inputs import FileHashes, inputs
+from lib.papers.emotion_embeddings import EmotionEmbeddings
+from lib.papers.emotion_embeddings import study as eea
+from lib.workflow.freshness import Freshness
 from lib.workflow.runs import Run
 from tests.papers.emotion_tasks import write_meld
 
@@ -51,9 +51,9 @@ def root(tmp_path):
 def trained(root, tmp_path, **changes):
     given = SMALL | {"data_root": str(root), "results": str(tmp_path / "run")} | changes
     p = params.check(EmotionEmbeddings, given, where="test")
-    tasks = eea.load_tasks(p)
-    assert len(tasks[0].corpus.splits["train"]) % p.batch_size == 1 or "meld_text" in p.datasets
-    return eea.train_all(p, tasks)
+    study = eea.study(p)
+    assert len(study.tasks[0].corpus.splits["train"]) % p.batch_size == 1 or "meld_text" in p.datasets
+    return study.train().records
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
@@ -77,13 +77,13 @@ def test_every_loss_and_both_optimisers(root, tmp_path, loss):
 
 def test_a_run_depends_on_the_files_of_all_its_corpora(root, tmp_path, monkeypatch):
     monkeypatch.setenv("REPRISE_DATA", str(root))
-    found = inputs(Run("emotion_embeddings", "paper"), FileHashes(tmp_path / "hashes.json"))
+    found = Freshness(memory=tmp_path / "hashes.json").inputs(Run("emotion_embeddings", "paper")).files
     assert {"data/cmu-mosei/ey_test.h5", "data/iemocap/iemocap_data.pkl", "lib/data/arrays/emotion_arrays.py"} <= set(
         found
     )
     (root / "iemocap" / "iemocap_data.pkl").unlink()
     with pytest.raises(InputError, match=r"see \./run_all\.sh data get iemocap_emotions"):
-        inputs(Run("emotion_embeddings", "paper"), FileHashes(tmp_path / "hashes.json"))
+        Freshness(memory=tmp_path / "hashes.json").inputs(Run("emotion_embeddings", "paper"))
 
 
 def test_the_models_that_read_text_alone(root, tmp_path):

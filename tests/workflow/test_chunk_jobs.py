@@ -1,16 +1,18 @@
 """Into how many chunks a run is cut, what Snakemake is told of them, and what a chunk leaves."""
 
 import json
+import os
 
 import pytest
 
 from lib.errors import InputError
-from lib.workflow import chunk_plan, devices
-from lib.workflow.chunks import Chunk, all_records
-from lib.workflow.engine import command
-from lib.workflow.process import locked
+from lib.workflow import chunk_jobs, process
+from lib.workflow.chunk_jobs import Chunk, all_records, chunk_counts
+from lib.workflow.freshness import Freshness
+from lib.workflow.jobs import UNFINISHED, Failure
+from lib.workflow.process import locked, one_device
 from lib.workflow.runs import Run
-from lib.workflow.status import UNFINISHED, Failure
+from lib.workflow.scheduler import command
 from lib.workflow.usage import parse
 
 RUN = Run("mosi_positive_colearning", "quick")
@@ -24,7 +26,7 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("members", "seconds", "chunks"),
+    ("members", "seconds", "number"),
     [
         (20, 60.0, 1),
         (21, 60.0, 2),
@@ -36,19 +38,19 @@ def here(tmp_path, monkeypatch):
         (10**6, 60.0, 10_000),
     ],
 )
-def test_a_chunk_takes_about_twenty_minutes(members, seconds, chunks):
-    assert chunk_plan.count(members, seconds) == chunks
+def test_a_chunk_takes_about_twenty_minutes(members, seconds, number):
+    assert chunk_jobs.count(members, seconds) == number
 
 
 def test_the_pace_is_that_of_the_runs_own_chunks_else_of_its_notebook(here, monkeypatch):
     other = Run(RUN.notebook, "paper")
-    monkeypatch.setattr(chunk_plan, "known_runs", lambda: [RUN, other, Run("another", "quick")])
-    assert chunk_plan.seconds_per_member(RUN) is None
+    monkeypatch.setattr(chunk_jobs, "known_runs", lambda: [RUN, other, Run("another", "quick")])
+    assert chunk_jobs.seconds_per_member(RUN) is None
     Chunk(other, 1, 2).succeed("x", {"seconds": 50.0, "seconds_loading": 10.0, "trained": 4})
     Chunk(other, 2, 2).succeed("x", {"seconds": 10.0, "seconds_loading": 10.0, "trained": 0})
-    assert chunk_plan.seconds_per_member(RUN) == 10.0
+    assert chunk_jobs.seconds_per_member(RUN) == 10.0
     Chunk(RUN, 1, 1).succeed("x", {"seconds": 7.0, "seconds_loading": 1.0, "trained": 2})
-    assert chunk_plan.seconds_per_member(RUN) == 3.0
+    assert chunk_jobs.seconds_per_member(RUN) == 3.0
 
 
 def test_what_a_chunk_leaves(here):
@@ -68,10 +70,10 @@ def test_what_a_chunk_leaves(here):
 
 
 def test_chunks_are_for_notebooks_with_a_grid():
-    assert chunk_plan.chunk_counts([RUN, Run("summary", "quick")], 4) == {RUN: 4}
-    assert chunk_plan.chunk_counts([RUN], None) == chunk_plan.chunk_counts([RUN], 1) == {}
+    assert chunk_counts([RUN, Run("summary", "quick")], 4, Freshness()) == {RUN: 4}
+    assert chunk_counts([RUN], None, Freshness()) == chunk_counts([RUN], 1, Freshness()) == {}
     # 4 settings x 5 seeds, ten members a chunk where nothing has been measured.
-    assert chunk_plan.count(20, None) == 2
+    assert chunk_jobs.count(20, None) == 2
 
 
 def test_snakemake_is_told_of_chunks_and_devices():
@@ -97,9 +99,9 @@ def test_options():
 
 
 def test_a_process_takes_a_device_that_is_free(tmp_path, monkeypatch):
-    monkeypatch.setattr(devices, "ROOT", tmp_path)
+    monkeypatch.setattr(process, "ROOT", tmp_path)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "all")
-    with locked(tmp_path / ".reprise/devices/0.lock"), devices.one_device("0,1"):
-        assert devices.os.environ["CUDA_VISIBLE_DEVICES"] == "1"
-    with devices.one_device("0,1"):
-        assert devices.os.environ["CUDA_VISIBLE_DEVICES"] == "0"
+    with locked(tmp_path / ".reprise/devices/0.lock"), one_device("0,1"):
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
+    with one_device("0,1"):
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"

@@ -53,7 +53,7 @@ def test_who_reads_no_further_stops_a_run(small):
 
 
 def test_no_escape_sequences_without_a_terminal_that_knows_them(small, monkeypatch):
-    from lib.workflow import streams
+    from lib.workflow import messages
 
     class Terminal:
         def isatty(self):
@@ -63,7 +63,7 @@ def test_no_escape_sequences_without_a_terminal_that_knows_them(small, monkeypat
         monkeypatch.delenv("TERM", raising=False)
         if term:
             monkeypatch.setenv("TERM", term)
-        assert streams.is_terminal(Terminal()) is knows
+        assert messages.is_terminal(Terminal()) is knows
     assert "\x1b" not in run_all(small, "--dry-run").out
 
 
@@ -71,7 +71,7 @@ def test_no_escape_sequences_without_a_terminal_that_knows_them(small, monkeypat
 def test_full_output_is_named_however_much_was_printed(lines):
     """Once more than a buffer holds was printed, the error comes from the middle of it."""
     work = f"lambda: print('x\\n' * {lines}) or 0"
-    script = f"import sys; from lib.workflow.streams import exit_code; sys.exit(exit_code({work}))"
+    script = f"import sys; from lib.workflow.messages import exit_code; sys.exit(exit_code({work}))"
     with open("/dev/full", "w") as full:  # noqa: PTH123
         ended = subprocess.run([sys.executable, "-c", script], cwd=REAL, stdout=full, stderr=subprocess.PIPE, text=True)
     assert (ended.returncode, ended.stderr) == (1, FULL)
