@@ -5,7 +5,6 @@ import pytest
 from lib import papers
 from lib.papers import (
     grids,
-    low_rank_fusion,
     schemas,
     self_paced_balance,
     unseen_emotions,
@@ -14,7 +13,6 @@ from lib.training import sweep as common
 from lib.workflow.runs import Run
 
 SMALL = {
-    "low_rank_fusion": {"samples": 120},
     "self_paced_balance": {"samples": 20},
     "unseen_emotions": {"samples": 240},
 }
@@ -33,7 +31,6 @@ def trained_by_notebook(notebook, p, monkeypatch):
         return []
 
     modules = {
-        "low_rank_fusion": low_rank_fusion,
         "self_paced_balance": self_paced_balance,
         "unseen_emotions": unseen_emotions,
     }
@@ -45,8 +42,6 @@ def trained_by_notebook(notebook, p, monkeypatch):
     elif module is self_paced_balance:
         module.train_all(p, module.load_corpora(p))
     else:
-        if module is low_rank_fusion:
-            monkeypatch.setattr(low_rank_fusion, "repeats_of_winner", lambda *_: [])
         # The records are looked up by member afterwards, and here there are none.
         tasks = module.load_tasks(p)
         for task in tasks:
