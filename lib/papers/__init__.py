@@ -21,7 +21,6 @@ _NOT_YET_A_FOLDER = {
     "low_rank_fusion": "lib.params.low_rank_fusion:LowRankFusion",
     "self_paced_balance": "lib.params.self_paced_balance:SelfPacedBalance",
     "summary": "lib.params.summary:Summary",
-    "unseen_emotions": "lib.params.unseen_emotions:UnseenEmotions",
 }
 
 

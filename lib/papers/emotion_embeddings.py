@@ -12,7 +12,6 @@ from lib.data.arrays.label_columns import LEAVE_OUT, refuse_absent, without_labe
 from lib.data.corpus import Corpus
 from lib.data.word_vectors import emotion_vectors
 from lib.params.emotion_embeddings import CONTRASTED, Contrast, EmotionEmbeddings, Model
-from lib.params.unseen_emotions import UnseenEmotions
 from lib.training.progress import GridProgress
 from lib.training.recipe import Member, ModelSpec, Recipe
 from lib.training.records import Record
@@ -92,7 +91,7 @@ def load_tasks(p: EmotionEmbeddings) -> list[Task]:
     return [_load(p, dataset) for dataset in p.datasets]
 
 
-def load_emotions(p: EmotionEmbeddings | UnseenEmotions, dataset: str) -> tuple[Corpus, dict[str, object]]:
+def load_emotions(p: EmotionEmbeddings, dataset: str) -> tuple[Corpus, dict[str, object]]:
     """The corpus without the emotions that are left out, and the options with which its word vectors are read."""
     options: dict[str, object] = {}
     if dataset.endswith("_like"):

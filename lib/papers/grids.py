@@ -8,7 +8,7 @@ only read results, and the explorer.
 from collections.abc import Callable
 
 from lib.papers import emotion_embeddings as eea
-from lib.papers import end_to_end, low_rank_fusion, self_paced_balance, study_of, unseen_emotions
+from lib.papers import end_to_end, low_rank_fusion, self_paced_balance, study_of
 from lib.params.base import Parameters
 from lib.params.end_to_end import EndToEnd
 from lib.training.chunks import Grid
@@ -37,16 +37,6 @@ def _end_to_end(p: EndToEnd) -> list[Grid]:
     return end_to_end.grids(p, end_to_end.load_corpora(p))
 
 
-def _unseen_emotions(p: unseen_emotions.UnseenEmotions) -> list[Grid]:
-    """A network that serves several emotions is trained once, on the first emotion's copy of the corpus."""
-    found, seen = [], set()
-    for job in unseen_emotions.plan(p, unseen_emotions.load_cases(p)):
-        new = [m for m in unseen_emotions.members(p, job) if (m.variant, m.seed) not in seen]
-        seen |= {(m.variant, m.seed) for m in new}
-        found.append((job.task.corpus, new))
-    return found
-
-
 GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
     "iemocap_negative_colearning": lambda p: study_of(p).grids,
     "mosi_positive_colearning": lambda p: study_of(p).grids,
@@ -54,5 +44,5 @@ GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
     "emotion_embeddings": _emotion_embeddings,
     "self_paced_balance": _self_paced_balance,
     "end_to_end_sparse": _end_to_end,
-    "unseen_emotions": _unseen_emotions,
+    "unseen_emotions": lambda p: study_of(p).grids,
 }

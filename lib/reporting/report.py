@@ -20,10 +20,13 @@ SCORE = ("variant", "n", "score", "t_interval")
 
 
 class Report:
-    """Writes below the study's result folder and shows what it writes; `finish` leaves the manifest."""
+    """Writes below the study's result folder and shows what it writes; `finish` leaves the manifest.
 
-    def __init__(self, study: Study):
-        self.study, self.folder, self.label = study, study.folder, study.label
+    `label` is that of the corpora, where the study's own does not name them all.
+    """
+
+    def __init__(self, study: Study, label: str | None = None):
+        self.study, self.folder, self.label = study, study.folder, label or study.label
         self._started = time.perf_counter()
 
     def table(
@@ -151,7 +154,7 @@ class Report:
         self, runs: Runs, selected_on: Mapping[str, str] | None = None, seeds: Sequence[int] | None = None
     ) -> None:
         """`manifest.json`: what ran, on what, and what chose its numbers."""
-        sources = {id(task.corpus): task.corpus.source for task in self.study.tasks}
+        sources = {id(task.corpus.source): task.corpus.source for task in self.study.tasks}
         write_manifest(
             self.folder,
             params=self.study.p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),

@@ -10,7 +10,6 @@ from lib.papers import (
     low_rank_fusion,
     schemas,
     self_paced_balance,
-    unseen_emotions,
 )
 from lib.params.end_to_end import StandIn
 from lib.training import sweep as common
@@ -22,7 +21,6 @@ SMALL = {
     "emotion_embeddings": {"samples": 120},
     "self_paced_balance": {"samples": 20},
     "end_to_end_sparse": {"samples": StandIn(train=24, valid=6, test=6, frames=3)},
-    "unseen_emotions": {"samples": 240},
 }
 
 
@@ -43,14 +41,11 @@ def trained_by_notebook(notebook, p, monkeypatch):
         "emotion_embeddings": emotion_embeddings,
         "self_paced_balance": self_paced_balance,
         "end_to_end_sparse": end_to_end,
-        "unseen_emotions": unseen_emotions,
     }
     module = modules[notebook]
     called_by = common if module in (self_paced_balance, end_to_end) else module
     monkeypatch.setattr(called_by, "sweep", sweep)
-    if module is unseen_emotions:
-        unseen_emotions.train_all(p, unseen_emotions.plan(p, unseen_emotions.load_cases(p)))
-    elif module in (self_paced_balance, end_to_end):
+    if module in (self_paced_balance, end_to_end):
         module.train_all(p, module.load_corpora(p))
     else:
         if module is low_rank_fusion:
