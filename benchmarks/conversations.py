@@ -16,13 +16,13 @@ from benchmarks.machine import matmul_rate
 from benchmarks.resources import resident_peak
 from benchmarks.speed import DEVICES, NOT_MEASURED, Row, new_run, there
 from benchmarks.timing import alternate, threads
+from lib.data.batches import Conversations
 from lib.data.corpus import Corpus, Source
-from lib.data.dialogues.conversation_batches import Conversations, Dialogue, conversation_split
+from lib.data.dialogues.conversation_batches import Dialogue, conversation_split
 from lib.data.dialogues.stored_dialogues import IEMOCAP
 from lib.papers import load
 from lib.papers import self_paced_balance as spcl
 from lib.params.self_paced_balance import SelfPacedBalance
-from lib.training.examples import examples
 from lib.training.loop import train_epoch
 from lib.training.recipe import Member
 from lib.training.strategies import ModalityDropout
@@ -158,7 +158,7 @@ def conversations(quick: bool) -> Iterator[Row]:
                 yield row | {"direct_s": NOT_MEASURED}
                 continue
             member = spcl.member(p, whole, 12, backbone, "atv", spcl=True)
-            train = examples(whole, "train", device=device)
+            train = whole.batches("train", device=device)
             with threads(1):
                 rate = matmul_rate(device)
                 furthest = disagreement(member, train)
@@ -193,7 +193,7 @@ def peak(backbone: str, quick: bool) -> float:
     p = parameters(quick).model_copy(update={"batch_size": 64})
     whole = corpus([11] * 4 if quick else [LONGEST] * 64, p.widths)
     member = spcl.member(p, whole, 12, backbone, "atv", spcl=True)
-    our_epoch(member, examples(whole, "train"))()
+    our_epoch(member, whole.batches("train"))()
     return resident_peak() / 2**20
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lib.training.examples import Examples
+from lib.data.batches import Examples
 from lib.training.recipe import Recipe
 
 

@@ -9,7 +9,7 @@ import torch
 from benchmarks.direct_eea import DirectEEATraining
 from benchmarks.speed import DEVICES, NOT_MEASURED, Row, new_run, there
 from benchmarks.timing import alternate, threads
-from lib.training.examples import Examples
+from lib.data.batches import Examples
 from lib.training.loop import evaluate, train_epoch
 from lib.training.recipe import Member, ModelSpec, Recipe
 from lib.training.strategies import ModalityDropout

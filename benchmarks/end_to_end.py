@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from benchmarks.speed import DEVICES, NOT_MEASURED, Row, there
 from benchmarks.timing import alternate, threads
 from lib.models.albert import ALBERT_V2
-from lib.models.end_to_end import MME2E
-from lib.models.end_to_end_sparse import MME2ESparse
-from lib.papers.end_to_end_costs import counted_flops, nominal_multiply_adds
+from lib.models.mme2e import MME2E
+from lib.models.mme2e_sparse import MME2ESparse
+from lib.papers.end_to_end.costs import counted_flops, nominal_multiply_adds
 
 BATCH, FACES, PIECES, TOKENS = 2, 10, 12, 100
 """Utterances of a step, and what each holds: the minibatch of the reference's figures (spec mme2e, section 10)."""

@@ -9,8 +9,8 @@ from benchmarks import direct_fusion
 from benchmarks.cases import Case
 from benchmarks.speed import NOT_MEASURED, Row, new_run, on_device
 from benchmarks.timing import alternate, duration, threads
+from lib.data.batches import Examples
 from lib.training.allocator import keep_freed_memory
-from lib.training.examples import Examples
 from lib.training.loop import train_epoch
 from lib.training.recipe import Member, ModelSpec, Recipe
 from lib.training.strategies import ModalityDropout

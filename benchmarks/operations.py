@@ -4,13 +4,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.cases import Case
+from lib.data.batches import Examples
 from lib.models.recurrent import stackable
-from lib.training.examples import Examples, examples
 from lib.training.losses import LOSSES
 
 
 def _batch(case: Case, size: int) -> Examples:
-    return examples(case.corpus(), "train").take(slice(0, size))
+    return case.corpus().batches("train").take(slice(0, size))
 
 
 def step_operations(case: Case) -> int:

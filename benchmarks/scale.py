@@ -19,11 +19,10 @@ from pathlib import Path
 from benchmarks.cases import PAPER_BIEFLSTM, SMALL_MFN, Case
 from lib.training import records
 from lib.training.chunks import chunk
-from lib.training.examples import examples
 from lib.training.execution import one_thread
 from lib.training.loop import train
 from lib.training.streams import SeededStreams
-from lib.training.sweep import corpus_hash, member_key, train_missing
+from lib.training.sweep import member_key, train_missing
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -53,9 +52,7 @@ def measure_members() -> Iterator[Row]:
         for minibatches, epochs, fitted in SIZES:
             own = sized(case, minibatches, epochs)
             corpus, member = own.corpus(), own.members(1)[0]
-            splits = {
-                split: examples(corpus, split, dtype=member.recipe.dtype, device="cpu") for split in corpus.splits
-            }
+            splits = {split: corpus.batches(split, dtype=member.recipe.dtype, device="cpu") for split in corpus.splits}
             seconds = []
             with one_thread(), tempfile.TemporaryDirectory() as folder:
                 for _ in range(REPEATS):
@@ -87,9 +84,9 @@ def measure_gathering() -> Iterator[Row]:
         members = case.members(count)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            data = corpus_hash(corpus)
+            data = corpus.digest
             with one_thread():
-                splits = {s: examples(corpus, s, dtype=members[0].recipe.dtype, device="cpu") for s in corpus.splits}
+                splits = {s: corpus.batches(s, dtype=members[0].recipe.dtype, device="cpu") for s in corpus.splits}
                 outcome = train(members[0], splits, SeededStreams(0))
             keys = {}
             keyed = time.process_time()

@@ -17,9 +17,9 @@ from benchmarks.direct import MODALITIES, DirectTraining
 from benchmarks.machine import cores, matmul_rate
 from benchmarks.operations import operations
 from benchmarks.timing import Timing, alternate, duration, threads
+from lib.data.batches import Examples
 from lib.training import engine
 from lib.training.allocator import keep_freed_memory
-from lib.training.examples import Examples, examples
 from lib.training.fleet import Fleet
 from lib.training.loop import evaluate, train_epoch
 from lib.training.recipe import Member
@@ -39,7 +39,7 @@ def there(device: str) -> bool:
 
 def on_device(case: Case, device: str) -> dict[str, Examples]:
     corpus = case.corpus()
-    return {name: examples(corpus, name, device=device) for name in corpus.splits}
+    return {name: corpus.batches(name, device=device) for name in corpus.splits}
 
 
 def new_run(member: Member, splits: dict[str, Examples]) -> Run:

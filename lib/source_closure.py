@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 @cache
 def _graph() -> grimp.ImportGraph:
-    return grimp.build_graph(PACKAGE.name, cache_dir=None)
+    return grimp.build_graph(PACKAGE.name, cache_dir=None, exclude_type_checking_imports=True)
 
 
 def closure(modules: Iterable[str]) -> dict[str, str]:

@@ -13,7 +13,6 @@ from lib.files import WORKSPACE
 from lib.metrics import scores
 from lib.params import Parameters
 from lib.run_table import run_table
-from lib.training.examples import examples
 from lib.training.recipe import Member
 from lib.training.records import Record, engines
 from lib.training.sweep import sweep_grids
@@ -53,14 +52,23 @@ class Classes:
 class Task:
     """A corpus, how raw outputs for one of its splits are scored, and the metrics of comparisons, headline first.
 
-    `name` is empty where a study has one task; else it stands in front of the variants.
+    `name` is empty where a study has one task; else it stands in front of the variants. Where the scores of one split
+    depend on the outputs of another, as decision thresholds do, `score` is None and `run_scores` takes those of a whole
+    run.
     """
 
     corpus: Corpus
-    score: Callable[[str, np.ndarray], dict[str, float]]
+    score: Callable[[str, np.ndarray], dict[str, float]] | None
     metrics: tuple[str, ...]
     classes: Classes | None = None
     name: str = ""
+    run_scores: Callable[[Mapping[str, np.ndarray]], dict[str, dict[str, float]]] | None = None
+
+    def scores(self, outputs: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+        """Every metric by split, from a run's raw outputs; empty for a run that has none."""
+        if self.run_scores is None:
+            return {split: self.score(split, out) for split, out in outputs.items()}
+        return self.run_scores(outputs) if outputs else {}
 
     def variant(self, kind: str) -> str:
         """Name of a variant in the run table."""
@@ -147,7 +155,7 @@ class Runs:
             {
                 "variant": record.variant,
                 "seed": record.seed,
-                "metrics": {split: task.score(split, out) for split, out in record.outputs.items()},
+                "metrics": task.scores(record.outputs),
                 "selected_on": f"epoch: {record.selected_on['epoch']}",
                 "best_epoch": record.best_epoch,
                 "status": record.status,
@@ -192,7 +200,7 @@ class Runs:
             runs = self.scored(variants, task)
             if not runs:
                 continue
-            parts = {name: examples(task.corpus, name, dtype=runs[0][1].recipe.dtype) for name in ("train", "test")}
+            parts = {name: task.corpus.batches(name, dtype=runs[0][1].recipe.dtype) for name in ("train", "test")}
             spread = {m: x for m, x in feature_spread(parts["train"]).items() if m not in quiet}
 
             def score(outputs: np.ndarray, task: Task = task) -> float:

@@ -1,13 +1,17 @@
 """The one in-memory form of every corpus."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from lib.errors import InputError
+
+if TYPE_CHECKING:
+    from lib.data.batches import Batches
 
 Task = Literal["regression", "classes", "multilabel"]
 SPLITS = ("train", "valid", "test")
@@ -100,6 +104,29 @@ class Corpus:
             if name not in self.splits:
                 raise InputError(f"the corpus has no {name} split", where=self.source.name)
             _check_split(self, name, self.splits[name])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all that training reads: names, widths, features, labels; of conversations also who speaks."""
+        digest = hashlib.sha256(repr((self.task, self.label_names, dict(self.modalities))).encode())
+        for name, split in self.splits.items():
+            conversations = [] if split.speakers is None else [("lengths", split.lengths), ("speakers", split.speakers)]
+            for label, array in [(name, split.labels), *split.features.items(), *conversations]:
+                digest.update(f"{label} {array.dtype} {array.shape}".encode())
+                digest.update(np.ascontiguousarray(array))
+        return digest.hexdigest()
+
+    def batches(self, split: str, *, dtype: object = None, device: object = "cpu") -> "Batches":
+        """A split copied to tensors of torch's `dtype` (default float32) on a `device`; class targets are int64."""
+        import torch  # reading a corpus does without
+
+        from lib.data.batches import Conversations, Examples
+
+        part, dtype = self.splits[split], dtype or torch.float32
+        if part.speakers is not None:
+            return Conversations.of(part, dtype=dtype, device=device)
+        target_dtype = torch.int64 if self.task == "classes" else dtype
+        return Examples.of(part, target_dtype=target_dtype, dtype=dtype, device=device)
 
 
 def _check_split(corpus: Corpus, name: str, split: Split) -> None:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lib.models.absence import is_absent
+from lib.absence import is_absent
 from lib.models.dropout import Dropout
 from lib.models.recurrent import LSTM, input_columns, recurrent_layer
 
@@ -23,7 +23,7 @@ def early_fusion(
 ) -> tuple[Float[Tensor, "time batch features"], list[slice] | None]:
     """Concatenate the modalities per time step in the order of `features`, time first.
 
-    Absent modalities (`lib.models.absence`) are left out if any other is there; then the second value says which
+    Absent modalities (`lib.absence`) are left out if any other is there; then the second value says which
     columns of the whole the others are. A product with the zeros of the rest would add nothing.
     """
     fed = [m for m in features if not is_absent(inputs[m])] or list(features)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lib.metrics import emotion_metrics
+from lib.metrics.scores import emotion_scores
 from lib.papers.emotion_embeddings import EEA, KINDS, Task, result_folder
 from lib.papers.emotion_embeddings_tables import METRICS, model_kinds, pick
 from lib.params.emotion_embeddings import EmotionEmbeddings
@@ -51,7 +51,7 @@ def floor_table(task: Task) -> pd.DataFrame:
     rows = []
     for words, present in predictions.items():
         logits = np.broadcast_to(np.where(present, 1.0, -1.0), test.shape)
-        found = emotion_metrics.emotion_scores(logits, test)
+        found = emotion_scores(logits, test)
         rows.append({"prediction": words} | {metric: float(np.mean(found[metric])) for metric in METRICS})
     return pd.DataFrame(rows)
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lib.metrics import scores as metrics
-from lib.metrics.emotion_metrics import decisions, emotion_scores, emotion_set_scores
+from lib.metrics.presence import decisions
+from lib.metrics.scores import emotion_scores, emotion_set_scores
 from lib.papers.emotion_embeddings import EEA, KINDS, Task, contrast_kind, smaller_sets, subset_kind
 from lib.params.emotion_embeddings import CONTRASTED, EmotionEmbeddings
 from lib.reporting import gains

@@ -18,22 +18,20 @@ from lib.data.arrays.lmf_inputs import averaged
 from lib.data.corpus import Corpus
 from lib.errors import InputError
 from lib.metrics import scores as metrics
-from lib.metrics.emotion_metrics import emotion_scores
 from lib.papers.self_paced_balance import SPEAKERS
 from lib.params.explore import CORPORA, Explore
 from lib.params.self_paced_balance import FAMILIES
 from lib.reporting import manifest
 from lib.reporting.modality_section import ask
 from lib.run_table import run_table
-from lib.training import records
-from lib.training.examples import examples
+from lib.training import records, wanted
 from lib.training.execution import ERRORS, in_words, one_thread
 from lib.training.loop import train
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe, SelfPacedSpec
 from lib.training.records import Record, engines
 from lib.training.run import Checkpoint, Outcome
 from lib.training.streams import SeededStreams
-from lib.training.sweep import corpus_hash, member_key
+from lib.training.sweep import member_key
 from lib.training.trainable import refuse_untrainable
 from lib.training.trained import Trained
 
@@ -175,8 +173,8 @@ def train_all(
     Raises Cancelled between two minibatches once `cancelled` is set, InputError if there is less than one minibatch,
     and as `refuse_untrainable` does.
     """
-    folder, hashed = result_folder(p) / "members", corpus_hash(corpus)
-    splits = {name: examples(corpus, name) for name in corpus.splits}
+    folder, hashed = result_folder(p) / "members", corpus.digest
+    splits = {name: corpus.batches(name) for name in corpus.splits}
     if p.batch_size > len(splits["train"]):
         what = f"{len(splits['train'])} training samples do not fill one batch of {p.batch_size}"
         raise InputError(what, where=corpus.source.name, todo="choose a smaller batch_size")
@@ -196,6 +194,7 @@ def train_all(
             records.write(folder, member, key, outcome, time.perf_counter() - started)
             record = records.read(folder, member, key)
         found.append(record)
+    wanted.note(folder, [records.file_name(member, record.key) for member, record in zip(members, found, strict=True)])
     return found
 
 
@@ -238,7 +237,7 @@ def split_scores(p: Explore, corpus: Corpus, split: str, outputs: np.ndarray) ->
         neutral, limits = SCALES.get(p.dataset, (0.0, (-3.0, 3.0)))
         return metrics.regression(outputs[:, 0], labels, neutral=neutral, limits=limits)
     if p.kind == "multilabel":
-        return {name: float(np.mean(values)) for name, values in emotion_scores(outputs, labels).items()}
+        return {name: float(np.mean(values)) for name, values in metrics.emotion_scores(outputs, labels).items()}
     return metrics.classification(outputs, labels, len(corpus.label_names))
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from lib.data.corpus import Corpus
 from lib.metrics import scores as metrics
-from lib.metrics.emotion_metrics import decisions
+from lib.metrics.presence import decisions
 from lib.papers.explore import SCALES, flat_labels
 from lib.params.explore import Explore
 from lib.reporting import figures

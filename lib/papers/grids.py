@@ -8,9 +8,8 @@ only read results, and the explorer.
 from collections.abc import Callable
 
 from lib.papers import emotion_embeddings as eea
-from lib.papers import end_to_end, low_rank_fusion, self_paced_balance, study_of
+from lib.papers import low_rank_fusion, self_paced_balance, study_of
 from lib.params.base import Parameters
-from lib.params.end_to_end import EndToEnd
 from lib.training.chunks import Grid
 
 
@@ -33,16 +32,12 @@ def _self_paced_balance(p: self_paced_balance.SelfPacedBalance) -> list[Grid]:
     return self_paced_balance.by_corpus(p, self_paced_balance.load_corpora(p))
 
 
-def _end_to_end(p: EndToEnd) -> list[Grid]:
-    return end_to_end.grids(p, end_to_end.load_corpora(p))
-
-
 GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
     "iemocap_negative_colearning": lambda p: study_of(p).grids,
     "mosi_positive_colearning": lambda p: study_of(p).grids,
     "low_rank_fusion": _low_rank_fusion,
     "emotion_embeddings": _emotion_embeddings,
     "self_paced_balance": _self_paced_balance,
-    "end_to_end_sparse": _end_to_end,
+    "end_to_end_sparse": lambda p: study_of(p).grids,
     "unseen_emotions": lambda p: study_of(p).grids,
 }

@@ -78,7 +78,6 @@ def gain_table(
     *,
     split: str = "test",
     better: Direction | None = None,
-    margin: float | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """One row per variant other than `baseline`, over the `n` seeds that both have.
@@ -87,9 +86,7 @@ def gain_table(
     `t_interval_low`/`t_interval_high` and percentile bootstrap interval `bootstrap_low`/`bootstrap_high` of
     the mean gain (too narrow for few seeds, see `bootstrap_interval`), p of the paired t test and of the
     Wilcoxon test (which cannot fall below 0.0625 at n=5), `iqm_gain`, `probability_of_improvement`
-    (unpaired), `seeds_better`, `verdict` by `COLEARNING_RULE`, `paper_rule`, and `note`. With a `margin` (in
-    units of the metric) `equivalent` says whether two one-sided tests at 5 % place the gain within it, which
-    tells "no difference" from "too noisy to see one".
+    (unpaired), `seeds_better`, `verdict` by `COLEARNING_RULE`, `paper_rule`, and `note`.
 
     `better` is needed only for a metric that `lib.metrics.scores` does not define; `seed` fixes the
     bootstrap. Raises InputError for an unknown metric, split or baseline.
@@ -112,9 +109,6 @@ def gain_table(
             **_compare(ours, theirs, better, seed),
             "note": _note(scores[[variant, baseline]]),
         }
-        if margin is not None:
-            low, high = t_interval(_gains(ours, theirs, better), level=0.90)
-            row["equivalent"] = bool(-margin < low and high < margin)
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -10,7 +10,6 @@ from lib.data.corpus import Corpus
 from lib.reporting import figures, modality_figures, tables
 from lib.reporting.modality_share import share_table
 from lib.reporting.robustness import MISSING, MISSING_RATES, NOISE, NOISE_LEVELS, robustness_table
-from lib.training.examples import examples
 from lib.training.recipe import Member
 from lib.training.records import Record
 from lib.training.trained import Score, Trained, feature_spread, load
@@ -34,7 +33,7 @@ def ask(
     runs = [(member, record) for member, record in runs if record.scored]
     if not runs:
         return []
-    splits = {name: examples(corpus, name, dtype=runs[0][0].recipe.dtype) for name in ("train", "test")}
+    splits = {name: corpus.batches(name, dtype=runs[0][0].recipe.dtype) for name in ("train", "test")}
     spread = {m: values for m, values in feature_spread(splits["train"]).items() if m not in quiet}
     return [
         load(folder / "members", member, record, splits["test"], score, spread=spread, encoders=encoders)

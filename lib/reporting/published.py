@@ -7,6 +7,7 @@ printed once being one run; everything after that is common to all papers.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from lib.data.corpus import Source
 from lib.errors import InputError
 from lib.metrics.scores import Direction
 from lib.reporting.gains import gain_table, summary
+from lib.run_table import COLUMNS as RUN_COLUMNS
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 COLUMNS = (
@@ -29,6 +31,9 @@ COLUMNS = (
     "value",
     "source",
 )
+
+FILE_COLUMNS = ("corpus", "variant", "seed", "split", "metric", "value", "selected_on", "status", "published_in")
+"""What each paper's `published.csv` has at least."""
 
 VERDICT_RULE = (
     "not comparable: stand-in data, another corpus, a protocol that deviates from the paper's, or a side "
@@ -74,6 +79,49 @@ def select(published: pd.DataFrame, **wanted: str) -> pd.DataFrame:
             raise InputError(f"no published number with {column} {value!r}", where="published", todo=f"there: {there}")
         published = kept
     return published
+
+
+def runs(path: Path, corpus: str) -> pd.DataFrame:
+    """A paper's published numbers on one corpus as a run table; empty if there are none.
+
+    A number that was printed once is one run. `published_in` is the place it was read from; further columns are those
+    of the file. Raises InputError for a missing file, a missing column or a value that is no number.
+    """
+    try:
+        table = pd.read_csv(path, encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError("no such table of published numbers", where=path) from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"not readable as csv ({error})", where=path) from None
+    if missing := [column for column in FILE_COLUMNS if column not in table]:
+        raise InputError(f"no column {', '.join(missing)}", where=path)
+    wrong = pd.to_numeric(table["value"], errors="coerce").isna()
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
+        raise InputError(f"value {table['value'].iloc[row]!r} is no number", where=f"{path}, row {row + 2}")
+    defaults = {"rate": np.nan, "best_epoch": -1, "reason": ""}
+    rows = table[table["corpus"] == corpus].drop(columns="corpus").fillna({"published_in": ""}).reset_index(drop=True)
+    rows = rows.assign(**{name: value for name, value in defaults.items() if name not in rows})
+    return rows[[*RUN_COLUMNS, *(column for column in rows if column not in RUN_COLUMNS)]]
+
+
+def compare_groups(
+    paper: pd.DataFrame, ours: pd.DataFrame, groups: Mapping[str, Sequence[str] | None], **options: Any
+) -> pd.DataFrame:
+    """`compare` per baseline, over the variants beside it (None: all), one table after the other.
+
+    A group that is not published or not run is left out; the table is empty without any. It has no column `rate` where
+    no variant has one.
+    """
+    found = []
+    for baseline, variants in groups.items():
+        sides = [t if variants is None else t[t["variant"].isin(variants)] for t in (paper, ours)]
+        if all(map(len, sides)):
+            found.append(compare(*sides, baseline=baseline, **options))
+    if not found:
+        return pd.DataFrame()
+    table = pd.concat(found, ignore_index=True)
+    return table.drop(columns="rate") if table["rate"].isna().all() else table
 
 
 def compare(
@@ -190,23 +238,3 @@ def _sources(table: pd.DataFrame, variant: str) -> str:
     if "published_in" not in table:
         return ""
     return "; ".join(table.loc[table["variant"] == variant, "published_in"].unique())
-
-
-def runs(path: Path, corpus: str) -> pd.DataFrame:
-    """A paper's published numbers on one corpus as a run table; empty if there are none."""
-    rows = pd.read_csv(path)
-    rows = rows[rows["corpus"] == corpus].drop(columns="corpus")
-    return rows.assign(best_epoch=-1, reason="")
-
-
-def compare_groups(
-    paper: pd.DataFrame, ours: pd.DataFrame, groups: Mapping[str, Sequence[str] | None], **options: object
-) -> pd.DataFrame:
-    """`compare` per baseline, over the variants beside it (None: all); no rows where nothing is published."""
-    found = []
-    for baseline, variants in groups.items():
-        sides = [t if variants is None else t[t["variant"].isin(variants)] for t in (paper, ours)]
-        if len(sides[0]):
-            found.append(compare(*sides, baseline=baseline, **options))
-    table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["rate"])
-    return table.drop(columns="rate") if table["rate"].isna().all() else table

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lib.reporting.statistics import t_interval
 from lib.training.streams import derived_seed
-from lib.training.trained import Trained, features, real_steps, utterances
+from lib.training.trained import Trained, in_memory, real_steps
 
 COLUMNS = ("model", "modality", "kind", "level", "metric", "mean", "low", "high", "seeds")
 NOISE, MISSING = "noise", "missing"
@@ -39,7 +39,7 @@ def missing_score(run: Trained, modality: str, rate: float) -> float:
 
 def unit_noise(run: Trained, modality: str) -> Tensor:
     """Gaussian noise of the shape of the features, one training standard deviation strong, 0 in the padding."""
-    x = features(run.split)[modality]
+    x = in_memory(run.split).features[modality]
     drawn = np.random.default_rng(derived_seed(run.seed, NOISE, modality)).standard_normal(x.shape)
     noise = torch.from_numpy(drawn).to(x) * run.spread[modality]
     return noise.masked_fill(~real_steps(x)[..., None], 0.0)
@@ -49,7 +49,8 @@ def missing_utterances(run: Trained, modality: str, rate: float) -> np.ndarray:
     """Which utterances lose the modality; nested in the rate. Raises ValueError for a rate outside 0..1."""
     if not 0 <= rate <= 1:
         raise ValueError(f"a missing rate of {rate:g}")
-    draws = np.random.default_rng(derived_seed(run.seed, MISSING, modality)).uniform(size=utterances(run.split))
+    shape = in_memory(run.split).utterances
+    draws = np.random.default_rng(derived_seed(run.seed, MISSING, modality)).uniform(size=shape)
     return draws < rate
 
 

@@ -16,11 +16,16 @@ def t_interval(values: np.ndarray, level: float = 0.95) -> Interval:
     Exact for normal values. Over 1000 simulated normal samples of n=5 the 95 % interval covered the mean in
     94 %.
     """
-    n = len(values)
+    if len(values) < 2:
+        return NO_INTERVAL
+    return t_interval_of(np.mean(values), np.std(values, ddof=1), len(values), level)
+
+
+def t_interval_of(mean: float, std: float, n: int, level: float = 0.95) -> Interval:
+    """The same from mean, standard deviation (ddof=1) and number of values; NaN for fewer than two."""
     if n < 2:
         return NO_INTERVAL
-    half = stats.t.ppf((1 + level) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
-    mean = np.mean(values)
+    half = stats.t.ppf((1 + level) / 2, n - 1) * std / np.sqrt(n)
     return float(mean - half), float(mean + half)
 
 

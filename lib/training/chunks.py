@@ -6,17 +6,16 @@ any number leave what one process would have left.
 
 from collections.abc import Sequence
 
-from lib.data.corpus import Corpus
-from lib.data.recordings.streamed_corpus import StreamedCorpus
+from lib.data.batches import Batched
 from lib.training.engine import can_be_stacked
 from lib.training.fleet import stack_key
 from lib.training.recipe import Member
 
-Grid = tuple[Corpus | StreamedCorpus, Sequence[Member]]
+Grid = tuple[Batched, Sequence[Member]]
 """Members that need no other member's result, and what they are trained on."""
 
 
-def chunk(grids: Sequence[Grid], index: int, count: int) -> list[tuple[Corpus | StreamedCorpus, list[Member]]]:
+def chunk(grids: Sequence[Grid], index: int, count: int) -> list[tuple[Batched, list[Member]]]:
     """The share of chunk `index` (1 to `count`) of all members; the shares are disjoint and complete.
 
     A chain is never cut. Members that stack into one fleet stand together before the cuts are made, so a chunk is one

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import torch
 
-from lib.data.corpus import Corpus
-from lib.data.recordings.streamed_corpus import StreamedCorpus
+from lib.data.batches import Batched, Batches, Examples
 from lib.training import records
 from lib.training.allocator import keep_freed_memory
 from lib.training.engine import Job
-from lib.training.examples import Examples, examples
 from lib.training.fleet import members_that_fit, train_fleet
 from lib.training.loop import train
 from lib.training.recipe import Member
@@ -32,7 +30,7 @@ class Grid:
     """Where the records of a grid lie, what it is trained on and where, and the key of each run."""
 
     folder: Path
-    corpus: Corpus | StreamedCorpus
+    corpus: Batched
     keys: Mapping[tuple[str, int], str]
     device: str
 
@@ -79,10 +77,9 @@ class Grid:
             self._alone(member, splits, SeededStreams(member.seed))
             advance(1)
 
-    def _splits(self, member: Member, device: str) -> dict[str, Examples]:
-        return {
-            name: examples(self.corpus, name, dtype=member.recipe.dtype, device=device) for name in self.corpus.splits
-        }
+    def _splits(self, member: Member, device: str) -> dict[str, Batches]:
+        dtype = member.recipe.dtype
+        return {name: self.corpus.batches(name, dtype=dtype, device=device) for name in self.corpus.splits}
 
     def _stacked(
         self,
@@ -110,7 +107,7 @@ class Grid:
             after_epoch=after_epoch,
         )
 
-    def _alone(self, member: Member, splits: Mapping[str, Examples], streams: Streams) -> None:
+    def _alone(self, member: Member, splits: Mapping[str, Batches], streams: Streams) -> None:
         started = time.perf_counter()
         checkpoint = self._checkpoint(member)
         try:

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lib.data.batches import Examples
 from lib.training.class_weights import positive_weights
-from lib.training.examples import Examples
 from lib.training.losses import bce
 from lib.training.streams import SeededStreams, derived_seed
 from lib.training.validation import Criterion, validation_score

@@ -13,9 +13,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.func import functional_call, vmap
 
+from lib.data.batches import Examples
 from lib.models.recurrent import stackable
 from lib.training.device_graph import Captured
-from lib.training.examples import Examples
 from lib.training.fleet_noise import DropoutSites, given_noise
 from lib.training.loop import autocast, evaluate, minibatches, update
 from lib.training.recipe import Member

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from lib.data.batches import Examples
 from lib.models.dropout import Dropout, dropout_noise
-from lib.training.examples import Examples
 
 
 class DropoutSites:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from lib.training.examples import Batches
+from lib.data.batches import Batches
 from lib.training.objective import joint
 from lib.training.recipe import Member, Recipe
 from lib.training.run import Checkpoint, Outcome, Run

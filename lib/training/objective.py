@@ -6,9 +6,9 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
+from lib.data.batches import Batches
 from lib.errors import InputError
 from lib.training.class_weights import positive_weights
-from lib.training.examples import Batches
 from lib.training.losses import LOSSES
 from lib.training.recipe import Recipe
 from lib.training.self_paced import SelfPaced

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lib.training.examples import Examples
+from lib.data.batches import Examples
 from lib.training.fleet import train_fleet
 from lib.training.loop import train
 from lib.training.recipe import Member

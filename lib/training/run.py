@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lib.data.batches import Batches
 from lib.files import atomic_path
-from lib.training.examples import Batches
 from lib.training.objective import Objective
 from lib.training.recipe import Member
 from lib.training.streams import Streams

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib.models.absence import absent_like
+from lib.absence import absent_like
 from lib.training.recipe import ModalityDropoutSpec
 from lib.training.streams import Streams
 

@@ -4,18 +4,16 @@
 what runs beside it.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import joblib
-import numpy as np
 import torch
 
-from lib.data.corpus import Corpus
-from lib.data.recordings.streamed_corpus import StreamedCorpus
+from lib.data.batches import Batched
 from lib.files import sha256_json
 from lib.source_closure import closure
+from lib.training import records, wanted
 from lib.training.engine import jobs
 from lib.training.execution import Grid
 from lib.training.progress import GridProgress
@@ -27,21 +25,8 @@ Progress = Callable[[float, int], None]
 """Called with (finished runs, all runs); runs that advance together count by the share of their epochs."""
 
 
-def corpus_hash(corpus: Corpus | StreamedCorpus) -> str:
-    """SHA-256 over all that training reads: names, widths, features, labels; of conversations also who speaks."""
-    if isinstance(corpus, StreamedCorpus):
-        return corpus.digest
-    digest = hashlib.sha256(repr((corpus.task, corpus.label_names, dict(corpus.modalities))).encode())
-    for name, split in corpus.splits.items():
-        conversations = [] if split.speakers is None else [("lengths", split.lengths), ("speakers", split.speakers)]
-        for label, array in [(name, split.labels), *split.features.items(), *conversations]:
-            digest.update(f"{label} {array.dtype} {array.shape}".encode())
-            digest.update(np.ascontiguousarray(array))
-    return digest.hexdigest()
-
-
 def member_key(member: Member, data: str, device: str = "cpu") -> str:
-    """Identifies a run by its settings, its data, the code that trains it, torch and the device kind."""
+    """Identifies a run by its settings, the digest of its data, the code that trains it, torch and the device kind."""
     code = closure([member.model.module, "lib.training.fleet"])
     about = {"member": member.as_json(), "data": data, "code": code, "torch": torch.__version__, "device": device}
     return sha256_json(about)
@@ -49,7 +34,7 @@ def member_key(member: Member, data: str, device: str = "cpu") -> str:
 
 def sweep(
     members: Sequence[Member],
-    corpus: Corpus | StreamedCorpus,
+    corpus: Batched,
     folder: Path,
     *,
     cores: int = 1,
@@ -67,12 +52,11 @@ def sweep(
     found = [grid.read(m) for m in members]
     if lost := [m for m, record in zip(members, found, strict=True) if record is None]:
         raise OSError(f"{len(lost)} finished runs cannot be read back from {grid.folder.name}: is the disk full?")
+    wanted.note(grid.folder, [records.file_name(m, grid.key(m)) for m in members])
     return found
 
 
-def sweep_grids(
-    grids: Sequence[tuple[Corpus | StreamedCorpus, Sequence[Member]]], folder: Path, *, cores: int = 1
-) -> list[Record]:
+def sweep_grids(grids: Sequence[tuple[Batched, Sequence[Member]]], folder: Path, *, cores: int = 1) -> list[Record]:
     """`sweep` over one grid after the other into `members/` of the result folder, their progress told as one."""
     report, total = GridProgress(folder), sum(len(members) for _, members in grids)
     found: list[Record] = []
@@ -90,7 +74,7 @@ def sweep_grids(
 
 def train_missing(
     members: Sequence[Member],
-    corpus: Corpus | StreamedCorpus,
+    corpus: Batched,
     folder: Path,
     *,
     cores: int = 1,
@@ -105,7 +89,7 @@ def train_missing(
         raise ValueError("two members of the grid have the same variant and seed")
     refuse_untrainable(members, corpus)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    grid = Grid(folder, corpus, _keys(members, corpus_hash(corpus), device), device)
+    grid = Grid(folder, corpus, _keys(members, corpus.digest, device), device)
     todo = grid.missing(members)
     done = float(len(members) - len(todo))
 

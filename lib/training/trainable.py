@@ -6,15 +6,14 @@ import torch
 from torch import nn
 
 from lib.data.arrays.label_columns import refuse_absent
-from lib.data.corpus import Corpus
-from lib.data.recordings.streamed_corpus import StreamedCorpus
+from lib.data.batches import Batched
 from lib.errors import InputError
 from lib.training.recipe import Member
 
 TODO = "its positive weight would be infinite: leave it out (`left_out`), or give samples that show it"
 
 
-def refuse_untrainable(members: Sequence[Member], corpus: Corpus | StreamedCorpus) -> None:
+def refuse_untrainable(members: Sequence[Member], corpus: Batched) -> None:
     """Raise InputError for members that no training can begin with.
 
     A corpus of less than one minibatch where the rest is dropped; a last minibatch of one sample for a model whose

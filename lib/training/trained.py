@@ -7,18 +7,17 @@ whose output becomes zeros instead: for LMF and TFN that leaves the constant 1 o
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lib.data.dialogues.conversation_batches import Conversations
+from lib.absence import absent_like
+from lib.data.batches import Batches, InMemory
 from lib.errors import InputError
-from lib.models.absence import absent_like
 from lib.training import records
-from lib.training.examples import Batches, Examples
 from lib.training.execution import one_thread
 from lib.training.loop import evaluate
 from lib.training.recipe import Member, Recipe
@@ -65,7 +64,7 @@ class Trained:
         is added to the features. With neither, on the machine of the run's CPU record, the bits are the record's.
         """
         gone = {m: mask for m, mask in (missing or {}).items() if np.any(mask)}
-        split = self.split if noise is None else replaced(self.split, _sums(features(self.split), noise))
+        split = self.split if noise is None else _with_noise(self.split, noise)
         with one_thread(), ExitStack() as stack:
             if self.encoders:
                 for modality, mask in gone.items():
@@ -126,38 +125,27 @@ def load(
     )
 
 
-def features(split: Batches) -> Mapping[str, Tensor]:
-    """`(N, T, d)` by modality. Raises InputError for a split whose features are not in memory."""
-    if isinstance(split, Conversations):
-        return split.features
-    if isinstance(split, Examples):
-        return split.inputs
-    raise InputError("noise and single missing utterances need features in memory", where=type(split).__name__)
-
-
-def replaced(split: Batches, changed: Mapping[str, Tensor]) -> Batches:
-    """The same split with other features for some modalities."""
-    both = {**features(split), **changed}
-    return replace(split, features=both) if isinstance(split, Conversations) else replace(split, inputs=both)
-
-
-def utterances(split: Batches) -> tuple[int, ...]:
-    """The shape of a mask over utterances: `(N,)`, or `(dialogues, T)`."""
-    return tuple(split.labels.shape) if isinstance(split, Conversations) else (len(split),)
+def in_memory(split: Batches) -> InMemory:
+    """The same split. Raises InputError for one whose features are not in memory."""
+    if split.features is None:
+        raise InputError("noise and single missing utterances need features in memory", where=type(split).__name__)
+    return split
 
 
 def without(split: Batches, missing: Mapping[str, np.ndarray | bool]) -> Batches:
-    """The split with zeros where an utterance has lost a modality. Raises InputError as `features` does."""
-    if not isinstance(split, Examples | Conversations) and all(np.all(mask) for mask in missing.values()):
-        present = [m for m in ("text", "audio", "video") if m not in missing]
-        return split.only(present) if missing else split
-    return replaced(split, {m: _masked(features(split)[m], mask) for m, mask in missing.items()}) if missing else split
+    """The split with zeros where an utterance has lost a modality. Raises InputError as `in_memory` does."""
+    if not missing:
+        return split
+    if split.features is None and all(np.all(mask) for mask in missing.values()):
+        return split.only([m for m in ("text", "audio", "video") if m not in missing])
+    features = in_memory(split).features
+    return split.with_features({m: _masked(features[m], mask) for m, mask in missing.items()})
 
 
 def feature_spread(train: Batches) -> dict[str, Tensor]:
     """Standard deviation `(d,)` of each feature over the time steps that are not all zero, as padding is."""
     found = {}
-    for modality, x in features(train).items():
+    for modality, x in in_memory(train).features.items():
         steps = x[real_steps(x)]
         found[modality] = steps.std(dim=0, correction=0) if len(steps) else x.new_zeros(x.shape[-1])
     return found
@@ -175,5 +163,6 @@ def _masked(x: Tensor, mask: np.ndarray | bool) -> Tensor:
     return x.masked_fill(rows.reshape(*rows.shape, *[1] * (x.ndim - rows.ndim)), 0.0)
 
 
-def _sums(present: Mapping[str, Tensor], noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {m: present[m] + more for m, more in noise.items()}
+def _with_noise(split: Batches, noise: Mapping[str, Tensor]) -> Batches:
+    features = in_memory(split).features
+    return split.with_features({m: features[m] + more for m, more in noise.items()})

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from lib.metrics import emotion_metrics, mme2e_metrics
+from lib.metrics.presence import acc, best_thresholds, decisions, f1_positive, weighted_acc, weighted_f1
 
 Criterion = Literal["loss", "acc", "weighted_acc", "weighted_f1", "tuned_f1"]
 
@@ -16,23 +16,23 @@ IN_WORDS: dict[Criterion, str] = {
     "weighted_f1": "validation weighted F1",
     "tuned_f1": "validation F1 at thresholds found on validation",
 }
+_OF_EMOTIONS = {"acc": acc, "weighted_acc": weighted_acc, "weighted_f1": weighted_f1}
 
 
 def validation_score(criterion: Criterion, outputs: np.ndarray, targets: np.ndarray) -> float:
     """The score of a whole split from its logits; NaN, which selects nothing, if one of them is not finite.
 
     `outputs` and `targets` `(N, C)` of zeros and ones: the mean over emotions of the metric of that name in
-    `lib.metrics.emotion_metrics` (spec emotion_embeddings, section 7), over those that it is defined for;
+    `lib.metrics.presence` (spec emotion_embeddings, section 7), over those that it is defined for;
     `tuned_f1` is the F1 of presence at the thresholds that are best for it on this very split (spec mme2e, quirk Q11).
     Integer `targets` `(N,)`: accuracy, or F1 weighted by the true classes (spec spcl, section 4).
     """
     if not np.isfinite(outputs).all():
         return math.nan
     if criterion == "tuned_f1":
-        thresholds = mme2e_metrics.best_thresholds(outputs, targets)
-        return float(mme2e_metrics.detection_scores(outputs, targets, thresholds)["f1_positive"].mean())
+        return float(f1_positive(decisions(outputs, best_thresholds(outputs, targets)), targets == 1).mean())
     if targets.ndim == 2:
-        score = getattr(emotion_metrics, criterion)(emotion_metrics.decisions(outputs), targets == 1)
+        score = _OF_EMOTIONS[criterion](decisions(outputs), targets == 1)
         return float(np.nanmean(score)) if np.isfinite(score).any() else math.nan
     predicted = outputs.argmax(axis=1)
     if criterion == "acc":

@@ -1,4 +1,6 @@
-"""`run_all.sh data`: obtain the corpora (`get`), see what is there (`check`), decode raw ones (`preprocess`)."""
+"""`run_all.sh data`: obtain the corpora (`get`), see what is there (`check`), decode raw ones (`preprocess`); list what
+trainings of settings that no longer exist have left (`records`).
+"""
 
 import argparse
 import sys
@@ -17,6 +19,7 @@ from lib.data.recordings.raw_layout import EMOTIONS, processed_folder
 from lib.data.recordings.raw_preprocessing import Outcome, preprocess
 from lib.errors import InputError
 from lib.workflow.advice import explained
+from lib.workflow.leftovers import list_records
 from lib.workflow.streams import complain, exit_code, is_terminal
 
 BAD_INPUT = 2
@@ -51,7 +54,7 @@ def main(argv: list[str], catalogue: Mapping[str, KnownCorpus] = CATALOGUE) -> i
 
 def _parser(catalogue: Mapping[str, KnownCorpus]) -> _Parser:
     parser = _Parser(prog="run_all.sh data", description=__doc__, allow_abbrev=False)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="get|check|preprocess")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="get|check|preprocess|records")
     get_verb = verbs.add_parser("get", help="download corpora, continuing where an earlier call ended")
     get_verb.add_argument("names", nargs="+", metavar="NAME", help=f"all, {', '.join(catalogue)}")
     get_verb.set_defaults(run=_get)
@@ -72,6 +75,9 @@ def _parser(catalogue: Mapping[str, KnownCorpus]) -> _Parser:
     preprocess_verb.add_argument("--frame-count", choices=("reference", "images"), default="reference")
     preprocess_verb.add_argument("--workers", type=int, choices=range(1, 129), default=1, metavar="N")
     preprocess_verb.set_defaults(run=_preprocess)
+    records_verb = verbs.add_parser("records", help="list trained networks of settings that no longer exist")
+    records_verb.add_argument("--prune", action="store_true", help="remove them, without a question")
+    records_verb.set_defaults(run=_records)
     for verb in (get_verb, check_verb, preprocess_verb):
         verb.add_argument("--root", metavar="DIR", help="data folder (default: REPRISE_DATA or data/)")
     return parser
@@ -159,6 +165,10 @@ def _print_problems(problems: list[dict]) -> None:
     kinds = Counter((p["outcome"], p["what"].rpartition(": ")[2]) for p in problems)
     for (outcome, what), count in sorted(kinds.items()):
         print(f"    {outcome}: {count} x {what}")
+
+
+def _records(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) -> int:
+    return list_records(prune=options.prune)
 
 
 def _check(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) -> int:

@@ -79,7 +79,7 @@ def _bring_up_to_date(
 
 def _write_page() -> None:
     """The page over the results of all runs, also of those that were not asked for."""
-    from lib.reporting.summary_page import write_page
+    from lib.papers.summary.page import write_page
 
     write_page(ROOT / "results", [(run.notebook, run.name) for run in known_runs()])
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from lib.data.batches import Conversations
 from lib.data.corpus import Split
 from lib.data.dialogues.conversation_batches import (
-    Conversations,
     Dialogue,
     conversation_split,
     dev_split,

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from lib.models.absence import absent_like, is_absent
+from lib.absence import absent_like, is_absent
 from lib.models.ef_lstm import EFLSTM, BiEFLSTM
 from lib.models.gated_memory import gated_memory
 from lib.models.lstm_steps import lstm_steps

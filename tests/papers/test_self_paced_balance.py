@@ -18,7 +18,6 @@ from lib.params.self_paced_balance import SelfPacedBalance
 from lib.reporting import published, published_spcl
 from lib.run_table import run_table
 from lib.training import records as run_records
-from lib.training.examples import examples
 from lib.training.loop import train
 from lib.training.streams import SeededStreams
 from lib.training.sweep import sweep
@@ -105,9 +104,11 @@ def test_seeds_share_a_corpus_whose_split_does_not_depend_on_them():
 
 def test_a_finished_run_is_not_trained_again(trained):
     p, corpora, records, _ = trained
-    before = {path.name: path.stat().st_mtime_ns for path in (Path(p.results) / "members").iterdir()}
+    before = {path.name: path.stat().st_mtime_ns for path in (Path(p.results) / "members").glob("*.safetensors")}
     again = spcl.train_all(p, corpora)
-    assert {path.name: path.stat().st_mtime_ns for path in (Path(p.results) / "members").iterdir()} == before
+    assert {
+        path.name: path.stat().st_mtime_ns for path in (Path(p.results) / "members").glob("*.safetensors")
+    } == before
     assert [r.key for r in again] == [r.key for r in records]
 
 
@@ -168,7 +169,7 @@ def test_what_is_published_is_the_default_and_mends_are_options():
 def test_spcl_off_is_plain_training_bit_for_bit(backbone):
     p = given(backbones=EVERY, dataset="meld_conversations_like", samples=30)
     corpus = spcl.load_corpora(p)[0]
-    splits = {name: examples(corpus, name) for name in corpus.splits}
+    splits = {name: corpus.batches(name) for name in corpus.splits}
     off = spcl.member(p, corpus, 0, backbone, "atv", spcl=False)
     plain = replace(off, recipe=replace(off.recipe, curriculum=None))
     on = spcl.member(p, corpus, 0, backbone, "atv", spcl=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from lib.training.examples import Examples
+from lib.data.batches import Examples
 from lib.training.fleet import train_fleet
 from lib.training.recipe import Member
 from lib.training.run import Outcome

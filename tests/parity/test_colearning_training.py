@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lib.data.batches import Examples
 from lib.metrics import scores as metrics
-from lib.training.examples import Examples
 from lib.training.loop import train
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
 from lib.training.run import Outcome

@@ -12,17 +12,12 @@ from lib.data.arrays.emotion_rules import (
     without_emotion,
     without_minus_infinity,
 )
-from lib.metrics.emotion_metrics import (
-    decisions,
-    emotion_scores,
-    emotion_set_scores,
-    sentiment_scores,
-    seven_levels,
-    weighted_acc,
-)
+from lib.metrics.presence import decisions, weighted_acc
+from lib.metrics.scores import emotion_scores, emotion_set_scores
 from lib.training.class_weights import class_shares, positive_weights
 from tests.parity.closeness import SINGLE, Compute, check
 from tests.parity.reference import Vectors, golden
+from tests.parity.script_scores import sentiment_scores, seven_levels
 
 OFF = -1
 SENTIMENT = ("mae", "acc2_above_zero", "acc5_clipped", "acc7_clipped", "weighted_f1_swapped", "corr")

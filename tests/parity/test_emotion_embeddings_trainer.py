@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lib.metrics.emotion_metrics import decisions, emotion_scores, emotion_set_scores
+from lib.data.batches import Examples
+from lib.metrics.presence import decisions
+from lib.metrics.scores import emotion_scores, emotion_set_scores
 from lib.models.modality_rnn import MODALITIES as NAMES
 from lib.training.class_weights import positive_weights
-from lib.training.examples import Examples
 from lib.training.loop import train
 from lib.training.recipe import Member, ModelSpec, Recipe
 from lib.training.streams import SeededStreams

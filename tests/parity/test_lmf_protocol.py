@@ -8,11 +8,11 @@ import numpy as np
 
 from lib.data.arrays.lmf_pickles import ARRAYS, clean_nan
 from lib.data.arrays.sequences import max_abs, pad, time_mean
-from lib.metrics.lmf_metrics import lmf_iemocap, lmf_mosi, lmf_pom, mmsa_mosi, tfn_mosi
 from lib.training.random_search import SPACES, draws, total_settings
 from lib.training.selection import Selection
 from tests.parity.closeness import SINGLE, check
 from tests.parity.reference import Vectors, golden
+from tests.parity.script_scores import lmf_iemocap, lmf_mosi, lmf_pom, mmsa_mosi, tfn_mosi
 
 REFERENCE_SCORES = {
     "mosi": {

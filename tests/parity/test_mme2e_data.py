@@ -19,15 +19,11 @@ from lib.data.recordings.mme2e_rules import (
     uses_left_camera,
 )
 from lib.errors import InputError
-from lib.metrics.emotion_metrics import (
-    decisions,
-    emotion_scores,
-    emotion_set_scores,
-    sentiment_scores,
-)
-from lib.metrics.mme2e_metrics import best_thresholds, detection_scores, largest_logit_scores, with_mean
+from lib.metrics.presence import best_thresholds, decisions
+from lib.metrics.scores import DETECTION, EMOTIONS, emotion_scores, emotion_set_scores
 from tests.parity.closeness import SINGLE, STORED, check
 from tests.parity.reference import Vectors, golden
+from tests.parity.script_scores import largest_logit_scores, sentiment_scores, with_mean
 
 MEL = 1e-5
 """Relative to the largest power, what a spectrogram may be off at most, whatever its filters allow."""
@@ -217,7 +213,7 @@ def scores(vectors: Vectors) -> dict[str, object]:
     computed = {"auto_thresholds": thresholds["auto"]}
     names = {"acc": "acc", "recall": "recall", "precision": "precision", "f1": "f1_positive", "auc": "auc"}
     for prefix, chosen in thresholds.items():
-        detected = detection_scores(logits, truths, chosen)
+        detected = emotion_scores(logits, truths, chosen, EMOTIONS + DETECTION)
         computed |= {f"{prefix}_{short}": with_mean(detected[name]) for short, name in names.items()}
     computed["weighted_acc_at_0.5"] = emotion_scores(logits, truths)["weighted_acc"]
     multilabel = emotion_scores(logits, truths, 0.4)

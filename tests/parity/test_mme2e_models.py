@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lib.models.end_to_end import MME2E
-from lib.models.end_to_end_sparse import MME2ESparse, SiteOrder, Stage
 from lib.models.handcrafted_baselines import LFRNN, LFTransformer
+from lib.models.mme2e import MME2E
+from lib.models.mme2e_sparse import MME2ESparse, SiteOrder, Stage
 from lib.models.sequence_encoder import pad_ragged
 from lib.models.sparse_sites import FORMS, Form
 from lib.training import objective
@@ -158,7 +158,7 @@ def optimiser_steps(vectors: Vectors, dtype: torch.dtype) -> dict[str, object]:
     norms, clip = [], nn.utils.clip_grad_norm_
     weights = vectors.tensor("in/pos_weight", dtype)  # of the file, not of these two utterances
     batch = OneBatch(vectors, dtype)
-    spec = ModelSpec("end_to_end:MME2E", model_arguments(vectors))
+    spec = ModelSpec("mme2e:MME2E", model_arguments(vectors))
     losses, rates = [], []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nn.utils, "clip_grad_norm_", lambda *given: norms.append(clip(*given).item()))

@@ -233,28 +233,32 @@ FLEET = [
 ]
 SCORES = [
     *mutants(
-        "lib.metrics.scores:regression",
+        "lib.metrics.scores:positive",
         {
-            "positive above zero only": (
-                "predictions >= neutral, labels >= neutral",
-                "predictions > neutral, labels >= neutral",
-            ),
-            "rounds half up": (
-                "np.round(predictions), np.round(labels)",
-                "np.floor(predictions + 0.5), np.round(labels)",
-            ),
-            "clips before rounding": (
-                "np.round(predictions), np.round(labels)",
-                "np.round(np.clip(predictions, low, high)), np.round(labels)",
-            ),
-            "squared error": ("np.mean(np.abs(predictions - labels))", "np.mean((predictions - labels) ** 2)"),
-            "F1 the right way round": ("_f1(rounded, rounded_labels", "_f1(rounded_labels, rounded"),
+            "positive above zero only": ("a.predictions >= a.neutral", "a.predictions > a.neutral"),
         },
     ),
     *mutants(
-        "lib.metrics.scores:_pearson",
+        "lib.metrics.scores:rounded",
         {
-            "correlation off by 1e-8": ("np.corrcoef(a, b)[0, 1]", "np.corrcoef(a, b)[0, 1] * (1 + 1e-8)"),
+            "rounds half up": ("np.round(a.predictions)", "np.floor(a.predictions + 0.5)"),
+            "clips before rounding": ("np.round(a.predictions)", "np.round(np.clip(a.predictions, *a.limits))"),
+            "F1 the right way round": (
+                "np.round(a.labels), np.round(a.predictions)",
+                "np.round(a.predictions), np.round(a.labels)",
+            ),
+        },
+    ),
+    *mutants(
+        "lib.metrics.scores:mae",
+        {
+            "squared error": ("np.mean(np.abs(predictions - labels))", "np.mean((predictions - labels) ** 2)"),
+        },
+    ),
+    *mutants(
+        "lib.metrics.scores:pearson",
+        {
+            "correlation off by 1e-8": ("labels)[0, 1]", "labels)[0, 1] * (1 + 1e-8)"),
         },
     ),
     *mutants(
@@ -276,16 +280,13 @@ SCORES = [
         },
     ),
     *mutants(
-        "lib.metrics.scores:classification",
+        "lib.metrics.scores:f1",
         {
-            "macro F1 as micro": (
-                '"macro_f1": _f1(index, predictions, "macro")',
-                '"macro_f1": _f1(index, predictions, "micro")',
-            ),
+            "macro F1 as micro": ("average=average", 'average=average.replace("macro", "micro")'),
         },
     ),
     *mutants(
-        "lib.metrics.scores:_log_probabilities",
+        "lib.metrics.scores:cross_entropy",
         {
             "cross-entropy in bits": ("log_softmax(logits, axis=1)", "log_softmax(logits, axis=1) / np.log(2)"),
         },

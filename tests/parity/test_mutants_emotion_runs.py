@@ -68,13 +68,13 @@ LOOP = [
         },
     ),
 ]
-METRICS = "lib.metrics.emotion_metrics"
+METRICS, PRESENCE = "lib.metrics.scores", "lib.metrics.presence"
 SCORES = [
     *mutants(
         f"{METRICS}:emotion_scores",
         {
             "threshold included": ("likelihood > threshold", "likelihood >= threshold"),
-            "AUC of the logits": ("auc(likelihood, true)", "auc(-likelihood, true)"),
+            "AUC of the logits": ("Detected(likelihood,", "Detected(-likelihood,"),
         },
     ),
     *mutants(
@@ -84,21 +84,21 @@ SCORES = [
         },
     ),
     *mutants(
-        f"{METRICS}:weighted_acc",
+        f"{PRESENCE}:weighted_acc",
         {
             "recall of presence only": ("(recall_of_presence + recall_of_absence) / 2", "recall_of_presence"),
         },
     ),
     *mutants(
-        f"{METRICS}:weighted_f1",
+        f"{PRESENCE}:weighted_f1",
         {
             "F1 unweighted": ("true.mean(axis=0)", "0.5 + 0 * true.mean(axis=0)"),
         },
     ),
     *mutants(
-        f"{METRICS}:seven_levels",
+        f"{METRICS}:found",
         {
-            "levels rounded to the nearest": ("np.ceil(np.abs(sentiment))", "np.round(np.abs(sentiment))"),
+            "false emotions do not count": ("~(false & before_false)", "~(false & False)"),
         },
     ),
 ]

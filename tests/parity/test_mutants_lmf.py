@@ -200,33 +200,27 @@ RULES = {
     ],
     "metrics": [
         *mutants(
-            "lib.metrics.lmf_metrics:mmsa_mosi",
+            "lib.metrics.scores:clipped",
             {
-                "not clipped": ("np.round(np.clip(predictions, -2, 2))", "np.round(predictions)"),
+                "not clipped": ("np.clip(a.predictions, *a.limits)", "a.predictions"),
             },
         ),
         *mutants(
-            "lib.metrics.lmf_metrics:tfn_mosi",
+            "lib.metrics.scores:positive",
             {
-                "zero is negative": ("predictions >= 0", "predictions > 0"),
+                "zero is negative": ("a.predictions >= a.neutral", "a.predictions > a.neutral"),
             },
         ),
         *mutants(
-            "lib.metrics.lmf_metrics:mmsa_mosi",
+            "lib.metrics.scores:f1",
             {
-                "F1 unweighted": ('average="weighted"', 'average="macro"'),
+                "F1 unweighted": ("average=average", 'average="macro"'),
             },
         ),
         *mutants(
-            "lib.metrics.lmf_metrics:lmf_iemocap",
+            "lib.metrics.scores:f1_of_classes",
             {
-                "F1 of the present": ('scores["weighted_f1"]', 'scores["f1_class_1"]'),
-            },
-        ),
-        *mutants(
-            "lib.metrics.lmf_metrics:lmf_pom",
-            {
-                "two digits": ("for scores in columns], 3)", "for scores in columns], 2)"),
+                "F1 of the absent": ("average=None", "average=None, pos_label=0"),
             },
         ),
     ],

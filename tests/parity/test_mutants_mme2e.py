@@ -28,7 +28,7 @@ from tests.parity.test_mme2e_parts import (
 pytestmark = pytest.mark.slow
 
 SPARSE, CROSS, ENCODER = "lib.models.sparse_sites", "lib.models.cross_attention", "lib.models.sequence_encoder"
-MODEL, STAGES = "lib.models.end_to_end", "lib.models.end_to_end_sparse"
+MODEL, STAGES = "lib.models.mme2e", "lib.models.mme2e_sparse"
 MEL, RULES = "lib.data.recordings.mel", "lib.data.recordings.mme2e_rules"
 BN1, NORM1 = "self.bn1 = nn.BatchNorm2d(out_channels)", "self.norm1 = nn.LayerNorm(width)"
 NORM2 = "self.norm2 = nn.LayerNorm(width)"
@@ -328,14 +328,17 @@ LOADERS = [
 ]
 SCORES = [
     *mutants(
-        "lib.metrics.mme2e_metrics:detection_scores",
-        {"at the threshold": ("/ np.maximum(predicted.sum(axis=0), 1)", "/ np.maximum(true.sum(axis=0), 1)")},
+        "lib.metrics.scores:precision",
+        {"recall for precision": ("/ np.maximum(a.predicted.sum(axis=0), 1)", "/ np.maximum(a.true.sum(axis=0), 1)")},
     ),
     *mutants(
-        "lib.metrics.mme2e_metrics:best_thresholds",
+        "lib.metrics.presence:best_thresholds",
         {"the last of equal ones": ("f1.argmax(axis=0)", "(len(f1) - 1 - f1[::-1].argmax(axis=0))")},
     ),
-    *mutants("lib.metrics.mme2e_metrics:with_mean", {"median for mean": ("values.mean()", "np.median(values)")}),
+    *mutants(
+        "lib.metrics.scores:recall",
+        {"precision for recall": ("/ np.maximum(a.true.sum(axis=0), 1)", "/ np.maximum(a.predicted.sum(axis=0), 1)")},
+    ),
 ]
 
 

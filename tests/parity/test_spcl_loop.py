@@ -10,7 +10,6 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from lib.data.corpus import Corpus, Source
 from lib.data.dialogues.conversation_batches import conversation_split
-from lib.training.examples import examples
 from lib.training.loop import train
 from lib.training.recipe import Member, ModelSpec, Recipe, SelfPacedSpec
 from lib.training.run import Outcome
@@ -87,7 +86,7 @@ class Case:
         self.member = Member("reference", 0, model, recipe, train_on=heard, evaluate_on=heard)
 
     def outcome(self) -> Outcome:
-        splits = {part: examples(self.corpus, part, dtype=torch.float64) for part in self.parts}
+        splits = {part: self.corpus.batches(part, dtype=torch.float64) for part in self.parts}
         return train(self.member, splits, GivenOrder(self.config))
 
     def per_epoch(self, values: np.ndarray) -> np.ndarray:

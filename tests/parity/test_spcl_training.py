@@ -10,8 +10,8 @@ from sklearn.metrics import accuracy_score, f1_score
 from torch import nn
 from torch.nn import functional as F
 
+from lib.data.batches import Conversations
 from lib.data.dialogues.conversation_batches import (
-    Conversations,
     Dialogue,
     conversation_split,
     dev_split,

@@ -142,6 +142,7 @@ class OnDisk:
     """A split that is read batch by batch, as raw utterances are."""
 
     kept: frozenset = frozenset(EVERYTHING)
+    features = None
 
     def only(self, modalities) -> "OnDisk":
         return OnDisk(self.kept & frozenset(modalities))

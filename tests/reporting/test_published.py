@@ -5,9 +5,8 @@ import pytest
 
 from lib.data.corpus import Source
 from lib.errors import InputError
-from lib.reporting import published_colearning as colearning
-from lib.reporting.published import PUBLISHED, VERDICT_RULE, allowance, compare, load, select
-from lib.run_table import by_seed
+from lib.reporting.published import PUBLISHED, VERDICT_RULE, allowance, compare, compare_groups, load, runs, select
+from lib.run_table import checked
 from tests.reporting.tables_of_runs import runs_of
 
 REAL = Source("corpus_a", synthetic=False, files={}, licence="", split_rule="")
@@ -53,37 +52,62 @@ def test_damaged_tables_are_refused(tmp_path):
         load(path)
 
 
-def test_five_repeats_in_run_table_form():
-    runs = colearning.repeats(load(), "IEMOCAP 9-class")
-    assert len(runs) == 8 * 3 * 5
-    assert by_seed(runs, "acc").loc[0, "rate 0"] == 0.28488372093023256
-    assert by_seed(runs, "acc").index.tolist() == [0, 1, 2, 3, 4]
-    assert runs["variant"].unique().tolist() == [
-        *("rate 0", "rate 0.15", "rate 0.4", "rate 0.6", "rate 0.8", "rate 0.9", "rate 0.95"),
-        "text only",
+HEADER = "corpus,variant,seed,split,metric,value,selected_on,status,published_in"
+
+
+def numbers(tmp_path, *rows, header=HEADER):
+    path = tmp_path / "published.csv"
+    path.write_text("\n".join([header, *rows, ""]), encoding="utf-8")
+    return path
+
+
+def test_a_published_number_is_a_run(tmp_path):
+    path = numbers(
+        tmp_path,
+        "a,LMF,0,test,mae,0.8420000000000001,valid,published,Table 2",
+        "a,two,0,test,mae,0,not stated,published,",
+        "b,LMF,0,test,mae,1,valid,published,Table 3",
+    )
+    table = checked(runs(path, "a"))
+    assert table["value"].tolist() == [0.8420000000000001, 0.0]
+    assert table["published_in"].tolist() == ["Table 2", ""]
+    assert table["rate"].isna().all() and set(table["best_epoch"]) == {-1}
+    assert runs(path, "c").empty
+    rated = numbers(
+        tmp_path, "a,rate 0.8,0.8,0,test,acc,0.5,valid,published,x", header=HEADER.replace(",s", ",rate,s", 1)
+    )
+    assert runs(rated, "a")["rate"].tolist() == [0.8]
+
+
+def test_damaged_run_tables_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no such table"):
+        runs(tmp_path / "published.csv", "a")
+    with pytest.raises(InputError, match="no column split, metric"):
+        runs(numbers(tmp_path, header="corpus,variant,seed,value,selected_on,status,published_in"), "a")
+    for value in ("28 or so", ""):
+        path = numbers(tmp_path, "a,x,0,test,acc,0.5,valid,published,", f"a,y,0,test,acc,{value},valid,published,")
+        with pytest.raises(InputError, match=f"row 3: value .*{value or 'nan'}.* is no number"):
+            runs(path, "a")
+    (tmp_path / "published.csv").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="not readable as csv"):
+        runs(tmp_path / "published.csv", "a")
+
+
+def test_groups_are_compared_with_their_own_baselines():
+    paper = runs_of({"x": [0.5], "x2": [0.6], "y": [0.3], "y2": [0.2], "not run": [0.1]})
+    ours = runs_of({"x": [0.5], "x2": [0.7], "y": [0.3], "y2": [0.2], "z": [0.1]})
+    options = {"metric": "acc", "source": REAL, "same_corpus": True}
+    table = compare_groups(
+        paper, ours, {"x": ("x", "x2"), "not run": ("not run",), "z": ("z",), "y": ("y", "y2")}, **options
+    )
+    assert "rate" not in table
+    assert table[["variant", "quantity"]].agg(" ".join, axis=1).tolist() == [
+        *("x acc", "x2 acc", "x2 gain over x"),
+        *("y acc", "y2 acc", "y2 gain over y"),
     ]
-    assert set(runs["metric"]) == {"acc", "cross_entropy", "weighted_f1_swapped"}
-    assert set(colearning.repeats(load(), "CMU-MOSI")["metric"]) == {"acc2_nonneg", "mae", "f1_rounded_swapped"}
-    assert runs["published_in"].unique().tolist() == [
-        "repo nmagal/modality_drop_for_colearning results/co_learning_bilstm_im"
-    ]
-
-
-def test_stored_run_and_its_recalls():
-    numbers = load()
-    run = colearning.stored_run(numbers)
-    at_0 = run[(run["variant"] == "rate 0") & (run["metric"] == "weighted_f1")]
-    assert at_0["value"].item() == 0.08388 and at_0["seed"].item() == 0
-    recalls = colearning.stored_recalls(numbers)
-    assert recalls.index.tolist() == ["fea", "neu", "ang", "fru", "exc", "sur", "hap", "sad"]
-    assert recalls["support"].sum() == 860
-    # the diagonal gives the accuracy: 192 neutral and one frustrated utterance are right at rate 0
-    assert (recalls["rate 0"] * recalls["support"]).sum() == pytest.approx(193, abs=0.01)
-
-
-def test_unknown_variant():
-    with pytest.raises(InputError, match="modality dropout high"):
-        colearning.variant_name("modality dropout high")
+    assert compare_groups(paper, ours, {"z": ("z",)}, **options).empty
+    rated = runs_of({"rate 0": [0.5], "text only": [0.6]})
+    assert list(compare_groups(rated, rated, {"text only": None}, **options)["rate"].dropna()) == [0.0, 0.0]
 
 
 def test_allowance_by_hand():

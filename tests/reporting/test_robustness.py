@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +12,7 @@ from lib.errors import InputError
 from lib.reporting import modality_figures, robustness
 from lib.reporting.robustness import MISSING, NOISE, missing_score, missing_utterances, noisy_score, robustness_table
 from lib.reporting.statistics import t_interval
-from lib.training.examples import examples
-from lib.training.trained import feature_spread, features, utterances
+from lib.training.trained import feature_spread, in_memory
 from tests.reporting.tables_of_runs import STAND_IN
 from tests.reporting.trained_runs import EVERYTHING, kinds
 
@@ -41,7 +41,7 @@ def test_disturbances_change_what_they_should_and_can_be_repeated(tmp_path, kind
     half = {"text": missing_utterances(run, "text", 0.5)}
     assert 0 < half["text"].sum() < half["text"].size
     assert not np.array_equal(run.outputs(half), run.outputs())
-    assert half["text"].shape == utterances(run.split)
+    assert half["text"].shape == run.split.utterances
 
 
 @pytest.mark.parametrize("kind", ["classes", "slots"])
@@ -68,7 +68,7 @@ def test_missing_utterances_are_nested_and_as_many_as_asked(tmp_path):
 def test_noise_is_in_units_of_the_training_spread_and_leaves_padding_alone(tmp_path):
     given = kinds()["classes"]
     run, _ = given.read(tmp_path)
-    train = examples(given.corpus, "train")
+    train = given.corpus.batches("train")
     raw = given.corpus.splits["train"].features["audio"]
     assert feature_spread(train)["audio"].numpy() == pytest.approx(raw.reshape(-1, 3).std(axis=0), rel=1e-5)
     x = torch.ones(4000, 2, 3)
@@ -89,7 +89,7 @@ def test_conversation_padding_gets_no_noise(tmp_path):
     padding = run.split.labels < 0
     assert padding.any()
     assert not robustness.unit_noise(run, "video")[padding].any()
-    assert features(run.split)["video"].shape[:2] == padding.shape
+    assert run.split.features["video"].shape[:2] == padding.shape
 
 
 def test_the_table_holds_every_level_with_its_interval(tmp_path):
@@ -134,7 +134,7 @@ def test_impossible_disturbances_are_refused(tmp_path):
     with pytest.raises(ValueError, match="evaluated in one batch"):
         missing_score(in_parts, "text", 0.5)
     with pytest.raises(InputError, match="features in memory"):
-        features(object())
+        in_memory(SimpleNamespace(features=None))
 
 
 def test_the_figure_has_a_panel_per_modality_and_names_the_corpus(tmp_path):

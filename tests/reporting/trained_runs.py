@@ -9,7 +9,6 @@ import numpy as np
 from lib.data.corpus import Corpus
 from lib.metrics import scores as metrics
 from lib.training import records, trained
-from lib.training.examples import examples
 from lib.training.execution import one_thread
 from lib.training.loop import train
 from lib.training.recipe import Member, ModelSpec
@@ -45,7 +44,7 @@ class Kind:
     def read(self, folder: Path, seed: int = 0) -> tuple[Trained, Record]:
         """Train, leave a record, and read it back."""
         one = replace(self.member, seed=seed)
-        splits = {name: examples(self.corpus, name) for name in self.corpus.splits}
+        splits = {name: self.corpus.batches(name) for name in self.corpus.splits}
         with one_thread():
             records.write(folder, one, "key", train(one, splits, SeededStreams(seed)), 0.0)
         record = records.read(folder, one, "key")

@@ -14,7 +14,6 @@ import torch
 
 from lib.training import engine, execution, records, rounding
 from lib.training.engine import Job
-from lib.training.examples import examples
 from lib.training.execution import Grid
 from lib.training.loop import train
 from lib.training.recipe import ModelSpec
@@ -80,7 +79,7 @@ def test_what_rounds_otherwise_in_a_stack_is_found(monkeypatch, factor):
         return [train(member, few, source) for member, source in zip(tried, streams, strict=True)]
 
     monkeypatch.setattr(rounding, "train_fleet", in_company)
-    splits = {name: examples(data(), name) for name in data().splits}
+    splits = {name: data().batches(name) for name in data().splits}
     assert rounding.rounds_alike(grid()[:4], splits) == (factor == 1)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from lib.data.batches import Examples
 from lib.models.emotion_embeddings import EmotionEmbeddings
 from lib.training import finetune as module
-from lib.training.examples import Examples
 from lib.training.finetune import FineTuning, few_and_as_many_others, finetune, without_conflict
 
 WIDTHS = {"text": 6, "audio": 4}

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from lib.training.examples import examples
 from lib.training.fleet import Fleet, stack_key, train_fleet
 from lib.training.loop import train
 from lib.training.recipe import Member, ModelSpec
@@ -26,7 +25,7 @@ def single_thread():
 
 
 def splits(dtype: torch.dtype = torch.float64):
-    return {name: examples(corpus(), name, dtype=dtype) for name in ("train", "valid", "test")}
+    return {name: corpus().batches(name, dtype=dtype) for name in ("train", "valid", "test")}
 
 
 def with_dropout(model: ModelSpec, p: float) -> ModelSpec:

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lib.training.examples import examples
 from lib.training.loop import Checkpoint, Outcome, train
 from lib.training.recipe import ModelSpec
 from lib.training.streams import SeededStreams
@@ -13,7 +12,7 @@ from tests.training.small import WIDTHS, corpus, member
 
 
 def splits(**options):
-    return {name: examples(corpus(), name, **options) for name in ("train", "valid", "test")}
+    return {name: corpus().batches(name, **options) for name in ("train", "valid", "test")}
 
 
 def same(a: Outcome, b: Outcome) -> None:

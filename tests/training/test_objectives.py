@@ -10,12 +10,11 @@ from lib.data.corpus import Corpus, Source, Split
 from lib.errors import InputError
 from lib.training import records
 from lib.training.engine import jobs
-from lib.training.examples import examples
 from lib.training.fleet import train_fleet
 from lib.training.loop import Checkpoint, train
 from lib.training.recipe import Member, ModelSpec, Recipe, SelfPacedSpec
 from lib.training.streams import SeededStreams
-from lib.training.sweep import corpus_hash, sweep
+from lib.training.sweep import sweep
 from lib.training.validation import validation_score
 from tests.training.small import EFLSTM, WIDTHS, corpus, member
 
@@ -69,7 +68,7 @@ def talker(variant: str = "plain", seed: int = 0, **recipe) -> Member:
 
 
 def run(one: Member, data: Corpus, **options):
-    splits = {name: examples(data, name) for name in data.splits}
+    splits = {name: data.batches(name) for name in data.splits}
     return train(one, splits, SeededStreams(one.seed), **options)
 
 
@@ -121,7 +120,7 @@ def test_who_speaks_identifies_a_corpus_of_conversations():
     data = conversations()
     train = data.splits["train"]
     changed = replace(data, splits=data.splits | {"train": replace(train, speakers=np.maximum(train.speakers, 0))})
-    assert corpus_hash(data) != corpus_hash(changed)
+    assert data.digest != changed.digest
 
 
 def emotions(seed: int = 0, **recipe) -> Member:
@@ -152,7 +151,7 @@ def test_a_fleet_weighs_and_selects_as_the_loop_does():
         emotions(seed, loss="bce", select_by="weighted_acc", learning_rate=rate)
         for seed, rate in ((0, 0.01), (1, 0.02))
     ]
-    splits = {name: examples(multilabel(), name) for name in ("train", "valid", "test")}
+    splits = {name: multilabel().batches(name) for name in ("train", "valid", "test")}
     together = train_fleet(members, splits, [SeededStreams(m.seed) for m in members])
     for one, stacked in zip(members, together, strict=True):
         alone = train(one, splits, SeededStreams(one.seed))

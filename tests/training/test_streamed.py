@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from lib import source_closure
 from lib.data.iemocap import iemocap_handcrafted
 from lib.data.recordings.raw_batches import HashTokenizer
 from lib.data.recordings.raw_decoding import Options
@@ -23,12 +24,11 @@ from lib.data.recordings.streamed_corpus import RawReader, open_handcrafted, ope
 from lib.data.stand_ins import synthetic_handcrafted, synthetic_raw
 from lib.errors import InputError
 from lib.training.engine import jobs
-from lib.training.examples import examples
 from lib.training.loop import evaluate, train
 from lib.training.recipe import Member, ModelSpec, Recipe
 from lib.training.run import Checkpoint, Run
 from lib.training.streams import SeededStreams
-from lib.training.sweep import corpus_hash, member_key, sweep
+from lib.training.sweep import member_key, sweep
 
 SIZES = {"train": 26, "valid": 6, "test": 6}
 READER = RawReader("iemocap")
@@ -43,8 +43,8 @@ ALBERT = {
     "max_position_embeddings": 12,
 }
 SMALL = {"albert": ALBERT, "channels": [2, 3, 4, 5], "flatten_size": 6, "width": 4, "layers": 1, "heads": 2}
-DENSE = ModelSpec("end_to_end:MME2E", SMALL)
-SPARSE = ModelSpec("end_to_end_sparse:MME2ESparse", SMALL | {"threshold": 0.5})
+DENSE = ModelSpec("mme2e:MME2E", SMALL)
+SPARSE = ModelSpec("mme2e_sparse:MME2ESparse", SMALL | {"threshold": 0.5})
 RECIPE = Recipe(
     loss="bce",
     epochs=3,
@@ -94,7 +94,7 @@ def baseline(name: str, corpus) -> ModelSpec:
 
 
 def splits(corpus) -> dict:
-    return {name: examples(corpus, name) for name in corpus.splits}
+    return {name: corpus.batches(name) for name in corpus.splits}
 
 
 def same(a, b) -> None:
@@ -188,7 +188,7 @@ def test_a_checkpoint_of_a_large_model_is_written_seldom(tmp_path, monkeypatch):
 
 
 def test_rates_fall_along_a_cosine_and_the_text_learns_more_slowly(corpus):
-    run = Run(member(), examples(corpus, "train"), SeededStreams(0))
+    run = Run(member(), corpus.batches("train"), SeededStreams(0))
     assert [group["lr"] for group in run.optimiser.param_groups] == [0.001, 0.001, 0.01]
     assert run.annealing.T_max == 3 * 26 // 8
     outcome = train(member(), splits(corpus), SeededStreams(0))
@@ -197,14 +197,14 @@ def test_rates_fall_along_a_cosine_and_the_text_learns_more_slowly(corpus):
 
 
 def test_a_factor_of_one_leaves_one_group(corpus):
-    train_split = examples(corpus, "train")
+    train_split = corpus.batches("train")
     with_factor = Run(member(groups={"text_lr_factor": 1}), train_split, SeededStreams(0))
     assert [group["lr"] for group in with_factor.optimiser.param_groups] == [0.01]
 
 
 def test_a_minibatch_in_parts_has_the_gradients_of_the_whole(handcrafted):
     """LF-LSTM pads to the longest of what is computed at once, so utterances of one length are taken."""
-    split = examples(handcrafted, "train")
+    split = handcrafted.batches("train")
     sequences = tuple({m: x[:3] for m, x in s.items()} for s in split.sequences)
     assert {len(x) for s in sequences for x in s.values()} == {2, 3}, "video has two frames"
     split = replace(split, sequences=sequences)
@@ -248,13 +248,20 @@ def test_a_sweep_identifies_a_run_by_the_prepared_files(corpus, root, tmp_path):
     assert record.selected_on["epoch"] == "validation F1 at thresholds found on validation"
     assert record.outputs["test"].shape == (6, 6)
     other = open_raw(READER.folder(root), HashTokenizer(60, 11))
-    assert corpus_hash(other) != corpus_hash(corpus)
+    assert other.digest != corpus.digest
     assert member_key(member(), other.digest) != member_key(member(), corpus.digest)
+
+
+@pytest.mark.parametrize("changed", ["mme2e_rules.py", "raw_batches.py", "synthetic_raw.py"])
+def test_a_digest_covers_the_code_that_makes_batches_but_not_a_stand_ins_writer(corpus, monkeypatch, changed):
+    before, whole = corpus.digest, source_closure.sha256_file
+    monkeypatch.setattr(source_closure, "sha256_file", lambda path: "x" if path.name == changed else whole(path))
+    assert (replace(corpus).digest != before) is (changed != "synthetic_raw.py")
 
 
 def test_a_streamed_corpus_is_float32(corpus):
     with pytest.raises(ValueError, match="a streamed corpus is float32"):
-        examples(corpus, "train", dtype=torch.float64)
+        corpus.batches("train", dtype=torch.float64)
 
 
 @pytest.fixture
@@ -327,7 +334,7 @@ def test_a_split_of_which_nothing_can_be_read(root, tmp_path):
 
 def test_evaluation_in_batches_gives_the_split(corpus):
     """The corrected sparse model and the dense one treat utterances independently."""
-    run = Run(member(), examples(corpus, "train"), SeededStreams(0))
-    split = examples(corpus, "test")
+    run = Run(member(), corpus.batches("train"), SeededStreams(0))
+    split = corpus.batches("test")
     whole = evaluate(run.model, split, replace(RECIPE, evaluation_batch=None))
     torch.testing.assert_close(evaluate(run.model, split, RECIPE), whole, rtol=0, atol=1e-5)

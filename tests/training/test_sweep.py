@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lib.training import records
-from lib.training.sweep import corpus_hash, member_key, sweep
+from lib.training.sweep import member_key, sweep
 from tests.training.small import corpus, member
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,11 +56,11 @@ def test_a_damaged_record_is_trained_again(tmp_path):
 
 
 def test_settings_data_and_chain_are_part_of_the_key():
-    data = corpus_hash(corpus())
+    data = corpus().digest
     base = member_key(member(), data)
     assert member_key(member(learning_rate=0.02), data) != base
     assert member_key(replace(member(), evaluate_on=("text", "audio")), data) != base
-    assert member_key(member(), corpus_hash(corpus(seed=1))) != base
+    assert member_key(member(), corpus(seed=1).digest) != base
     assert member_key(member(), data) == base
 
 

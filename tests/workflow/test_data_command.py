@@ -118,7 +118,7 @@ def test_an_interrupt_takes_one_line(tmp_path, capsys, monkeypatch):
     ("argv", "message"),
     [
         ([], "run_all.sh data: the following arguments are required"),
-        (["fetch"], "run_all.sh data: argument get|check|preprocess: invalid choice: 'fetch'"),
+        (["fetch"], "run_all.sh data: argument get|check|preprocess|records: invalid choice: 'fetch'"),
         (["get"], "run_all.sh data get: the following arguments are required: NAME"),
         (["get", "tinny"], "unknown corpus 'tinny'; known: closed, tiny"),
         (["get", "all", "tinny"], "unknown corpus 'tinny'; known: closed, tiny"),

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.papers.summary.page import write_page
 from lib.reporting import figures, tables
 from lib.reporting.caption import REAL as REAL_DATA
 from lib.reporting.result_folders import write_contents
-from lib.reporting.summary_page import write_page
 from lib.workflow.report_page import report
-from tests.reporting.kept_results import copy_kept
+from tests.papers.summary.kept_results import copy_kept
 from tests.workflow.workspace import REAL
 
 HARM = {

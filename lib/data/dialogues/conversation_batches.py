@@ -1,14 +1,11 @@
-"""Dialogues in memory: the development split, the order of an epoch, padded batches (spec spcl, 1.2 and 1.3)."""
+"""Dialogues in memory: the development split, and dialogues padded to a split (spec spcl, 1.2 and 1.3)."""
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from lib.data.corpus import Split
 from lib.errors import InputError
@@ -91,61 +88,3 @@ def _check(dialogue: Dialogue, widths: Mapping[str, int]) -> None:
         if np.shape(x) != (len(dialogue), widths[m]):
             expected = f"({len(dialogue)}, {widths[m]})"
             raise InputError(f"{m} features have shape {np.shape(x)}, expected {expected}", where=where)
-
-
-@dataclass(frozen=True)
-class Conversations:
-    """Dialogues on the training device, padded behind: a split, or a minibatch of it.
-
-    `features[modality]` is `(B, T, d)` with zeros in the padding, `speakers` int64 `(B, T)` with 0 there, `labels`
-    int64 `(B, T)`. `lengths`, int64 `(B,)`, stays on the CPU, so that nothing waits for the device to know the shapes.
-    """
-
-    features: Mapping[str, Tensor]
-    lengths: Tensor
-    speakers: Tensor
-    labels: Tensor
-
-    @classmethod
-    def of(
-        cls, split: Split, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
-    ) -> "Conversations":
-        """Copy a split. Raises InputError if it does not hold conversations."""
-        if split.speakers is None:
-            raise InputError("the split has no speakers", todo="use a corpus of conversations")
-        return cls(
-            {m: torch.from_numpy(np.array(x)).to(device, dtype) for m, x in split.features.items()},
-            torch.from_numpy(np.array(split.lengths)),
-            torch.from_numpy(np.maximum(split.speakers, 0)).to(device),
-            torch.from_numpy(np.array(split.labels)).to(device),
-        )
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    @property
-    def inputs(self) -> dict[str, Mapping[str, Tensor] | Tensor]:
-        """What a conversation model takes."""
-        return {"features": self.features, "lengths": self.lengths, "speakers": self.speakers}
-
-    @cached_property
-    def targets(self) -> Tensor:
-        """Int64 `(N,)`: the labels of the real utterances, one dialogue after another."""
-        real = torch.arange(self.labels.shape[1]) < self.lengths[:, None]
-        return self.labels[real.to(self.labels.device)]
-
-    def take(self, index: np.ndarray | slice) -> "Conversations":
-        """The dialogues at `index`, padded to the longest of them: the time axis depends on the batch."""
-        if isinstance(index, np.ndarray):
-            index = torch.from_numpy(index)
-        lengths = self.lengths[index]
-        rows = index if isinstance(index, slice) else index.to(self.labels.device)
-        time = int(lengths.max())
-        features = {m: x[rows, :time] for m, x in self.features.items()}
-        return Conversations(features, lengths, self.speakers[rows, :time], self.labels[rows, :time])
-
-    def only(self, modalities: Iterable[str]) -> "Conversations":
-        """The same dialogues with the features of these modalities alone."""
-        kept = set(modalities)
-        features = {m: x for m, x in self.features.items() if m in kept}
-        return Conversations(features, self.lengths, self.speakers, self.labels)

@@ -29,6 +29,8 @@ class HandcraftedBatches:
     kept: frozenset[str] = frozenset(MODALITIES)
     device: torch.device | str = "cpu"
 
+    features = None
+
     def __len__(self) -> int:
         return len(self.ids)
 

@@ -51,6 +51,8 @@ class RawBatches:
     kept: frozenset[str] = frozenset(MODALITIES)
     device: torch.device | str = "cpu"
 
+    features = None
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -60,7 +62,7 @@ class RawBatches:
 
     @property
     def inputs(self) -> Mapping[str, Tensor]:
-        """The arguments of `lib.models.end_to_end.MME2E`. Raises InputError for a file that is gone or changed."""
+        """The arguments of `lib.models.mme2e.MME2E`. Raises InputError for a file that is gone or changed."""
         rows = zip(self.ids, self.keys, self.texts, self.labels, strict=True)
         batch = collate_raw([self._read(*row) for row in rows])
         ids, mask = self.tokenizer([text if "text" in self.kept else "" for text in batch.texts])

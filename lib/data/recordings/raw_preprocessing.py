@@ -14,6 +14,7 @@ from typing import get_args
 
 import numpy as np
 from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from lib.data.corpus import SPLITS
 from lib.data.io.npz_files import read_arrays
@@ -94,8 +95,12 @@ def utterance_file(folder: Path, utterance_id: str) -> Path:
     return folder / "utterances" / f"{utterance_id}.npz"
 
 
+@threadpool_limits.wrap(limits=1)
 def prepare(item: RawItem, folder: Path, options: Options) -> Outcome:
-    """Decode one utterance into its file, unless a sound file with the same key is there."""
+    """Decode one utterance into its file, unless a sound file with the same key is there.
+
+    On one thread, as a worker beside others has: the last digits of a spectrogram must not depend on the cores.
+    """
     key, path = content_key(item, options), utterance_file(folder, item.id)
     if (found := _stored(path, item.id, key)) is not None:
         return found

@@ -8,9 +8,11 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from lib.data.corpus import SPLITS, Source
 from lib.data.io.features import Nonfinite
@@ -23,6 +25,7 @@ from lib.data.recordings.raw_preprocessing import LIST, utterance_file
 from lib.data.stand_ins.synthetic_raw import source as stand_in_source
 from lib.errors import InputError
 from lib.files import sha256_file, sha256_json
+from lib.source_closure import closure
 
 Ragged = RawBatches | HandcraftedBatches
 
@@ -32,7 +35,7 @@ RAW, PREPARED = "mme2e", "mme2e_prepared"
 
 @dataclass(frozen=True)
 class StreamedCorpus:
-    """`digest` identifies everything that the batches of the splits can hold. Labels are rows of zeros and ones.
+    """`contents` identifies the files that batches are made of. Labels are rows of zeros and ones.
 
     `options` say how the raw files were decoded.
     """
@@ -41,8 +44,19 @@ class StreamedCorpus:
     splits: Mapping[str, Ragged]
     source: Source
     problems: tuple[Problem, ...]
-    digest: str
+    contents: str
     options: Mapping[str, object]
+
+    @cached_property
+    def digest(self) -> str:
+        """Identifies everything that a batch can hold: the files, and the code that makes batches of them."""
+        return sha256_json([self.contents, closure([type(self.splits["train"]).__module__])])
+
+    def batches(self, split: str, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Ragged:
+        """A split, batches copied to `device` one by one. Raises ValueError for another `dtype` than float32."""
+        if dtype != torch.float32:
+            raise ValueError(f"a streamed corpus is float32, not {dtype}")
+        return replace(self.splits[split], device=device)
 
     def labels(self, split: str) -> np.ndarray:
         """`(N, E)` float32."""
@@ -69,9 +83,9 @@ def open_raw(folder: Path, tokenizer: Tokenizer) -> StreamedCorpus:
         if not any(sound):
             raise InputError(f"no utterance of the {split} split can be read", where=folder)
         splits[split] = batches.take(np.flatnonzero(sound))
-    digest = sha256_json([sha256_file(folder / LIST), repr(tokenizer), [b.ids for b in splits.values()]])
+    contents = sha256_json([sha256_file(folder / LIST), repr(tokenizer), [b.ids for b in splits.values()]])
     names, source = tuple(prepared["label_names"]), _source(prepared)
-    return StreamedCorpus(names, splits, source, tuple(problems), digest, prepared["options"])
+    return StreamedCorpus(names, splits, source, tuple(problems), contents, prepared["options"])
 
 
 def open_handcrafted(
@@ -90,10 +104,10 @@ def open_handcrafted(
         problems += told
         hashes |= {path.name: sha256_file(path) for path in feature_files(kind, features, split)}
     identity = [sha256_file(folder / LIST), hashes, audio_type, [b.ids for b in splits.values()]]
-    digest = sha256_json(identity + [nonfinite] * (nonfinite != "error"))
+    contents = sha256_json(identity + [nonfinite] * (nonfinite != "error"))
     source = replace(_source(prepared), files=hashes)
     names = tuple(prepared["label_names"])
-    return StreamedCorpus(names, splits, source, tuple(problems), digest, prepared["options"])
+    return StreamedCorpus(names, splits, source, tuple(problems), contents, prepared["options"])
 
 
 def _prepared(folder: Path) -> dict:

@@ -14,17 +14,17 @@ from jaxtyping import Float
 
 from lib.data.arrays.emotion_rules import reference_shots
 from lib.files import atomic_path, sha256_json
-from lib.metrics.emotion_metrics import auc, probabilities
+from lib.metrics.presence import probabilities
+from lib.metrics.scores import auc
 from lib.papers.unseen_emotions import Regime, UnseenEmotions
 from lib.papers.unseen_emotions.study import CLEAN, Case, Setting, trained, zero_shot
 from lib.source_closure import closure
 from lib.study import Done, Runs
-from lib.training.examples import examples
+from lib.training import wanted
 from lib.training.execution import one_thread
 from lib.training.finetune import FineTuning, few_and_as_many_others, finetune
 from lib.training.records import FINISHED
 from lib.training.streams import derived_seed
-from lib.training.sweep import corpus_hash
 from lib.training.trained import Trained, load
 
 RANDOM = "random vector"
@@ -84,7 +84,7 @@ def _answer(run: Done, setting: Setting, kind: str, out: np.ndarray | None) -> D
 def _network(folder: Path, case: Case, run: Done, device: str = "cpu") -> Trained:
     """The trained network, which knows the seen emotions alone, before the complete test split."""
     _, member, record = run
-    test = examples(case.corpus, "test", device=device)
+    test = case.corpus.batches("test", device=device)
     return load(folder / "members", member, record, test, lambda out: case.scores("test", out)["auc"])
 
 
@@ -181,6 +181,7 @@ def _fine_tuned(runs: Runs) -> list[Done]:
     workers = max(1, min(p.cores, len(todo))) if device == "cpu" else 1
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         joblib.Parallel(n_jobs=workers)(joblib.delayed(_tune)(p, folder, tuning, device) for tuning in todo)
+    wanted.note(folder / "members", [tuning.path.stem for tuning in work if tuning.possible])
     return [_answer(t.run, t.setting, tuned(t.regime), np.load(t.path) if t.possible else None) for t in work]
 
 
@@ -188,7 +189,7 @@ def _tunings(p: UnseenEmotions, folder: Path, setting: Setting, runs: Sequence[D
     """Every regime from every network. A file's name says what it depends on: start, data, settings, code."""
     case, model, recipe = setting.case, runs[0][1].model, runs[0][1].recipe
     about = {
-        "data": corpus_hash(case.corpus),
+        "data": case.corpus.digest,
         "vectors": case.vectors.tolist(),
         "shots": shots(p, case),
         "settings": p.fine_tuning.model_dump(mode="json", exclude={"regimes"}),
@@ -207,12 +208,12 @@ def _tune(p: UnseenEmotions, folder: Path, tuning: Tuning, device: str) -> None:
     case, (_, member, record) = tuning.setting.case, tuning.run
     network = _network(folder, case, tuning.run, device)
     network.model.set_emotions(torch.from_numpy(case.vectors))
-    train, valid = (examples(case.corpus, split, device=device).only(p.modalities) for split in ("train", "valid"))
+    train, valid = (case.corpus.batches(split, device=device).only(p.modalities) for split in ("train", "valid"))
     with one_thread():
         finetune(
             network.model,
             train.take(few_and_as_many_others(case.corpus.splits["train"].labels, case.column, shots(p, case))),
-            examples(tuning.setting.corpus, "train", device=device).only(p.modalities),
+            tuning.setting.corpus.batches("train", device=device).only(p.modalities),
             case.seen,
             valid,
             FineTuning(tuning.regime, **p.fine_tuning.model_dump(exclude={"regimes", "share"})),

@@ -11,7 +11,7 @@ from lib.data.arrays.emotion_rules import EmotionSamples, append_emotion, few_sh
 from lib.data.arrays.label_columns import LEAVE_OUT, refuse_absent
 from lib.data.corpus import Corpus, Split
 from lib.data.word_vectors import emotion_vectors
-from lib.metrics.emotion_metrics import emotion_scores
+from lib.metrics.scores import emotion_scores
 from lib.papers import emotion_embeddings as eea
 from lib.papers.unseen_emotions import UnseenEmotions
 from lib.study import Done, Runs, Study, Task

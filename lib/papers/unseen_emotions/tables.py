@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lib.data.stand_ins import synthetic_emotions
-from lib.metrics import emotion_metrics
+from lib.metrics import scores as metrics
+from lib.metrics.presence import probabilities
 from lib.papers.unseen_emotions.answers import RANDOM, logits, tuned
 from lib.papers.unseen_emotions.study import CLEAN, LEAKING, METRICS, Case, zero_shot
 from lib.reporting import gains
@@ -30,14 +31,14 @@ def sample_interval(case: Case, found: Sequence[np.ndarray], level: float = 0.95
     true = case.present("test")
     if not found or true.all() or not true.any():
         return NO_INTERVAL
-    columns = emotion_metrics.probabilities(np.stack([out[:, case.column] for out in found], axis=1))
+    columns = probabilities(np.stack([out[:, case.column] for out in found], axis=1))
     rng = np.random.default_rng(0)
     present, absent = np.flatnonzero(true), np.flatnonzero(~true)
     drawn = []
     for _ in range(RESAMPLES):
         rows = np.concatenate([rng.choice(present, len(present)), rng.choice(absent, len(absent))])
         chosen = np.broadcast_to(true[rows][:, None], (len(rows), columns.shape[1]))
-        drawn.append(emotion_metrics.auc(columns[rows], chosen).mean())
+        drawn.append(metrics.auc(columns[rows], chosen).mean())
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

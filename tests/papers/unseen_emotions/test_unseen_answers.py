@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from lib.metrics.emotion_metrics import auc, decisions, weighted_acc
+from lib.metrics.presence import decisions, weighted_acc
+from lib.metrics.scores import auc
 from lib.papers.unseen_emotions import answers, conclusions, figures, tables
 from lib.papers.unseen_emotions import study as unseen
 from lib.papers.unseen_emotions.study import CLEAN, LEAKING

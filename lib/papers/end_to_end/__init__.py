@@ -1,0 +1,144 @@
+"""The end-to-end emotion models, dense and sparse, and their baselines: parameters (spec mme2e, sections 4 to 6, 8)."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lib.params import NONFINITE, Nonfinite, Parameters
+
+MODALITIES = ("text", "audio", "video")
+Modality = Literal["text", "audio", "video"]
+Positive = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
+Dataset = Literal["iemocap_raw", "mosei_raw", "iemocap_raw_like", "mosei_raw_like"]
+Change = Literal["corrected", "learned"]
+"""Of the sparse model: features stay at their sites; attention is trained as well."""
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class StandIn(_Given):
+    """Utterances of each split, and images of each utterance (per side for IEMOCAP), of a stand-in corpus."""
+
+    train: Positive
+    valid: Positive
+    test: Positive
+    frames: Positive = 6
+
+
+class Training(_Given):
+    """One training command: what the README gives for each model (spec mme2e, section 8)."""
+
+    learning_rate: float = Field(gt=0.0)
+    epochs: Positive
+    batch_size: Positive
+    early_stop: Positive
+    clip_norm: float | None = Field(None, gt=0.0, description="largest norm of a gradient; null for no limit")
+
+
+class Models(_Given):
+    """The models to train; null leaves one out."""
+
+    mme2e: Training | None = None
+    mme2e_sparse: Training | None = None
+    lf_rnn: Training | None = None
+    lf_transformer: Training | None = None
+
+    def chosen(self) -> dict[str, Training]:
+        """Those that are trained, by name."""
+        return {name: setting for name in type(self).model_fields if (setting := getattr(self, name)) is not None}
+
+
+class Encoder(_Given):
+    """Sizes of the end-to-end models' image, sound and sequence encoders; the README's by default."""
+
+    channels: tuple[Positive, Positive, Positive, Positive] = (64, 128, 256, 512)
+    flatten_size: Positive = 1024
+    width: Positive = 64
+    layers: Positive = 4
+    heads: Positive = 4
+    dropout: float = Field(0.1, ge=0.0, lt=1.0)
+
+
+class RandomAlbert(_Given):
+    """A text encoder from random weights; its tokenizer hashes words into `vocabulary` ids."""
+
+    hidden_size: Positive
+    layers: Positive
+    heads: Positive
+    intermediate_size: Positive
+    embedding_size: Positive
+    vocabulary: int = Field(1000, ge=3)
+    initial_spread: float = Field(0.02, gt=0.0)
+
+
+class StoredAlbert(_Given):
+    """A released checkpoint: a folder of the data folder with config.json, model.safetensors and tokenizer.json."""
+
+    folder: str
+
+
+class EndToEnd(Parameters):
+    """End-to-end models and hand-crafted baselines x seeds, the sparse model at several thresholds and with changes.
+
+    `threshold` is the probability mass that the sparse model keeps in the main comparison, `thresholds` those it is
+    swept over. The main model is the reference's; `changes` are trained beside it.
+    """
+
+    dataset: Dataset
+    samples: StandIn | None = None
+    interval_ms: int = Field(500, ge=34, description="time between images")
+    frame_count: Literal["reference", "images"] = "reference"
+    crop_columns: Literal["reference", "centre"] = "reference"
+    detector: str | None = Field(None, description="module:function; null for face crops or the crop rule")
+    models: Models
+    modalities: tuple[Modality, ...] = Field(MODALITIES, min_length=1)
+    threshold: Share = 0.9
+    thresholds: tuple[Share, ...] = ()
+    changes: tuple[Change, ...] = ()
+    form: Literal["gathered", "masked"] = "gathered"
+    encoder: Encoder = Encoder()
+    text_encoder: RandomAlbert | StoredAlbert
+    text_max_len: Positive = 300
+    text_lr_factor: float = Field(10.0, gt=0.0)
+    audio_type: int = Field(0, ge=0, le=6, description="column set of the hand-crafted audio")
+    baseline_layers: Positive = Field(2, description="transformer layers of LF-TRANS")
+    padding: Literal["reference", "masked"] = "reference"
+    annealed: bool = Field(False, description="cosine schedule per minibatch, of the end-to-end models")
+    weight_decay: float = Field(0.0, ge=0.0)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    microbatch: Positive | None = Field(None, description="utterances computed at once; null for the whole minibatch")
+    evaluation_batch: Positive = 32
+    seeds: tuple[Seed, ...] = Field(min_length=1)
+    nonfinite: Nonfinite = NONFINITE
+
+    @property
+    def kind(self) -> Literal["iemocap", "mosei"]:
+        return "iemocap" if self.dataset.startswith("iemocap") else "mosei"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "EndToEnd":
+        for name in ("modalities", "thresholds", "changes", "seeds"):
+            if len(set(getattr(self, name))) != len(getattr(self, name)):
+                raise ValueError(f"{name} holds a value twice")
+        if self.dataset.endswith("_like") != (self.samples is not None):
+            raise ValueError("samples is given for a stand-in corpus (..._like), and null for real data")
+        if not self.models.chosen():
+            raise ValueError("no model is given")
+        if self.models.mme2e_sparse is None and (self.thresholds or self.changes):
+            raise ValueError("thresholds and changes are the sparse model's: add mme2e_sparse to models")
+        if self.models.mme2e_sparse and "text" not in self.modalities:
+            raise ValueError("the sparse model needs text to select sites")
+        if self.dataset == "mosei_raw_like" and (self.models.lf_rnn or self.models.lf_transformer):
+            raise ValueError("the CMU-MOSEI stand-in has no hand-crafted features: leave the baselines out")
+        if isinstance(self.text_encoder, RandomAlbert) and self.text_encoder.hidden_size % self.text_encoder.heads:
+            raise ValueError("the heads of text_encoder must divide its hidden_size")
+        if self.encoder.width % self.encoder.heads:
+            raise ValueError("the heads of encoder must divide its width")
+        return self
+
+
+NOTEBOOKS = {"end_to_end_sparse": EndToEnd}

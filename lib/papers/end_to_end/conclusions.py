@@ -1,0 +1,117 @@
+"""What the tables of the notebook `end_to_end_sparse` say, in sentences made from their numbers."""
+
+import pandas as pd
+
+from lib.papers.end_to_end import EndToEnd
+from lib.papers.end_to_end.study import Corpora, variant
+from lib.papers.end_to_end.tables import NEVER
+from lib.reporting.words import interval, number
+
+_TOLD = {"positive": "better than", "negative": "worse than"}
+_NEITHER = "not told apart from"
+
+
+def floor(overview: pd.DataFrame) -> list[str]:
+    """The models against the constant answer."""
+    found = overview.set_index("variant")
+    never, models = found.loc[NEVER], found.drop(NEVER)
+    listed = "; ".join(
+        f"{name} accuracy {row['acc']:.3f} ({100 * (row['acc'] - never['acc']):+.1f} points), F1 "
+        f"{row['f1_positive']:.3f}, AUC {number(row['auc'], '.3f')}"
+        if row["n"]
+        else f"{name} without a score"
+        for name, row in models.iterrows()
+    )
+    scored = models[models["n"] > 0]
+    above = int((scored["f1_positive"] > never["f1_positive"]).sum())
+    weighted = number(never["weighted_acc"], ".3f")
+    return [
+        f"Answering no to everything has accuracy {never['acc']:.3f}, weighted accuracy {weighted} "
+        f"and F1 {never['f1_positive']:.3f}. The models, means over the seeds: {listed}.",
+        f"{above} of {len(scored)} models have a better F1 than the constant answer.",
+    ]
+
+
+def _points(row: dict) -> tuple[str, str]:
+    """Gain and its interval in points."""
+    low, high = (100 * row[f"t_interval_{end}"] for end in ("low", "high"))
+    return number(100 * row["gain"], "+.1f"), interval(low, high, "+.1f")
+
+
+def thresholds(dense: pd.DataFrame, costs: pd.DataFrame) -> list[str]:
+    """Does part of the computation give the same score, and does it save time here?"""
+    sentences = []
+    for row in dense[dense["metric"] == "f1_positive"].to_dict("records"):
+        gain, between = _points(row)
+        told = _TOLD.get(row["verdict"], _NEITHER)
+        sentences.append(f"{row['variant']}, F1: {gain} points ({between}), {told} {row['baseline']}.")
+    return sentences + savings(costs)
+
+
+def savings(costs: pd.DataFrame) -> list[str]:
+    """Operations and time of the saving form, as shares of the dense model's."""
+    gathered = costs[costs["form"] == "gathered"].dropna(subset="nominal_ratio").sort_values("threshold")
+    if gathered.empty:
+        return []
+    listed = "; ".join(
+        f"{row['threshold']:g}: {row['nominal_ratio']:.2f} nominal, {row['counted_ratio']:.2f} counted, "
+        f"{row['seconds_ratio']:.2f} of the time"
+        for row in gathered.to_dict("records")
+    )
+    slower = gathered[(gathered["nominal_ratio"] < 1) & (gathered["seconds_ratio"] >= 1)]["threshold"]
+    sentences = [f"Shares of the dense model's cost by threshold: {listed}."]
+    if len(slower):
+        where = ", ".join(f"{t:g}" for t in slower)
+        sentences.append(f"At {where} the saving exists on paper only: a step is no faster than the dense model's.")
+    else:
+        sentences.append("At every threshold a step takes less time than the dense model's.")
+    return sentences
+
+
+def attention(masses: pd.DataFrame) -> list[str]:
+    """How much of the first stage's attention lies where the cue is."""
+    sentences = []
+    for row in masses[masses["stage"] == 0].to_dict("records") if len(masses) else ():
+        sentences.append(
+            f"Attention ({row['attention']}), {row['modality']}, first stage: {100 * row['mass']:.1f} % of it lies in "
+            f"the informative region, {row['times_chance']:.2f} times chance ({100 * row['chance']:.1f} %): "
+            f"{row['verdict']}."
+        )
+    return sentences
+
+
+def changes(table: pd.DataFrame) -> list[str]:
+    """What the sparse model's changes do."""
+    sentences = []
+    for row in table.to_dict("records"):
+        metric = "F1" if row["metric"] == "f1_positive" else "accuracy"
+        gain, between = _points(row)
+        told = _TOLD.get(row["verdict"], _NEITHER)
+        sentences.append(f"{row['variant']}, {metric}: {gain} points ({between}), {told} {row['baseline']}.")
+    return sentences
+
+
+def baselines(p: EndToEnd, overview: pd.DataFrame) -> list[str]:
+    """The end-to-end models beside those on hand-crafted features; not paired, because the inputs differ."""
+    found = overview.set_index("variant")["f1_positive"].dropna()
+    hand = [name for name in ("LF-LSTM", "LF-TRANS") if name in found]
+    ends = [name for name in (variant("mme2e"), variant("mme2e_sparse", p.threshold)) if name in found]
+    if not hand or not ends:
+        return []
+    best_hand, best_end = max(hand, key=found.get), max(ends, key=found.get)
+    gap = 100 * (found[best_end] - found[best_hand])
+    return [
+        f"The better end-to-end model ({best_end}) lies {abs(gap):.1f} points of F1 {'above' if gap > 0 else 'below'} "
+        f"the better one on hand-crafted features ({best_hand}); means over the seeds, without a test."
+    ]
+
+
+def provenance(p: EndToEnd, corpora: Corpora) -> str:
+    """What the numbers stand for."""
+    if corpora.any.source.synthetic:
+        return (
+            "Every number here is measured on rendered faces, tones and template sentences with a text encoder from "
+            "random weights: it shows that the pipeline and the mechanism work, and says nothing about the real "
+            "corpora."
+        )
+    return f"Measured on {corpora.any.source.name}; {corpora.any.source.split_rule}."

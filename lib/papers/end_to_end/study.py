@@ -1,0 +1,313 @@
+"""What is trained on raw recordings and on hand-crafted features, and how it is scored (spec mme2e)."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+from torch import nn
+
+from lib.data import data_root
+from lib.data.arrays.label_columns import refuse_absent
+from lib.data.recordings import albert_folder
+from lib.data.recordings.raw_batches import HashTokenizer, Tokenizer
+from lib.data.recordings.raw_decoding import Options
+from lib.data.recordings.raw_preprocessing import preprocess
+from lib.data.recordings.streamed_corpus import RawReader, StreamedCorpus, open_handcrafted, open_raw
+from lib.data.stand_ins import synthetic_handcrafted, synthetic_raw
+from lib.errors import InputError
+from lib.files import WORKSPACE
+from lib.metrics.presence import best_thresholds
+from lib.metrics.scores import emotion_scores
+from lib.papers.end_to_end import Change, EndToEnd, RandomAlbert, Training
+from lib.study import Done, Runs, Study, Task
+from lib.training.recipe import Member, ModelSpec, Recipe
+from lib.training.records import Record, load_weights
+
+METRICS = ("acc", "weighted_acc", "f1_positive", "auc")
+"""Plain and weighted accuracy, F1 of presence, area under the ROC curve; alone, the mean over the emotions."""
+SELECTED = "epoch: {}; thresholds of all splits: validation (quirk Q11); hyper-parameters: fixed in the YAML"
+TITLES = {"mme2e": "FE2E", "mme2e_sparse": "MESM", "lf_rnn": "LF-LSTM", "lf_transformer": "LF-TRANS"}
+"""The paper's names by those of its code."""
+_MODELS = {
+    "mme2e": "mme2e:MME2E",
+    "mme2e_sparse": "mme2e_sparse:MME2ESparse",
+    "lf_rnn": "handcrafted_baselines:LFRNN",
+    "lf_transformer": "handcrafted_baselines:LFTransformer",
+}
+BASELINES = ("lf_rnn", "lf_transformer")
+_OPTIONS: Mapping[Change, Mapping[str, str]] = {
+    "corrected": {"site_order": "corrected"},
+    "learned": {"site_order": "corrected", "attention": "learned"},
+}
+
+
+@dataclass(frozen=True)
+class Corpora:
+    """The same utterances raw and as hand-crafted features; what is not needed is None.
+
+    `shown` holds, for a stand-in, which emotion each modality of each utterance shows.
+    """
+
+    raw: StreamedCorpus | None
+    handcrafted: StreamedCorpus | None
+    shown: Mapping[str, Mapping[str, int]]
+
+    @property
+    def any(self) -> StreamedCorpus:
+        return self.raw or self.handcrafted
+
+    def of(self, model: str) -> StreamedCorpus:
+        return self.handcrafted if model in BASELINES else self.raw
+
+
+def study(p: EndToEnd, corpora: Corpora | None = None) -> Study:
+    """What is trained on the raw corpus, then what on the hand-crafted features, where there is any.
+
+    Raises InputError as `load_corpora`, which opens the corpora unless they are given.
+    """
+    corpora = corpora or load_corpora(p)
+    tasks = tuple(task(corpus) for corpus in (corpora.raw, corpora.handcrafted) if corpus)
+
+    def members(task: Task) -> list[Member]:
+        every = [m for seed in p.seeds for m in grid(p, corpora, seed)]
+        return dearest_first(m for m in every if corpora.of(m.tags["model"]) is task.corpus)
+
+    return Study(p, tasks, members, about=about)
+
+
+def task(corpus: StreamedCorpus) -> Task:
+    """Every metric as mean over the emotions and for each; the thresholds of a run are best for validation F1 (Q11)."""
+    labels = {split: corpus.labels(split) for split in corpus.splits}
+
+    def scores(outputs: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+        thresholds = best_thresholds(outputs["valid"], labels["valid"])
+        found = {split: emotion_scores(out, labels[split], thresholds) for split, out in outputs.items()}
+        return {split: named(each, corpus.label_names) for split, each in found.items()}
+
+    return Task(corpus, None, METRICS, run_scores=scores)
+
+
+def named(found: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, float]:
+    """The mean over the emotions under the metric's name, then each emotion's."""
+    means = {metric: float(np.mean(found[metric])) for metric in METRICS}
+    each = {f"{m}_{name}": float(v) for m in METRICS for name, v in zip(names, found[m], strict=True)}
+    return means | each
+
+
+def about(record: Record) -> dict[str, object]:
+    """Further columns of the run table, and what chose the thresholds."""
+    tags = {name: record.tags[name] for name in ("model", "threshold", "change")}
+    epochs = len(record.history.get("train_loss", ()))
+    return {"selected_on": SELECTED.format(record.selected_on["epoch"]), **tags, "epochs": epochs}
+
+
+def load_corpora(p: EndToEnd) -> Corpora:
+    """Open what the models need; a stand-in is written and decoded first, below the result folder.
+
+    Chunks of one run share the stand-in: one writes at a time, always the same bytes, and no reader sees a part.
+    Raises InputError for data that are not there, or that were decoded in another way than the parameters say.
+    """
+    chosen = set(p.models.chosen())
+    reader, root, shown = RawReader(p.kind), data_root(p.data_root or None), {}
+    if p.samples:
+        root = WORKSPACE / p.results / "stand_in"
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / ".lock"):
+            shown = _write_stand_in(p, reader, root, handcrafted=bool(chosen & set(BASELINES)))
+    raw = open_raw(reader.folder(root), tokenizer(p)) if chosen - set(BASELINES) else None
+    if raw and raw.options != asdict(options(p)):
+        raise InputError(
+            f"decoded with {raw.options}, expected {asdict(options(p))}",
+            where=reader.folder(root),
+            todo="correct the parameters, or run ./run_all.sh data preprocess again",
+        )
+    features = None
+    if chosen & set(BASELINES):
+        features = open_handcrafted(reader.folder(root), reader.features(root), p.audio_type, p.nonfinite)
+    for corpus in (raw, features):
+        if corpus:
+            todo = "raise `samples`" if p.samples else "the list of the training split must name some that do"
+            refuse_absent(corpus.labels("train"), corpus.label_names, corpus.source.name, todo)
+    return Corpora(raw, features, shown)
+
+
+def _write_stand_in(p: EndToEnd, reader: RawReader, root: Path, *, handcrafted: bool) -> dict[str, dict[str, int]]:
+    sizes = p.samples.model_dump(exclude={"frames"})
+    shown = synthetic_raw.write(p.kind, reader.features(root), sizes, frames=p.samples.frames)
+    preprocess(p.kind, reader.features(root), reader.folder(root).parent, options(p), workers=p.cores)
+    if handcrafted:
+        synthetic_handcrafted.write(reader.folder(root), reader.features(root))
+    return shown
+
+
+def options(p: EndToEnd) -> Options:
+    """How images are chosen and cut."""
+    return Options(p.interval_ms, p.frame_count, p.crop_columns, p.detector)
+
+
+def tokenizer(p: EndToEnd) -> Tokenizer:
+    if isinstance(p.text_encoder, RandomAlbert):
+        return HashTokenizer(p.text_encoder.vocabulary, p.text_max_len)
+    return albert_folder.tokenizer(_albert_path(p), p.text_max_len)
+
+
+def _albert_path(p: EndToEnd) -> Path:
+    return data_root(p.data_root or None) / p.text_encoder.folder
+
+
+def albert_arguments(p: EndToEnd) -> dict[str, int | float | str]:
+    """Arguments of `lib.models.albert.Albert`."""
+    given = p.text_encoder
+    if not isinstance(given, RandomAlbert):
+        return albert_folder.arguments(_albert_path(p))
+    return {
+        "hidden_size": given.hidden_size,
+        "num_hidden_layers": given.layers,
+        "num_attention_heads": given.heads,
+        "intermediate_size": given.intermediate_size,
+        "vocab_size": given.vocabulary,
+        "embedding_size": given.embedding_size,
+        "max_position_embeddings": p.text_max_len,
+        "initializer_range": given.initial_spread,
+    }
+
+
+def variant(model: str, threshold: float | None = None, change: str = "") -> str:
+    """Name of a variant in the run table: `MESM 0.7, corrected`."""
+    return f"{TITLES[model]}{'' if threshold is None else f' {threshold:g}'}{f', {change}' if change else ''}"
+
+
+def model_spec(
+    p: EndToEnd, corpora: Corpora, model: str, threshold: float | None = None, change: Change | None = None
+) -> ModelSpec:
+    shared = {"emotions": len(corpora.any.label_names), "modalities": list(p.modalities)}
+    if model in BASELINES:
+        arguments = {"sizes": corpora.handcrafted.splits["train"].sizes, **shared, "padding": p.padding}
+        if model == "lf_transformer":
+            arguments |= {"layers": p.baseline_layers}
+        return ModelSpec(_MODELS[model], arguments)
+    arguments = {"albert": albert_arguments(p), **shared, **p.encoder.model_dump(mode="json")}
+    if model == "mme2e_sparse":
+        arguments |= {"threshold": threshold, "form": p.form, **(_OPTIONS[change] if change else {})}
+    stored = {} if isinstance(p.text_encoder, RandomAlbert) else {"T.albert": albert_folder.weights(_albert_path(p))}
+    return ModelSpec(_MODELS[model], arguments, stored)
+
+
+def recipe(p: EndToEnd, model: str, setting: Training) -> Recipe:
+    """Spec mme2e, section 6: Adam, the epoch with the best validation F1 at thresholds found there."""
+    end_to_end = model not in BASELINES
+    return Recipe(
+        loss="bce",
+        epochs=setting.epochs,
+        batch_size=setting.batch_size,
+        learning_rate=setting.learning_rate,
+        weight_decay=p.weight_decay,
+        groups={"text_lr_factor": p.text_lr_factor} if end_to_end and p.text_lr_factor != 1 else None,
+        plateau_patience=None,
+        clip_norm=setting.clip_norm,
+        patience=setting.early_stop,
+        ties="earlier",
+        select_by="tuned_f1",
+        reshuffle=True,
+        drop_last=False,
+        evaluation_batch=p.evaluation_batch,
+        annealed=p.annealed and end_to_end,
+        microbatch=p.microbatch,
+        precision=p.precision,
+    )
+
+
+def member(
+    p: EndToEnd,
+    corpora: Corpora,
+    seed: int,
+    model: str,
+    threshold: float | None = None,
+    change: Change | None = None,
+) -> Member:
+    """One training run. Its tags carry what the tables need; a dense model keeps all sites, a threshold of 1."""
+    return Member(
+        variant=variant(model, threshold, change or ""),
+        seed=seed,
+        model=model_spec(p, corpora, model, threshold, change),
+        recipe=recipe(p, model, p.models.chosen()[model]),
+        train_on=p.modalities,
+        evaluate_on=p.modalities,
+        tags={"model": model, "threshold": 1.0 if threshold is None else threshold, "change": change or ""},
+    )
+
+
+def grid(p: EndToEnd, corpora: Corpora, seed: int) -> Iterator[Member]:
+    """Every variant with one seed: the models, then the sparse one at the other thresholds, then changed."""
+    for model in p.models.chosen():
+        yield member(p, corpora, seed, model, p.threshold if model == "mme2e_sparse" else None)
+    for threshold in p.thresholds:
+        if threshold != p.threshold:
+            yield member(p, corpora, seed, "mme2e_sparse", threshold)
+    for change in p.changes:
+        yield member(p, corpora, seed, "mme2e_sparse", p.threshold, change)
+
+
+def dearest_first(members: Iterable[Member]) -> list[Member]:
+    """So that no core is left with a long run at the end."""
+    cost = {"mme2e_sparse": 0, "mme2e": 1, "lf_transformer": 2, "lf_rnn": 3}
+    return sorted(members, key=lambda m: (cost[m.tags["model"]], -m.tags["threshold"]))
+
+
+def text_encoder(p: EndToEnd) -> str:
+    """In words; it stands in the manifest as well."""
+    given = p.text_encoder
+    if isinstance(given, RandomAlbert):
+        return (
+            f"ALBERT of {given.layers} layers, {given.hidden_size} wide, from random weights (not pretrained); its "
+            f"tokenizer hashes words into {given.vocabulary} ids"
+        )
+    return f"ALBERT from the folder {given.folder}, pretrained"
+
+
+def selected_on(p: EndToEnd) -> dict[str, str]:
+    """What chose the numbers of the run; the text encoder is declared among it."""
+    return {
+        "epoch": "validation F1 at thresholds found on validation (strictly greater)",
+        "decision thresholds": "validation",
+        "text encoder": text_encoder(p),
+        "hyper-parameters": "none (fixed in the YAML)",
+    }
+
+
+def main_variants(p: EndToEnd) -> list[str]:
+    """The models of the main comparison, in the order of the parameters."""
+    return [variant(m, p.threshold if m == "mme2e_sparse" else None) for m in p.models.chosen()]
+
+
+def sweep_thresholds(p: EndToEnd) -> list[float]:
+    """All thresholds of the sparse model, ascending."""
+    return sorted({p.threshold, *p.thresholds})
+
+
+def trained_model(runs: Runs, run: Done, **changed: object) -> nn.Module:
+    """The model of a finished run in evaluation mode; `changed` are other constructor arguments."""
+    _, member, record = run
+    model = member.model.architecture(**{**member.model.arguments, **changed})
+    model.load_state_dict(load_weights(runs.study.folder / "members", record))
+    return model.eval()
+
+
+def find(runs: Runs, name: str) -> Done | None:
+    """The run of a variant with the first of the seeds that has weights, if one has."""
+    found = {run[2].seed: run for run in runs.done if run[2].variant == name and run[2].weights}
+    return next((found[seed] for seed in runs.study.p.seeds if seed in found), None)
+
+
+def parameter_count(study: Study) -> dict[str, int]:
+    """Weights of each model."""
+    found = {}
+    for _, each in study.members:
+        if each.variant in main_variants(study.p) and each.variant not in found:
+            with torch.device("meta"):
+                model = each.model.architecture(**each.model.arguments)
+            found[each.variant] = sum(w.numel() for w in model.parameters())
+    return {name: found[name] for name in main_variants(study.p)}

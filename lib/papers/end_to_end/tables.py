@@ -1,0 +1,190 @@
+"""What the notebook shows: settings, scores per emotion, baselines, thresholds, changes, published numbers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from lib.metrics.scores import never_present, words
+from lib.papers.end_to_end import EndToEnd, RandomAlbert
+from lib.papers.end_to_end.study import (
+    BASELINES,
+    METRICS,
+    TITLES,
+    Corpora,
+    main_variants,
+    named,
+    sweep_thresholds,
+    variant,
+)
+from lib.reporting import gains, published
+from lib.run_table import by_seed
+
+NEVER = "no emotion, ever"
+PUBLISHED = Path(__file__).with_name("published.csv")
+_README = {
+    "mme2e": (5e-5, 40, 8, 6, None),
+    "mme2e_sparse": (5e-5, 40, 2, 6, None),
+    "lf_rnn": (5e-4, 60, 32, 8, 2.0),
+    "lf_transformer": (5e-4, 60, 32, 8, 2.0),
+}
+_SIZES = {"channels": (64, 128, 256, 512), "flatten_size": 1024, "width": 64, "layers": 4, "heads": 4, "dropout": 0.1}
+EMOTION_NAMES = {metric: words(metric) for metric in METRICS}
+
+
+def floor(corpora: Corpora) -> dict[str, float]:
+    """Scores of the constant answer no on the test split; on exclusive classes its accuracy is 1 - 1/6."""
+    corpus = corpora.any
+    return named(never_present(corpus.labels("test")), corpus.label_names)
+
+
+def overview_table(p: EndToEnd, corpora: Corpora, table: pd.DataFrame) -> pd.DataFrame:
+    """Mean test scores of the models beside the constant answer."""
+    rows = []
+    for name in main_variants(p):
+        row = {"variant": name}
+        for metric in METRICS:
+            values = by_seed(table, metric)[name].dropna()
+            row |= {"n": len(values), metric: float(values.mean()), f"{metric}_std": float(values.std(ddof=1))}
+        rows.append(row)
+    never = {"variant": NEVER, "n": 0, **{metric: floor(corpora)[metric] for metric in METRICS}}
+    return pd.DataFrame([*rows, never])
+
+
+def emotion_table(p: EndToEnd, corpora: Corpora, table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Mean test score of each emotion by model, the mean over the emotions last, the constant answer below."""
+    names, never = corpora.any.label_names, floor(corpora)
+    columns = {name: f"{metric}_{name}" for name in names} | {"average": metric}
+    rows = [
+        {"variant": v} | {name: float(by_seed(table, column)[v].mean()) for name, column in columns.items()}
+        for v in main_variants(p)
+    ]
+    return pd.DataFrame([*rows, {"variant": NEVER} | {name: never[column] for name, column in columns.items()}])
+
+
+def score_table(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Mean and interval over the seeds of every variant."""
+    return gains.summary(table, metric).drop(columns="rate")
+
+
+def beats_floor(p: EndToEnd, corpora: Corpora, table: pd.DataFrame) -> pd.DataFrame:
+    """F1 of each model against the constant answer's, whose F1 is 0, and accuracy against its 1 - 1/6 or so."""
+    never, rows = floor(corpora), []
+    for name in main_variants(p):
+        row = {"variant": name}
+        for metric in ("f1_positive", "acc", "weighted_acc"):
+            values = by_seed(table, metric)[name].dropna()
+            row |= {f"{metric}_gain": float((values - never[metric]).mean())}
+            row[f"{metric}_seeds_better"] = f"{int((values > never[metric]).sum())} of {len(values)}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def change_table(p: EndToEnd, table: pd.DataFrame) -> pd.DataFrame:
+    """What each change of the sparse model does to its scores, paired over the seeds."""
+    return _against(
+        table, variant("mme2e_sparse", p.threshold), [variant("mme2e_sparse", p.threshold, c) for c in p.changes]
+    )
+
+
+def dense_table(p: EndToEnd, table: pd.DataFrame) -> pd.DataFrame:
+    """The sparse model at every threshold against the dense one, paired over the seeds."""
+    return _against(table, variant("mme2e"), [variant("mme2e_sparse", t) for t in sweep_thresholds(p)])
+
+
+def _against(table: pd.DataFrame, base: str, others: Sequence[str]) -> pd.DataFrame:
+    rows = table[table["variant"].isin((base, *others))]
+    found = [gains.gain_table(rows, metric, base) for metric in ("f1_positive", "acc")]
+    return pd.concat(found, ignore_index=True).drop(columns=["rate", "paper_rule"])
+
+
+def problem_table(corpora: Corpora) -> pd.DataFrame:
+    """What is wrong with how many utterances, and what became of them; empty if nothing is."""
+    rows = []
+    for data, corpus in (("raw", corpora.raw), ("hand-crafted", corpora.handcrafted)):
+        for (outcome, what), count in sorted(corpus.problem_counts().items()) if corpus else ():
+            rows.append({"data": data, "outcome": outcome, "what": what, "utterances": count})
+    return pd.DataFrame(rows)
+
+
+def corpus_table(p: EndToEnd, corpora: Corpora) -> pd.DataFrame:
+    """Utterances per split, those with hand-crafted features, and the share that shows each emotion."""
+    corpus, rows = corpora.any, []
+    for split, batches in corpus.splits.items():
+        row = {"split": split, "utterances": len(batches)}
+        if corpora.handcrafted and set(p.models.chosen()) & set(BASELINES):
+            row["with_features"] = len(corpora.handcrafted.splits[split])
+        shares = corpus.labels(split).mean(axis=0)
+        rows.append(row | {name: float(v) for name, v in zip(corpus.label_names, shares, strict=True)})
+    return pd.DataFrame(rows)
+
+
+def threshold_scores(p: EndToEnd, table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Scores by threshold with intervals over the seeds, the dense model at 1."""
+    names = {variant("mme2e"): 1.0} | {variant("mme2e_sparse", t): t for t in sweep_thresholds(p)}
+    found = score_table(table, metric)
+    found = found[found["variant"].isin(names)]
+    return found.assign(threshold=found["variant"].map(names)).sort_values("threshold", ignore_index=True)
+
+
+def setting_table(p: EndToEnd) -> pd.DataFrame:
+    """How each model is trained."""
+    rows = [{"model": TITLES[name], **setting.model_dump()} for name, setting in p.models.chosen().items()]
+    return pd.DataFrame(rows).astype({"clip_norm": object}).fillna({"clip_norm": "none"})
+
+
+def deviations(p: EndToEnd) -> list[str]:
+    """How a run on real data differs from the published commands."""
+    found = [] if not isinstance(p.text_encoder, RandomAlbert) else ["a text encoder from random weights"]
+    for name, setting in p.models.chosen().items():
+        if p.kind == "iemocap" and tuple(setting.model_dump().values()) != _README[name]:
+            found.append(f"{TITLES[name]} trained in another way than by the README's command")
+    changed = [name for name, value in _SIZES.items() if getattr(p.encoder, name) != value]
+    found += [f"{', '.join(changed)} of the encoder changed"] * bool(changed)
+    found += ["other modalities"] * (set(p.modalities) != {"text", "audio", "video"})
+    return found + ["no command was published for this corpus"] * (p.kind == "mosei")
+
+
+def paper(corpus: str) -> pd.DataFrame:
+    """The published scores on `iemocap` or `mosei` as a run table; each was printed once (spec mme2e, section 9)."""
+    return published.runs(PUBLISHED, corpus)
+
+
+def operations() -> pd.DataFrame:
+    """The printed operations (1e9, of what is not stated) by top-p, 1 for the dense model, and their share of its."""
+    rows = published.runs(PUBLISHED, "not named")
+    rows = rows[rows["metric"] == "operations_1e9"]
+    table = rows[["threshold", "value"]].rename(columns={"value": "paper"}).sort_values("threshold", ignore_index=True)
+    return table.assign(paper_ratio=table["paper"] / table["paper"].max())
+
+
+def comparison_table(p: EndToEnd, corpora: Corpora, table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Published and reproduced means over the emotions, and gains over FE2E, judged by `published.VERDICT_RULE`."""
+    ours = table[table["change"] == ""]
+    real = not corpora.any.source.synthetic
+    metrics = ("acc" if p.kind == "iemocap" else "weighted_acc", "f1_positive")
+    found = [
+        published.compare(
+            paper,
+            ours,
+            metric=metric,
+            baseline=variant("mme2e"),
+            source=corpora.any.source,
+            same_corpus=real,
+            deviations=deviations(p) if real else (),
+        )
+        for metric in metrics
+    ]
+    return pd.concat(found, ignore_index=True).drop(columns="rate")
+
+
+def ratio_table(costs: pd.DataFrame) -> pd.DataFrame:
+    """The printed share of the dense model's operations beside our nominal and counted ones, by threshold.
+
+    Ratios only, and at other widths than the paper's they are not comparable either: a narrow network's dense part
+    weighs more.
+    """
+    gathered = costs[costs["form"].isin(("gathered", "dense"))]
+    ours = gathered[["threshold", "nominal_ratio", "counted_ratio", "seconds_ratio"]]
+    merged = operations().merge(ours, on="threshold", how="outer").sort_values("threshold", ignore_index=True)
+    return merged.dropna(subset="nominal_ratio", ignore_index=True)
