@@ -21,7 +21,7 @@ DROPOUTS = {"audio": 0.5, "video": 0.5, "text": 0.5, "fusion": 0.3}
 
 
 def model(name: str, hidden: tuple[int, int, int], **sizes: int) -> ModelSpec:
-    modules = {"LMF": "low_rank_fusion:LMF", "TFN": "tensor_fusion:TFN"}
+    modules = {"LMF": "low_rank:LMF", "TFN": "tensor_fusion:TFN"}
     hidden_sizes = dict(zip(("audio", "video", "text"), hidden, strict=True))
     common = {"input_sizes": WIDTHS, "hidden_sizes": hidden_sizes, "dropouts": DROPOUTS}
     return ModelSpec(modules[name], common | sizes)

@@ -11,9 +11,8 @@ import psutil
 
 from benchmarks.machine import cores
 from benchmarks.speed import Row
-from lib import data
 from lib.papers import load
-from lib.papers.low_rank_fusion import Task, cost, search
+from lib.papers.low_rank_fusion.study import cost, search, task
 from lib.training.sweep import sweep
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,13 +27,14 @@ def busy_cores(quick: bool) -> Iterator[Row]:
     draws, samples = (4, 60) if quick else (200, 2199)
     p = load(ROOT / "params" / "low_rank_fusion" / "mosi.yaml", results="-")
     p = p.model_copy(update={"dataset": "mosi_lmf_like", "samples": samples, "search_draws": draws, "epochs": 1})
-    task = Task("", data.load(p.dataset, None, samples=samples), p.setting)
-    members = sorted(search(p, task), key=cost, reverse=True)
+    (target,) = p.targets
+    asked = task(p, target)
+    members = sorted(search(p, asked), key=cost, reverse=True)
     folder = Path(tempfile.mkdtemp())
     try:
-        sweep(members[-2 * cores() :], task.corpus, folder / "warm up", cores=cores(), device="cpu")
+        sweep(members[-2 * cores() :], asked.corpus, folder / "warm up", cores=cores(), device="cpu")
         with Watch() as watch:
-            sweep(members, task.corpus, folder / "grid", cores=cores(), device="cpu")
+            sweep(members, asked.corpus, folder / "grid", cores=cores(), device="cpu")
     finally:
         shutil.rmtree(folder)
     yield {

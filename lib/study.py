@@ -79,7 +79,8 @@ class Task:
 class Study:
     """`grid` gives a task's members in the order of the tables; `later` those that depend on the records of the grid.
 
-    `about` gives further columns of the run table. All are functions in fields: to ask a variation of a study, swap one
+    `about` gives further columns of the run table. `cost` is roughly what a training takes: the dearest start first, so
+    that no core waits for a long one at the end. All are functions in fields: to ask a variation of a study, swap one
     with `dataclasses.replace`.
     """
 
@@ -88,6 +89,7 @@ class Study:
     grid: Callable[[Task], Sequence[Member]]
     later: Callable[[Task, Sequence[Record]], Sequence[Member]] = lambda task, records: ()
     about: Callable[[Record], Mapping[str, object]] = lambda record: record.tags
+    cost: Callable[[Member], float] = lambda member: 0.0
 
     @property
     def folder(self) -> Path:
@@ -119,7 +121,8 @@ class Study:
     def _trained(self, members: Sequence[tuple[Task, Member]]) -> list[Done]:
         if not members:
             return []
-        records = sweep_grids(_by_corpus(members), self.folder, cores=self.p.cores)
+        grids = [(corpus, sorted(its, key=self.cost, reverse=True)) for corpus, its in _by_corpus(members)]
+        records = sweep_grids(grids, self.folder, cores=self.p.cores)
         found = {(record.variant, record.seed): record for record in records}
         return [(task, member, found[member.variant, member.seed]) for task, member in members]
 
@@ -172,7 +175,8 @@ class Runs:
 
     def scored(self, variants: Sequence[str], task: Task | None = None) -> list[Done]:
         """Those of these variants (of one task) that have finished with finite outputs."""
-        return [run for run in self.done if run[2].variant in variants and run[2].scored and task in (None, run[0])]
+        of_task = [run for run in self.done if task is None or run[0] is task]
+        return [run for run in of_task if run[2].variant in variants and run[2].scored]
 
     def confusion(self, task: Task, variants: Sequence[str]) -> list[tuple[str, np.ndarray]]:
         """(variant, counts of the test set, summed over the seeds); the variant says if seeds are missing."""

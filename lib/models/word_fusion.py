@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lib.models.fusion_encoders import FusionEncoders
-from lib.models.low_rank_fusion import LMF
+from lib.models.low_rank import LMF
 from lib.models.tensor_fusion import TFN
 
 INITIAL_SPREAD = 0.3  # about that of the numbers in 300-d GloVe vectors

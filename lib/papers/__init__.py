@@ -16,8 +16,6 @@ from lib.params import Parameters, check, read
 HERE = Path(__file__).parent
 _NOT_YET_A_FOLDER = {
     "emotion_embeddings": "lib.params.emotion_embeddings:EmotionEmbeddings",
-    "explore": "lib.params.explore:Explore",
-    "low_rank_fusion": "lib.params.low_rank_fusion:LowRankFusion",
     "self_paced_balance": "lib.params.self_paced_balance:SelfPacedBalance",
 }
 

@@ -8,7 +8,7 @@ only read results, and the explorer.
 from collections.abc import Callable
 
 from lib.papers import emotion_embeddings as eea
-from lib.papers import low_rank_fusion, self_paced_balance, study_of
+from lib.papers import self_paced_balance, study_of
 from lib.params.base import Parameters
 from lib.training.chunks import Grid
 
@@ -16,12 +16,6 @@ from lib.training.chunks import Grid
 def grids(notebook: str, p: Parameters) -> list[Grid]:
     """The corpora of a run and what is trained on each. Raises InputError for unusable data."""
     return GRIDS[notebook](p)
-
-
-def _low_rank_fusion(p: low_rank_fusion.LowRankFusion) -> list[Grid]:
-    """The grid and the random search, whose draws do not depend on each other."""
-    lmf = low_rank_fusion
-    return [(task.corpus, lmf.grid(p, task) + lmf.search(p, task)) for task in lmf.load_tasks(p)]
 
 
 def _emotion_embeddings(p: eea.EmotionEmbeddings) -> list[Grid]:
@@ -35,7 +29,7 @@ def _self_paced_balance(p: self_paced_balance.SelfPacedBalance) -> list[Grid]:
 GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
     "iemocap_negative_colearning": lambda p: study_of(p).grids,
     "mosi_positive_colearning": lambda p: study_of(p).grids,
-    "low_rank_fusion": _low_rank_fusion,
+    "low_rank_fusion": lambda p: study_of(p).grids,
     "emotion_embeddings": _emotion_embeddings,
     "self_paced_balance": _self_paced_balance,
     "end_to_end_sparse": lambda p: study_of(p).grids,

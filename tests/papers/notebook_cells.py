@@ -130,7 +130,7 @@ def tamper(monkeypatch, change: Callable[[Member, Outcome], Outcome]) -> None:
         return change(member, loop.train(member, *args, **options))
 
     monkeypatch.setattr(execution, "train", train)
-    monkeypatch.setattr("lib.papers.explore.train", train)
+    monkeypatch.setattr("lib.papers.explore.study.train_one", train)
     monkeypatch.setattr("lib.training.engine.pays_on_cpu", lambda member: False)
 
 

@@ -6,7 +6,6 @@ from lib import papers
 from lib.papers import (
     emotion_embeddings,
     grids,
-    low_rank_fusion,
     schemas,
     self_paced_balance,
 )
@@ -14,7 +13,6 @@ from lib.training import sweep as common
 from lib.workflow.runs import Run
 
 SMALL = {
-    "low_rank_fusion": {"samples": 120},
     "emotion_embeddings": {"samples": 120},
     "self_paced_balance": {"samples": 20},
 }
@@ -33,7 +31,6 @@ def trained_by_notebook(notebook, p, monkeypatch):
         return []
 
     modules = {
-        "low_rank_fusion": low_rank_fusion,
         "emotion_embeddings": emotion_embeddings,
         "self_paced_balance": self_paced_balance,
     }
@@ -43,8 +40,6 @@ def trained_by_notebook(notebook, p, monkeypatch):
     if module is self_paced_balance:
         module.train_all(p, module.load_corpora(p))
     else:
-        if module is low_rank_fusion:
-            monkeypatch.setattr(low_rank_fusion, "repeats_of_winner", lambda *_: [])
         # The records are looked up by member afterwards, and here there are none.
         tasks = module.load_tasks(p)
         for task in tasks:

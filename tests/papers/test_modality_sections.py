@@ -8,19 +8,14 @@ import pytest
 from lib.papers import emotion_embeddings as eea
 from lib.papers import (
     emotion_embeddings_modalities,
-    lmf_modalities,
-    lmf_tables,
     spcl_modalities,
     spcl_tables,
 )
 from lib.papers import emotion_embeddings_tables as eea_tables
-from lib.papers import low_rank_fusion as lmf
 from lib.papers import self_paced_balance as spcl
 from lib.reporting import modality_section, modality_share
-from lib.training.records import DIVERGED
-from lib.training.trained import SLOT, ZEROS
+from lib.training.trained import ZEROS
 from tests.papers import test_emotion_embeddings as eea_small
-from tests.papers import test_low_rank_fusion as lmf_small
 from tests.papers import test_self_paced_balance as spcl_small
 
 
@@ -37,17 +32,6 @@ def check(runs, table, metric, models, how):
         assert run.absence == how
         if run.recipe.loss != "l1":  # the co-learning tests withhold modalities, so their scores are others
             assert run.plain() == scores[run.name, run.seed]
-
-
-def test_low_rank_fusion_asks_both_fusions_with_slots(tmp_path):
-    p = lmf_small.given(results=str(tmp_path))
-    tasks = lmf.load_tasks(p)
-    records = lmf.train_all(p, tasks)
-    runs = lmf_modalities.asked(p, tasks, records)
-    assert len(runs) == 4
-    check(runs, lmf_tables.scores(p, tasks, records), "mae", ["LMF", "TFN"], SLOT)
-    records[0] = type(records[0])(**vars(records[0]) | {"status": DIVERGED, "weights": "", "outputs": {}})
-    assert len(lmf_modalities.asked(p, tasks, records)) == 3
 
 
 def test_self_paced_balance_asks_every_backbone_on_its_seeds_corpus(tmp_path):

@@ -13,7 +13,7 @@ from tests.parity import test_colearning_training as colearning_training
 from tests.parity import test_emotion_embeddings_models as emotion_models
 from tests.parity import test_emotion_embeddings_rules as emotion_rules
 from tests.parity import test_emotion_embeddings_trainer as emotion_trainer
-from tests.parity import test_lmf, test_lmf_protocol
+from tests.parity import test_low_rank_fusion_models, test_low_rank_fusion_protocol
 from tests.parity import test_mme2e_data as mme2e_data
 from tests.parity import test_mme2e_models as mme2e_models
 from tests.parity import test_mme2e_parts as mme2e_parts
@@ -33,8 +33,8 @@ COLEARNING = {
     "modality_dropout": colearning_training.check_modality_dropout,
 }
 LMF = {
-    **dict.fromkeys(("lmf", "tfn", "opt"), test_lmf.check_model),
-    **dict.fromkeys(test_lmf_protocol.KINDS, test_lmf_protocol.check_rule),
+    **dict.fromkeys(("lmf", "tfn", "opt"), test_low_rank_fusion_models.check_model),
+    **dict.fromkeys(test_low_rank_fusion_protocol.KINDS, test_low_rank_fusion_protocol.check_rule),
 }
 EMOTIONS = {
     **dict.fromkeys(emotion_models.KINDS, emotion_models.check_model),

@@ -20,7 +20,7 @@ from tests.training.test_objectives import conversations, multilabel, talker
 
 EVERYTHING = ("text", "audio", "video")
 LMF = ModelSpec(
-    "low_rank_fusion:LMF",
+    "low_rank:LMF",
     {
         "input_sizes": WIDTHS,
         "hidden_sizes": dict.fromkeys(EVERYTHING, 6),

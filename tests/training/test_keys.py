@@ -29,10 +29,8 @@ FAMILIES = {
     "mult": "crossmodal modality_rnn mult",
     "biddin": "biddin dialogue_rnn dialogues",
     "mmgcn": "conversation_encoder conversation_graph dialogues mmgcn",
-    "end_to_end": "albert crossmodal end_to_end sequence_encoder vgg_block",
-    "end_to_end_sparse": (
-        "albert cross_attention crossmodal end_to_end end_to_end_sparse sequence_encoder sparse_sites vgg_block"
-    ),
+    "mme2e": "albert crossmodal mme2e sequence_encoder vgg_block",
+    "mme2e_sparse": ("albert cross_attention crossmodal mme2e mme2e_sparse sequence_encoder sparse_sites vgg_block"),
     "handcrafted_baselines": "crossmodal handcrafted_baselines sequence_encoder",
 }
 """The files of `lib/models` that a family has beyond those of every member."""

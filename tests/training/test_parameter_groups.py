@@ -2,7 +2,7 @@
 
 import torch
 
-from lib.models.low_rank_fusion import LMF
+from lib.models.low_rank import LMF
 from lib.models.tensor_fusion import TFN
 from lib.training.parameter_groups import factor_groups
 

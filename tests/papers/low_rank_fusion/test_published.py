@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.papers.low_rank_fusion.study import TABLE_2
 from lib.reporting import published
 from lib.run_table import by_seed
 
@@ -30,3 +31,8 @@ def test_emotions_stand_one_by_one_with_weighted_f1():
     assert found["happy: LMF"] == pytest.approx(0.858)
     assert found["neutral: TFN"] == pytest.approx(0.654)
     assert found["sad: LMF, third party"] == pytest.approx(0.784)
+
+
+def test_speeds_and_sample_counts_are_no_scores():
+    assert set(published.runs(PUBLISHED, "mosi")["metric"]) == set(TABLE_2["mosi"])
+    assert set(published.runs(PUBLISHED, "pom")["metric"]) == set(TABLE_2["pom"])

@@ -15,11 +15,11 @@ import pytest
 from lib import papers, params
 from lib import run_table as runs
 from lib.errors import InputError
-from lib.papers import explore, explore_open, explore_saved, explore_views
-from lib.params.explore import CONVERSATION, SINGLE, Explore
+from lib.papers.explore import CONVERSATION, SINGLE, Explore, opening, saved, views
+from lib.papers.explore import study as explore
 from lib.run_table import by_seed
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TALK = {
     "samples": 25,
     "dataset": "iemocap_conversations_like",
@@ -51,8 +51,7 @@ def given(folder: Path, values=TALK, **changes) -> Explore:
 
 
 def trained(p: Explore, **options):
-    corpus = explore.load_corpus(p)
-    return corpus, explore.train_all(p, corpus, **options)
+    return explore.train(explore.study(p), **options)
 
 
 def same(ours, theirs) -> None:
@@ -68,52 +67,53 @@ def same(ours, theirs) -> None:
 def test_every_kind_of_task_goes_through_every_view(tmp_path, kind):
     p = given(tmp_path, KINDS[kind])
     assert p.kind == kind
-    corpus, found = trained(p)
-    table = explore.scores(p, corpus, found)
+    done = trained(p)
+    (task,), table, found = done.study.tasks, done.table, done.records
     scores = by_seed(table, explore.METRICS[kind])
-    asked = explore.asked(p, corpus, found)
+    asked = explore.asked(done)
     for run, record in zip(asked, found, strict=True):
         assert np.array_equal(run.outputs(), record.outputs["test"])
         assert run.plain() == scores.loc[run.seed].item()
-    said = explore_views.answers(p, corpus, found[0].outputs["test"])
-    true = explore_views.truths(p, corpus)
-    names = explore_views.utterance_ids(corpus)
+    said = views.answers(task, found[0].outputs["test"])
+    true = views.truths(task)
+    names = views.utterance_ids(task.corpus)
     assert len(said) == len(true) == len(names) == len(set(names))
     if kind in ("classes", "conversation"):
         assert np.mean(said == true) == by_seed(table, "acc").loc[0].item()
-    _, counts, classes = explore_views.confusion(p, corpus, found)
+    ((_, counts),), classes = done.confusion(task, [found[0].variant]), task.classes.names
     assert counts.shape == (len(classes), len(classes))
-    assert counts.sum() == 2 * len(true) * (len(corpus.label_names) if kind == "multilabel" else 1)
-    changes = explore_views.change_table(p, corpus, asked).set_index("without")
-    without = [explore_views.answers(p, corpus, run.outputs({"text": True})) for run in asked]
-    plain = [explore_views.answers(p, corpus, run.outputs()) for run in asked]
+    assert counts.sum() == 2 * len(true) * (len(task.corpus.label_names) if kind == "multilabel" else 1)
+    changes = views.change_table(task, asked).set_index("without")
+    without = [views.answers(task, run.outputs({"text": True})) for run in asked]
+    plain = [views.answers(task, run.outputs()) for run in asked]
     moved = [int((a != b).sum()) for a, b in zip(plain, without, strict=True)]
     assert changes.loc["text", "changed"] == np.mean(moved)
-    listed = explore_views.changed_table(p, corpus, asked[0], rows=10_000)
+    listed = views.changed_table(task, asked[0], rows=10_000)
     differs = np.zeros(len(true), bool)
     for modality in p.modalities:
-        differs |= explore_views.answers(p, corpus, asked[0].outputs({modality: True})) != plain[0]
+        differs |= views.answers(task, asked[0].outputs({modality: True})) != plain[0]
     assert list(listed["utterance"]) == [name for name, yes in zip(names, differs, strict=True) if yes]
-    assert len(explore_views.prediction_table(p, corpus, asked[0])) == min(12, len(true))
-    assert len(explore_views.sentences(changes.reset_index())) == 3
+    assert len(views.prediction_table(task, asked[0])) == min(12, len(true))
+    assert len(views.sentences(changes.reset_index())) == 3
 
 
 @pytest.mark.parametrize("model", [*SINGLE, *CONVERSATION])
 def test_every_model_can_be_built_on_what_it_fits(tmp_path, model):
     p = given(tmp_path, CLASSES if model in SINGLE else TALK, model=model, epochs=1, seeds=[0])
-    corpus, (record,) = trained(p)
+    done = trained(p)
+    (record,), corpus = done.records, done.study.tasks[0].corpus
     assert record.status == "finished"
     assert record.outputs["test"].shape == (len(explore.flat_labels(corpus, "test")), len(corpus.label_names))
 
 
 def test_a_thread_beside_a_history_that_is_watched_gives_the_same_bits(tmp_path):
-    _, plain = trained(given(tmp_path / "a"))
+    plain = trained(given(tmp_path / "a")).records
     seen, beside = [], []
 
     def watch(seed, history):
         seen.append((seed, len(history["valid_loss"])))
 
-    thread = threading.Thread(target=lambda: beside.extend(trained(given(tmp_path / "b"), watch=watch)[1]))
+    thread = threading.Thread(target=lambda: beside.extend(trained(given(tmp_path / "b"), watch=watch).records))
     thread.start()
     thread.join(120)
     same(plain, beside)
@@ -121,7 +121,7 @@ def test_a_thread_beside_a_history_that_is_watched_gives_the_same_bits(tmp_path)
 
 
 def test_what_is_finished_is_kept_and_a_cancelled_seed_starts_over_with_the_same_bits(tmp_path):
-    _, plain = trained(given(tmp_path / "a"))
+    plain = trained(given(tmp_path / "a")).records
     stop = threading.Event()
 
     def watch(seed, history):
@@ -135,7 +135,7 @@ def test_what_is_finished_is_kept_and_a_cancelled_seed_starts_over_with_the_same
         "LateFusion-seed0-"
     ]
     again = []
-    _, found = trained(p, watch=lambda seed, history: again.append(seed))
+    found = trained(p, watch=lambda seed, history: again.append(seed)).records
     assert set(again) == {1}
     same(plain, found)
 
@@ -188,9 +188,9 @@ def test_a_long_epoch_is_stopped_between_two_minibatches(tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", ["classes", "conversation"])
 def test_the_saved_setting_repeats_the_explorers_numbers_bit_for_bit_through_papermill(tmp_path, kind):
     p = given(tmp_path / "by hand", KINDS[kind])
-    corpus, found = trained(p)
-    table = explore.scores(p, corpus, found)
-    command = explore_saved.save(p, "mine", tmp_path / "explore")
+    done = trained(p)
+    table, found = done.table, done.records
+    command = saved.save(p, "mine", tmp_path / "explore")
     assert command == "./run_all.sh --only explore/mine"
     repeated = papers.load(tmp_path / "explore" / "mine.yaml", results=str(tmp_path / "batch"), data_root="", cores=1)
     (tmp_path / "batch").mkdir()
@@ -199,7 +199,7 @@ def test_the_saved_setting_repeats_the_explorers_numbers_bit_for_bit_through_pap
     theirs = runs.load(tmp_path / "batch")
     measured = [c for c in table.columns if c != "seconds"]
     assert table[measured].equals(theirs[measured])
-    again = explore.train_all(repeated, corpus)  # reads the records that the batch run left
+    again = explore.train(explore.study(repeated)).records  # reads the records that the batch run left
     same(found, again)
     assert [r.key for r in found] == [r.key for r in again]
     assert str(tmp_path) not in (tmp_path / "explore" / "mine.yaml").read_text()
@@ -208,26 +208,26 @@ def test_the_saved_setting_repeats_the_explorers_numbers_bit_for_bit_through_pap
 
 def test_names_that_would_be_lost_or_overwritten_are_refused(tmp_path):
     p = given("results/x")
-    explore_saved.save(p, "mine", tmp_path / "explore")
-    explore_saved.save(p, "mine", tmp_path / "explore")  # the same setting again
+    saved.save(p, "mine", tmp_path / "explore")
+    saved.save(p, "mine", tmp_path / "explore")  # the same setting again
     with pytest.raises(InputError, match="explore/mine is another setting; choose another name"):
-        explore_saved.save(p.model_copy(update={"epochs": 9}), "mine", tmp_path / "explore")
+        saved.save(p.model_copy(update={"epochs": 9}), "mine", tmp_path / "explore")
     for name in ("", "quick", "explore", "../x", "a/b", "a b", ".hidden", "x.yaml", "ä"):
         with pytest.raises(InputError, match="cannot be the name"):
-            explore_saved.save(p, name, tmp_path / "explore")
+            saved.save(p, name, tmp_path / "explore")
     with pytest.raises(InputError, match="name it in REPRISE_DATA instead"):
-        explore_saved.save(p.model_copy(update={"data_root": "elsewhere"}), "other", tmp_path / "explore")
+        saved.save(p.model_copy(update={"data_root": "elsewhere"}), "other", tmp_path / "explore")
     assert [path.name for path in (tmp_path / "explore").iterdir()] == ["mine.yaml"]
 
 
 def test_a_saved_setting_is_a_run_of_the_workspace():
-    assert explore_saved.FOLDER == ROOT / "params" / "explore"
+    assert saved.FOLDER == ROOT / "params" / "explore"
 
 
 def test_without_a_server_there_is_no_widget(tmp_path, monkeypatch, capsys):
     made = []
     monkeypatch.setattr(ipywidgets.Widget, "open", made.append)
-    assert explore_open.show(given(tmp_path)) is None
+    assert opening.show(given(tmp_path)) is None
     assert "No widgets in a batch run" in capsys.readouterr().out
     assert not made
 
@@ -235,6 +235,6 @@ def test_without_a_server_there_is_no_widget(tmp_path, monkeypatch, capsys):
 def test_without_the_package_the_notebook_goes_on(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("JPY_SESSION_NAME", "explore.ipynb")
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    monkeypatch.delitem(sys.modules, "lib.papers.explore_panel", raising=False)
-    assert explore_open.show(given(tmp_path)) is None
+    monkeypatch.delitem(sys.modules, "lib.papers.explore.panel", raising=False)
+    assert opening.show(given(tmp_path)) is None
     assert "No widgets without the package ipywidgets" in capsys.readouterr().out

@@ -7,35 +7,30 @@ bits in JupyterLab, in a thread beside its widgets, and in a batch run.
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from lib import data
 from lib.data.arrays.label_columns import LEAVE_OUT, refuse_absent, without_labels
 from lib.data.arrays.lmf_inputs import averaged
 from lib.data.corpus import Corpus
 from lib.errors import InputError
-from lib.metrics import scores as metrics
+from lib.metrics import scores
+from lib.metrics.presence import decisions
+from lib.papers.explore import CORPORA, Explore
 from lib.papers.self_paced_balance import SPEAKERS
-from lib.params.explore import CORPORA, Explore
 from lib.params.self_paced_balance import FAMILIES
-from lib.reporting import manifest
-from lib.reporting.modality_section import ask
-from lib.run_table import run_table
+from lib.study import Classes, Runs, Study, Task
 from lib.training import records, wanted
 from lib.training.execution import ERRORS, in_words, one_thread
-from lib.training.loop import train
+from lib.training.loop import train as train_one
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe, SelfPacedSpec
-from lib.training.records import Record, engines
 from lib.training.run import Checkpoint, Outcome
 from lib.training.streams import SeededStreams
 from lib.training.sweep import member_key
 from lib.training.trainable import refuse_untrainable
 from lib.training.trained import Trained
 
-WORKSPACE = Path(__file__).resolve().parents[2]
 TITLES = {
     "ef_lstm": "EF-LSTM",
     "mfn": "MFN",
@@ -49,8 +44,6 @@ TITLES = {
 }
 METRICS = {"classes": "acc", "regression": "mae", "multilabel": "weighted_acc", "conversation": "weighted_f1"}
 """The score that is shown first, by what is asked of an utterance."""
-SCALES = {"mmmo": (3.5, (1.0, 5.0)), "pom": (None, (1.0, 7.0))}
-"""Neutral label and ends of the scale where they are not 0 and -3 to 3."""
 DROPOUT, RANK = 0.1, 4
 _LOSSES = {"classes": "cross_entropy", "regression": "l1", "multilabel": "bce", "conversation": "cross_entropy"}
 _BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
@@ -69,14 +62,41 @@ class Cancelled(Exception):
     """The user stopped the training; finished seeds are kept."""
 
 
-def result_folder(p: Explore) -> Path:
-    """The run's result folder, relative to the workspace unless absolute, whatever the working directory."""
-    return WORKSPACE / p.results
-
-
 def present_corpora() -> list[str]:
     """The stand-ins, and the real corpora whose files are in the data folder."""
     return [name for name in CORPORA if all(path.is_file() for path in data.files(name))]
+
+
+def study(p: Explore) -> Study:
+    """One run per seed. Raises InputError as `load_corpus`."""
+    corpus = load_corpus(p)
+    return Study(p, (task(p, corpus),), lambda task: grid(p, task.corpus))
+
+
+def task(p: Explore, corpus: Corpus) -> Task:
+    """Every score of a split from its raw outputs; of several emotions the mean over them, who count together."""
+    labels = {split: flat_labels(corpus, split) for split in corpus.splits}
+    if p.kind == "regression":
+        scale = corpus.scale
+
+        def score(split: str, out: np.ndarray) -> dict[str, float]:
+            return scores.regression(out[:, 0], labels[split], neutral=scale.neutral, limits=scale.limits)
+
+        classes = Classes.rounded(scale.limits)
+    elif p.kind == "multilabel":
+
+        def score(split: str, out: np.ndarray) -> dict[str, float]:
+            return {name: float(np.mean(each)) for name, each in scores.emotion_scores(out, labels[split]).items()}
+
+        pairs = (lambda known: (known == 1).ravel().astype(int)), (lambda out: decisions(out).ravel().astype(int))
+        classes = Classes(("absent", "present"), *pairs)
+    else:
+
+        def score(split: str, out: np.ndarray) -> dict[str, float]:
+            return scores.classification(out, labels[split], len(corpus.label_names))
+
+        classes = Classes(corpus.label_names, lambda known: known[known >= 0], scores.predicted_classes)
+    return Task(corpus, score, (METRICS[p.kind],), classes)
 
 
 def load_corpus(p: Explore) -> Corpus:
@@ -112,7 +132,7 @@ def model_spec(p: Explore, corpus: Corpus) -> ModelSpec:
         "output_size": outputs,
     }
     if p.model == "lmf":
-        return ModelSpec("low_rank_fusion:LMF", {**arguments, "rank": RANK})
+        return ModelSpec("low_rank:LMF", {**arguments, "rank": RANK})
     arguments["dropouts"]["fusion"] = DROPOUT
     return ModelSpec("tensor_fusion:TFN", {**arguments, "fusion_size": h, "head": "linear"})
 
@@ -161,41 +181,40 @@ def grid(p: Explore, corpus: Corpus) -> list[Member]:
     ]
 
 
-def train_all(
-    p: Explore,
-    corpus: Corpus,
+def train(
+    study: Study,
     *,
     watch: Watch = lambda seed, history: None,
     cancelled: threading.Event | None = None,
-) -> list[Record]:
+) -> Runs:
     """One record per seed; what is finished in the result folder is not trained again.
 
     Raises Cancelled between two minibatches once `cancelled` is set, InputError if there is less than one minibatch,
     and as `refuse_untrainable` does.
     """
-    folder, hashed = result_folder(p) / "members", corpus.digest
-    splits = {name: corpus.batches(name) for name in corpus.splits}
+    p, (task,), folder = study.p, study.tasks, study.folder / "members"
+    splits = {name: task.corpus.batches(name) for name in task.corpus.splits}
     if p.batch_size > len(splits["train"]):
         what = f"{len(splits['train'])} training samples do not fill one batch of {p.batch_size}"
-        raise InputError(what, where=corpus.source.name, todo="choose a smaller batch_size")
-    members, found = grid(p, corpus), []
-    refuse_untrainable(members, corpus)
-    for member in members:
-        key = member_key(member, hashed)
+        raise InputError(what, where=task.corpus.source.name, todo="choose a smaller batch_size")
+    refuse_untrainable([member for _, member in study.members], task.corpus)
+    done = []
+    for _, member in study.members:
+        key = member_key(member, task.corpus.digest)
         record = records.read(folder, member, key)
         if record is None or record.status == records.FAILED:
             started, after_epoch = time.perf_counter(), _Between(member.seed, watch, cancelled or threading.Event())
             try:
                 with one_thread():
-                    outcome = train(member, splits, SeededStreams(member.seed), checkpoint=after_epoch)
+                    outcome = train_one(member, splits, SeededStreams(member.seed), checkpoint=after_epoch)
             except ERRORS as error:
                 outcome = Outcome(failure=in_words(error))
             folder.mkdir(parents=True, exist_ok=True)
             records.write(folder, member, key, outcome, time.perf_counter() - started)
             record = records.read(folder, member, key)
-        found.append(record)
-    wanted.note(folder, [records.file_name(member, record.key) for member, record in zip(members, found, strict=True)])
-    return found
+        done.append((task, member, record))
+    wanted.note(folder, [records.file_name(member, record.key) for _, member, record in done])
+    return Runs(study, done)
 
 
 class _Between(Checkpoint):
@@ -230,52 +249,8 @@ def flat_labels(corpus: Corpus, split: str) -> np.ndarray:
     return part.labels if part.speakers is None else part.labels[part.labels >= 0]
 
 
-def split_scores(p: Explore, corpus: Corpus, split: str, outputs: np.ndarray) -> dict[str, float]:
-    """Every score of a split from its raw outputs; of several emotions the mean over them."""
-    labels = flat_labels(corpus, split)
-    if p.kind == "regression":
-        neutral, limits = SCALES.get(p.dataset, (0.0, (-3.0, 3.0)))
-        return metrics.regression(outputs[:, 0], labels, neutral=neutral, limits=limits)
-    if p.kind == "multilabel":
-        return {name: float(np.mean(values)) for name, values in metrics.emotion_scores(outputs, labels).items()}
-    return metrics.classification(outputs, labels, len(corpus.label_names))
-
-
-def scores(p: Explore, corpus: Corpus, found: Sequence[Record]) -> pd.DataFrame:
-    """The long run table: every metric of validation and test, per seed."""
-    return run_table(
-        {
-            "variant": record.variant,
-            "seed": record.seed,
-            "metrics": {split: split_scores(p, corpus, split, out) for split, out in record.outputs.items()},
-            "selected_on": f"epoch: {record.selected_on['epoch']}",
-            "best_epoch": record.best_epoch,
-            "status": record.status,
-            "reason": record.reason,
-            "seconds": record.seconds,
-        }
-        for record in found
-    )
-
-
-def asked(p: Explore, corpus: Corpus, found: Sequence[Record]) -> list[Trained]:
-    """The finished runs, to be asked with modalities missing or noisy."""
+def asked(runs: Runs) -> list[Trained]:
+    """The scored runs, to be asked with modalities missing or noisy."""
+    p, corpus = runs.study.p, runs.study.tasks[0].corpus
     encoders = {m: f"{m}_subnet" for m in corpus.modalities} if p.model in ("lmf", "tfn") else None
-    metric = METRICS[p.kind]
-    runs = zip(grid(p, corpus), found, strict=True)
-    score = lambda outputs: split_scores(p, corpus, "test", outputs)[metric]  # noqa: E731
-    return ask(result_folder(p), corpus, runs, score, encoders=encoders)
-
-
-def write_manifest(p: Explore, corpus: Corpus, found: Sequence[Record], seconds: float) -> None:
-    """`manifest.json` of the result folder."""
-    manifest.write_manifest(
-        result_folder(p),
-        params=p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),
-        sources=[corpus.source],
-        seeds=p.seeds,
-        engine=engines(found),
-        device="cuda" if "cuda" in engines(found) else "cpu",
-        selected_on=found[0].selected_on,
-        durations={"notebook": seconds, "training, all runs": sum(record.seconds for record in found)},
-    )
+    return runs.trained([TITLES[p.model]], encoders=encoders)

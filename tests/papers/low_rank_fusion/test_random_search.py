@@ -3,7 +3,7 @@
 from collections import Counter
 from itertools import islice
 
-from lib.training.random_search import SPACES, draws, search_settings, total_settings
+from lib.papers.low_rank_fusion import SPACES, draws, search_settings, total_settings
 
 
 def test_totals():

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from lib import papers
-from lib.papers import explore, explore_open, explore_panel, explore_saved
-from lib.papers.explore_panel import Panel
-from lib.params.explore import CONVERSATION, SINGLE, Explore
+from lib.papers.explore import CONVERSATION, SINGLE, Explore, opening, saved
+from lib.papers.explore import study as explore
+from lib.papers.explore.panel import Panel
 from lib.reporting.robustness import missing_score, noisy_score
-from tests.papers.test_explore import CLASSES, SPCL, TALK, given, same, trained
+from tests.papers.explore.test_explore import CLASSES, SPCL, TALK, given, same, trained
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def test_the_widgets_show_the_setting_that_they_were_given(tmp_path, values):
 def test_training_shows_the_numbers_of_the_notebook(tmp_path):
     one = panel(tmp_path / "a")
     train(one)
-    same(one.found, trained(given(tmp_path / "b"))[1])
+    same(one.found.records, trained(given(tmp_path / "b")).records)
     assert one.said.value == "Done: 2 of 2 seeds finished."
     assert one.tabs.titles == ("scores", "predictions", "confusion", "without a modality", "shares")
     assert bytes(one.live.value).startswith(b"\x89PNG")
@@ -73,7 +73,7 @@ def test_cancel_is_heard_between_two_epochs_and_training_goes_on_later(tmp_path)
     one.cancel.click()
     one.join(60)
     assert one.said.value.startswith("Cancelled.")
-    assert (one.train.disabled, one.found) == (False, [])
+    assert (one.train.disabled, one.found) == (False, None)
     one.epochs.value = 2
     train(one)
     assert one.said.value == "Done: 1 of 1 seeds finished."
@@ -100,8 +100,8 @@ def test_only_corpora_that_are_here_are_offered(tmp_path, monkeypatch):
 
 
 def test_saving_names_the_command_and_keeps_the_setting(tmp_path, monkeypatch):
-    kept, save = tmp_path / "explore", explore_saved.save
-    monkeypatch.setattr(explore_saved, "save", lambda p, name: save(p, name, kept))
+    kept, save = tmp_path / "explore", saved.save
+    monkeypatch.setattr(saved, "save", lambda p, name: save(p, name, kept))
     one = panel(tmp_path / "x", SPCL)
     train(one)
     one.name.value = "mine"
@@ -147,6 +147,6 @@ def test_a_server_gets_the_panel(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("JPY_SESSION_NAME", "explore.ipynb")
     shown = []
     monkeypatch.setattr("IPython.display.display", shown.append)
-    opened = explore_open.show(given(tmp_path))
-    assert isinstance(opened, explore_panel.Panel)
+    opened = opening.show(given(tmp_path))
+    assert isinstance(opened, Panel)
     assert shown == [opened.box]

@@ -1,11 +1,21 @@
-"""Parameters of the notebook `low_rank_fusion` (spec lmf, sections 5, 6 and 9)."""
+"""Low-rank multimodal fusion against tensor fusion (Liu et al. 2018): parameters, and where its settings come from.
 
+Spec lmf, sections 5, 6, 9 and 10. Low-rank fusion (LMF) and a tensor fusion network (TFN) are trained with one setting
+of their hyper-parameters: that of the YAML, the authors' own, or the best of a random search.
+"""
+
+import csv
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lib.data.arrays.lmf_pickles import IEMOCAP, POM
-from lib.params.base import NONFINITE, Nonfinite, Parameters
+from lib.errors import InputError
+from lib.params import NONFINITE, Nonfinite, Parameters
 
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -24,11 +34,40 @@ FAMILIES: dict[str, Literal["mosi", "pom", "iemocap"]] = {
     "iemocap_lmf_like": "iemocap",
 }
 """Which of the paper's three tasks a corpus poses; it sets loss, outputs, metrics and search space."""
-TARGETS = {"mosi": ("sentiment",), "pom": ("all", *POM.layouts[0]), "iemocap": IEMOCAP.emotions}
+TRAITS = (
+    *("Confident", "Passionate", "Pleasant", "Dominant", "Credible", "Vivid", "Expertise", "Entertaining", "Reserved"),
+    *("Trusting", "Relaxed", "Outgoing", "Thorough", "Nervous", "Persuasive", "Humorous"),
+)
+TARGETS = {"mosi": ("sentiment",), "pom": ("all", *TRAITS), "iemocap": ("happy", "sad", "angry", "neutral")}
+SETTINGS = Path(__file__).with_name("settings.csv")
+"""What the authors say reproduces the paper (their hyperparams.txt); row `Sentiment` is POM's 17th label."""
+
+Space = Mapping[str, Sequence[float]]
+_DROPOUTS = (0, 0.1, 0.15, 0.2, 0.3, 0.5)
+_RATES = (0.0003, 0.0005, 0.001, 0.003)
+_MOSI: Space = {
+    "audio_hidden": (4, 8, 16),
+    "video_hidden": (4, 8, 16),
+    "text_hidden": (64, 128, 256),
+    "audio_dropout": _DROPOUTS,
+    "video_dropout": _DROPOUTS,
+    "text_dropout": _DROPOUTS,
+    "factor_learning_rate": _RATES,
+    "learning_rate": _RATES,
+    "rank": (1, 4, 8, 16),
+    "batch_size": (4, 8, 16, 32, 64, 128),
+    "weight_decay": (0, 0.001, 0.002, 0.01),
+}
+SPACES: Mapping[str, Space] = {
+    "mosi": _MOSI,
+    "pom": _MOSI,
+    "iemocap": {**_MOSI, "audio_hidden": (8, 16, 32), "batch_size": (8, 16, 32, 64, 128)},
+}
+"""The random search of the scripts: values in the order in which they are drawn."""
 
 
 class Setting(BaseModel):
-    """One row of the random search; the names are those of `lib.training.random_search`."""
+    """One draw of the random search; the names are those of `SPACES`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -97,3 +136,39 @@ class LowRankFusion(Parameters):
         if self.dataset.endswith("_like") != (self.samples > 0):
             raise ValueError("samples must be positive for a stand-in corpus (..._like) and 0 for real data")
         return self
+
+
+def chosen(dataset: str, target: str) -> Setting:
+    """The authors' setting for a trait of `pom` or an emotion of `iemocap`.
+
+    Raises InputError where none is published: the authors wrote that MOSI's record was lost.
+    """
+    with SETTINGS.open(encoding="utf-8", newline="") as handle:
+        for row in csv.DictReader(handle):
+            if (row.pop("dataset"), row.pop("target")) == (dataset, target):
+                return Setting.model_validate(row)
+    raise InputError(f"no published setting for {dataset} {target}", where=SETTINGS.name)
+
+
+def total_settings(space: Space) -> int:
+    """The number of different settings; the scripts loop this often, to be stopped by hand."""
+    return math.prod(len(values) for values in space.values())
+
+
+def draws(space: Space, seed: int) -> Iterator[dict[str, float]]:
+    """Independent uniform draws without end. The scripts do not seed; here equal seeds give equal draws (quirk 21)."""
+    choose = random.Random(seed).choice
+    while True:
+        yield {name: choose(values) for name, values in space.items()}
+
+
+def search_settings(space: Space, seed: int, iterations: int) -> list[dict[str, float]]:
+    """The different settings among the first `iterations` draws, in order.
+
+    A setting drawn before is skipped and its iteration is lost, so fewer than `iterations` may come back (quirk 21).
+    """
+    found = {tuple(setting.values()): setting for setting in islice(draws(space, seed), iterations)}
+    return list(found.values())
+
+
+NOTEBOOKS = {"low_rank_fusion": LowRankFusion}

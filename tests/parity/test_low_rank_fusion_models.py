@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lib.models.low_rank_fusion import LMF
+from lib.models.low_rank import LMF
 from lib.models.tensor_fusion import TFN
 from lib.training.parameter_groups import parameter_groups
 from tests.parity.closeness import check, norm

@@ -9,12 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.data.corpus import Corpus
-from lib.metrics import scores as metrics
 from lib.metrics.presence import decisions
-from lib.papers.explore import SCALES, flat_labels
-from lib.params.explore import Explore
+from lib.papers.explore.study import flat_labels
 from lib.reporting import figures
 from lib.reporting.figures import BLUE, ORANGE, new_figure
+from lib.study import Task
 from lib.training.records import Record
 from lib.training.trained import Trained
 
@@ -62,59 +61,24 @@ def utterance_ids(corpus: Corpus) -> list[str]:
     return [f"dialogue {name}, utterance {place}" for name, place in spoken]
 
 
-def answers(p: Explore, corpus: Corpus, outputs: np.ndarray) -> np.ndarray:
+def answers(task: Task, outputs: np.ndarray) -> np.ndarray:
     """Raw outputs as words: the class, the emotions that are present, or the rounded score."""
-    if p.kind == "multilabel":
-        return _emotions(corpus, decisions(outputs))
-    if p.kind == "regression":
-        return _rounded(p, outputs[:, 0])
-    return np.array(corpus.label_names)[metrics.predicted_classes(outputs)]
+    if task.corpus.task == "multilabel":
+        return _emotions(task, decisions(outputs))
+    return np.array(task.classes.names)[task.classes.of_outputs(outputs) - task.classes.first]
 
 
-def truths(p: Explore, corpus: Corpus) -> np.ndarray:
+def truths(task: Task) -> np.ndarray:
     """The labels of the test set in the words of `answers`."""
-    labels = flat_labels(corpus, "test")
-    if p.kind == "multilabel":
-        return _emotions(corpus, labels == 1)
-    return _rounded(p, labels) if p.kind == "regression" else np.array(corpus.label_names)[labels]
+    labels = flat_labels(task.corpus, "test")
+    if task.corpus.task == "multilabel":
+        return _emotions(task, labels == 1)
+    return np.array(task.classes.names)[task.classes.of_labels(labels) - task.classes.first]
 
 
-def _emotions(corpus: Corpus, present: np.ndarray) -> np.ndarray:
-    names = np.array(corpus.label_names)
+def _emotions(task: Task, present: np.ndarray) -> np.ndarray:
+    names = np.array(task.corpus.label_names)
     return np.array([", ".join(names[row]) or "none" for row in present])
-
-
-def _rounded(p: Explore, values: np.ndarray) -> np.ndarray:
-    return np.array([f"{value:+d}" if value else "0" for value in _to_class(p, values)])
-
-
-def _to_class(p: Explore, values: np.ndarray) -> np.ndarray:
-    _, limits = SCALES.get(p.dataset, (0.0, (-3.0, 3.0)))
-    return np.round(np.clip(values, *limits)).astype(np.int64)
-
-
-def confusion(p: Explore, corpus: Corpus, found: Sequence[Record]) -> tuple[str, np.ndarray, tuple[str, ...]]:
-    """Title, counts of the test set summed over the seeds, and class names.
-
-    Scores are rounded and clipped to their scale; several emotions count together, present or absent.
-    """
-    outputs = [record.outputs["test"] for record in found if record.scored]
-    labels = flat_labels(corpus, "test")
-    if p.kind == "multilabel":
-        names, title = ("absent", "present"), "all emotions"
-        pairs = [((labels == 1).ravel().astype(int), decisions(out).ravel().astype(int)) for out in outputs]
-        classes: Sequence[int] = (0, 1)
-    elif p.kind == "regression":
-        low, high = (round(limit) for limit in SCALES.get(p.dataset, (0.0, (-3.0, 3.0)))[1])
-        classes = range(low, high + 1)
-        names, title = tuple(f"{value:+d}" if value else "0" for value in classes), "rounded score"
-        pairs = [(_to_class(p, labels), _to_class(p, out[:, 0])) for out in outputs]
-    else:
-        classes, names, title = range(len(corpus.label_names)), tuple(corpus.label_names), "classes"
-        pairs = [(labels, metrics.predicted_classes(out)) for out in outputs]
-    counts = sum((metrics.confusion(true, said, classes) for true, said in pairs), np.zeros([len(names)] * 2, int))
-    lacking = "" if len(outputs) == len(found) else f" ({len(outputs)} of {len(found)} seeds)"
-    return f"{title}{lacking}", counts, names
 
 
 def without_each(run: Trained) -> dict[str, np.ndarray]:
@@ -122,10 +86,10 @@ def without_each(run: Trained) -> dict[str, np.ndarray]:
     return {"": run.outputs()} | {m: run.outputs({m: True}) for m in run.modalities}
 
 
-def change_table(p: Explore, corpus: Corpus, runs: Sequence[Trained]) -> pd.DataFrame:
+def change_table(task: Task, runs: Sequence[Trained]) -> pd.DataFrame:
     """How many answers change without a modality, mean over the seeds: and how many of them for better or worse."""
-    true, rows = truths(p, corpus), []
-    said = [{m: answers(p, corpus, out) for m, out in without_each(run).items()} for run in runs]
+    true, rows = truths(task), []
+    said = [{m: answers(task, out) for m, out in without_each(run).items()} for run in runs]
     for modality in runs[0].modalities if runs else ():
         changed, lost, found = [], [], []
         for one in said:
@@ -139,23 +103,23 @@ def change_table(p: Explore, corpus: Corpus, runs: Sequence[Trained]) -> pd.Data
     return pd.DataFrame(rows)
 
 
-def prediction_table(p: Explore, corpus: Corpus, run: Trained, rows: int = LISTED) -> pd.DataFrame:
+def prediction_table(task: Task, run: Trained, rows: int = LISTED) -> pd.DataFrame:
     """The first test utterances: what is true, what is said, and what is said without each modality."""
-    return _listed(p, corpus, run, np.arange(min(rows, len(truths(p, corpus)))))
+    return _listed(task, run, np.arange(min(rows, len(truths(task)))))
 
 
-def changed_table(p: Explore, corpus: Corpus, run: Trained, rows: int = LISTED) -> pd.DataFrame:
+def changed_table(task: Task, run: Trained, rows: int = LISTED) -> pd.DataFrame:
     """The first test utterances whose answer changes when any single modality is removed."""
-    said = {m: answers(p, corpus, out) for m, out in without_each(run).items()}
+    said = {m: answers(task, out) for m, out in without_each(run).items()}
     moved = np.any([said[m] != said[""] for m in run.modalities], axis=0)
-    return _listed(p, corpus, run, np.flatnonzero(moved)[:rows])
+    return _listed(task, run, np.flatnonzero(moved)[:rows])
 
 
-def _listed(p: Explore, corpus: Corpus, run: Trained, rows: np.ndarray) -> pd.DataFrame:
-    said = {m: answers(p, corpus, out)[rows] for m, out in without_each(run).items()}
+def _listed(task: Task, run: Trained, rows: np.ndarray) -> pd.DataFrame:
+    said = {m: answers(task, out)[rows] for m, out in without_each(run).items()}
     columns = {f"without {m}" if m else "said": words for m, words in said.items()}
     return pd.DataFrame(
-        {"utterance": np.array(utterance_ids(corpus))[rows], "true": truths(p, corpus)[rows], **columns}
+        {"utterance": np.array(utterance_ids(task.corpus))[rows], "true": truths(task)[rows], **columns}
     )
 
 

@@ -7,10 +7,10 @@ import yaml
 
 from lib import papers
 from lib.errors import InputError
-from lib.files import write_text
-from lib.params.explore import Explore
+from lib.files import WORKSPACE, write_text
+from lib.papers.explore import Explore
 
-FOLDER = Path(__file__).resolve().parents[2] / "params" / "explore"
+FOLDER = WORKSPACE / "params" / "explore"
 _NAME = re.compile(r"\w[\w-]*", re.ASCII)
 RESERVED = ("quick", "paper", "explore")
 """Names that mean something: the stored runs, and the folder of runs by hand."""

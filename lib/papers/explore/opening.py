@@ -2,7 +2,7 @@
 
 import os
 
-from lib.params.explore import Explore
+from lib.papers.explore import Explore
 
 BELOW = "the cells below show the setting of the parameters cell."
 
@@ -16,7 +16,7 @@ def show(p: Explore) -> object | None:
         print(f"No widgets in a batch run: {BELOW}")
         return None
     try:
-        from lib.papers.explore_panel import Panel
+        from lib.papers.explore.panel import Panel
     except ModuleNotFoundError:
         print(f"No widgets without the package ipywidgets: {BELOW}")
         return None

@@ -8,7 +8,7 @@ import numpy as np
 
 from lib.data.arrays.lmf_pickles import ARRAYS, clean_nan
 from lib.data.arrays.sequences import max_abs, pad, time_mean
-from lib.training.random_search import SPACES, draws, total_settings
+from lib.papers.low_rank_fusion import SPACES, draws, total_settings
 from lib.training.selection import Selection
 from tests.parity.closeness import SINGLE, check
 from tests.parity.reference import Vectors, golden

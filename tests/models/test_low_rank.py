@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.func import functional_call, stack_module_state, vmap
 
-from lib.models.low_rank_fusion import LMF
+from lib.models.low_rank import LMF
 from lib.models.tensor_fusion import TFN
 
 MODALITIES = ("audio", "video", "text")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lib.params.base import NONFINITE, Nonfinite, Parameters
+from lib.params import NONFINITE, Nonfinite, Parameters
 from lib.params.self_paced_balance import FAMILIES, Pace
 
 Kind = Literal["classes", "regression", "multilabel", "conversation"]
@@ -89,3 +89,6 @@ def models_of(dataset: str) -> tuple[str, ...]:
 def words(dataset: str) -> str:
     """Them as a list to read."""
     return ", ".join(models_of(dataset))
+
+
+NOTEBOOKS = {"explore": Explore}

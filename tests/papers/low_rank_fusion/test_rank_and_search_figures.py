@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.reporting import lmf_figures
+from lib.papers.low_rank_fusion import figures
 
 LABEL = "sample-like, SYNTHETIC stand-in"
 RANKS = pd.DataFrame(
@@ -28,7 +28,7 @@ def words(figure) -> str:
 
 
 def test_the_rank_sweep_shows_score_weights_and_time():
-    figure = lmf_figures.rank_sweep(RANKS, "mae", label=LABEL, references={"TFN": 0.85})
+    figure = figures.rank_sweep(RANKS, "mae", label=LABEL, references={"TFN": 0.85})
     score, size, seconds = figure.axes
     assert "SYNTHETIC" in words(figure)
     np.testing.assert_array_equal(score.containers[0].lines[0].get_ydata(), RANKS["score"])
@@ -44,7 +44,7 @@ def test_the_rank_sweep_shows_score_weights_and_time():
 
 def test_one_seed_has_no_interval():
     single = RANKS.assign(n=1, t_interval_low=np.nan, t_interval_high=np.nan, seconds_per_epoch_std=np.nan)
-    score, _, seconds = lmf_figures.rank_sweep(single, "mae", label=LABEL, references={}).axes
+    score, _, seconds = figures.rank_sweep(single, "mae", label=LABEL, references={}).axes
     assert score.containers[0].lines[2] == ()
     assert seconds.containers[0].lines[2] == ()
     assert "interval" not in score.get_legend().get_texts()[0].get_text()
@@ -52,7 +52,7 @@ def test_one_seed_has_no_interval():
 
 @pytest.mark.parametrize("repeats", [np.array([0.7, 1.1]), np.array([])])
 def test_the_search_marks_its_winner_and_leaves_out_what_did_not_finish(repeats):
-    figure = lmf_figures.search_scatter(DRAWS, "mae", label=LABEL, repeats=repeats, best="b")
+    figure = figures.search_scatter(DRAWS, "mae", label=LABEL, repeats=repeats, best="b")
     lines = {line.get_label().split(" (")[0]: line for line in figure.axes[0].lines}
     assert list(lines["draws"].get_ydata()) == [0.9, 0.8]
     assert (lines["chosen by validation"].get_xdata()[0], lines["chosen by validation"].get_ydata()[0]) == (0.4, 0.9)

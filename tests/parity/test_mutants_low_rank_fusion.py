@@ -3,8 +3,8 @@
 import pytest
 
 from tests.parity.mutants import assert_killed, mutants, named
-from tests.parity.test_lmf import check_model
-from tests.parity.test_lmf_protocol import check_rule
+from tests.parity.test_low_rank_fusion_models import check_model
+from tests.parity.test_low_rank_fusion_protocol import check_rule
 
 pytestmark = pytest.mark.slow
 
@@ -54,14 +54,14 @@ SHARED = [
 ]
 LMF = [
     *mutants(
-        "lib.models.low_rank_fusion:LMF.rank_products",
+        "lib.models.low_rank:LMF.rank_products",
         {
             "video left out of the product": ("audio * video * text", "audio * (1 + 0 * video) * text"),
             "sum in place of the product": ("audio * video * text", "audio + video + text"),
         },
     ),
     *mutants(
-        "lib.models.low_rank_fusion:LMF.forward",
+        "lib.models.low_rank:LMF.forward",
         {
             "fusion bias dropped": ("+ self.fusion_bias", "+ 0 * self.fusion_bias"),
             "ranks unweighted": ("self.fusion_weights @ products", "(0 * self.fusion_weights + 1) @ products"),
@@ -100,7 +100,7 @@ TFN = [
         },
     ),
 ]
-TRAINING = "tests.parity.test_lmf:train_in_order"
+TRAINING = "tests.parity.test_low_rank_fusion_models:train_in_order"
 OPTIMISER = [
     *mutants(
         "lib.training.parameter_groups:factor_groups",
@@ -129,7 +129,7 @@ OPTIMISER = [
         },
     ),
     *mutants(
-        "tests.parity.test_lmf:loss_of",
+        "tests.parity.test_low_rank_fusion_models:loss_of",
         {
             "loss averaged": ('target, reduction="sum")', "target)"),
         },
@@ -171,7 +171,7 @@ RULES = {
     ],
     "search_draws": [
         *mutants(
-            "lib.training.random_search:draws",
+            "lib.papers.low_rank_fusion:draws",
             {
                 "one draw too many": ("    while True:", "    choose((1, 2))\n    while True:"),
                 "drawn in the other order": ("space.items()}", "reversed(space.items())}"),

@@ -1,22 +1,20 @@
-"""What the tables of the notebook `low_rank_fusion` say, in sentences made from their numbers."""
+"""What the tables say, in sentences made from their numbers."""
 
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from lib.metrics.scores import direction
-from lib.papers.lmf_context import run_label
-from lib.papers.lmf_reference import REFERENCE
-from lib.papers.lmf_tables import score_metrics
-from lib.papers.low_rank_fusion import LMF, TFN, Task
-from lib.params.low_rank_fusion import LowRankFusion
+from lib.papers.low_rank_fusion.study import LMF, constant
+from lib.papers.low_rank_fusion.tables import BAG_OF_WORDS
 from lib.reporting.words import interval, number, seeds
+from lib.study import Task
 
 _SHARED = "the sub-networks, the loss, the optimiser and the seeds are the same"
 
 
-def comparisons(p: LowRankFusion, found: Mapping[tuple[str, str], pd.DataFrame]) -> list[str]:
-    """LMF against TFN and against its own legacy; `found` holds tables of `fusion_gain` by (metric, over)."""
+def comparisons(found: Mapping[tuple[str, str], pd.DataFrame]) -> list[str]:
+    """LMF against TFN and against its own legacy; `found` holds gains by (metric, over)."""
     sentences = []
     for (metric, _), table in found.items():
         for row in table.to_dict("records"):
@@ -25,9 +23,7 @@ def comparisons(p: LowRankFusion, found: Mapping[tuple[str, str], pd.DataFrame])
             told = f"{metric}: {row['variant']} {ours}, {row['baseline']} {theirs}"
             gain = f"gain {number(row['gain'], '+.4f')} ({interval(row['t_interval_low'], row['t_interval_high'])}"
             sentences.append(f"{told}: {gain}, {seeds(row['n'])}): {verdict}.")
-    if any(over == TFN for _, over in found):
-        sentences.append(f"LMF and TFN differ in the fusion alone: {_SHARED}.")
-    return sentences
+    return [*sentences, f"LMF and TFN differ in the fusion alone: {_SHARED}."]
 
 
 def ranks(table: pd.DataFrame, metric: str) -> list[str]:
@@ -82,7 +78,7 @@ def against_reference(reference: pd.DataFrame, scores: Mapping[str, pd.DataFrame
     theirs, short, single = (rows.iloc[i] for i in range(3))
     between = interval(mae["t_interval_low"], mae["t_interval_high"], ".3f", name="")
     lmf = f"LMF: MAE {mae['score']:.3f} ({between}), accuracy {acc['score']:.3f}"
-    sentences = [f"{lmf}. {REFERENCE}: MAE {theirs['mae']:.3f}, accuracy {theirs['acc2_nonneg']:.3f}."]
+    sentences = [f"{lmf}. {BAG_OF_WORDS}: MAE {theirs['mae']:.3f}, accuracy {theirs['acc2_nonneg']:.3f}."]
     if mae["t_interval_low"] > theirs["mae"]:
         winner = "The bag of words is better"
     elif mae["t_interval_high"] < theirs["mae"]:
@@ -100,20 +96,11 @@ def against_reference(reference: pd.DataFrame, scores: Mapping[str, pd.DataFrame
     return sentences
 
 
-def floors(
-    p: LowRankFusion, tasks: Sequence[Task], floor: pd.DataFrame, scores: Mapping[str, pd.DataFrame]
-) -> list[str]:
+def floors(tasks: Sequence[Task], scores: Mapping[str, pd.DataFrame]) -> list[str]:
     """LMF against a constant prediction."""
-    metric = score_metrics(p)[0]
     sentences = []
-    for task, row in zip(tasks, floor.to_dict("records"), strict=True):
-        ours = scores[metric].set_index("variant").loc[task.variant(LMF), "score"]
-        sentences.append(f"{task.variant(LMF)} has {metric} {number(ours)}; {row['prediction']} has {row[metric]:.4f}.")
+    for task in tasks:
+        (metric, *_), row, name = task.metrics, constant(task), task.variant(LMF)
+        ours = scores[metric].set_index("variant").loc[name, "score"]
+        sentences.append(f"{name} has {metric} {number(ours)}; {row['prediction']} has {row[metric]:.4f}.")
     return sentences
-
-
-def provenance(tasks: Sequence[Task]) -> str:
-    """Real or not."""
-    source = tasks[0].corpus.source
-    end = ": stand-in data show the mechanism, not the corpus" if source.synthetic else ""
-    return f"All on {run_label(tasks)}{end}."

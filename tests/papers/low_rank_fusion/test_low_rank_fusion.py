@@ -1,21 +1,25 @@
-"""The LMF notebook's library: which networks are trained, how they are chosen, and what its tables say."""
+"""Low-rank fusion as a study: which networks are trained, how they are chosen, and what its tables say."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lib import papers, params
-from lib.data.arrays.lmf_pickles import POM
+from lib.data.arrays.lmf_pickles import IEMOCAP, POM
 from lib.errors import InputError
-from lib.papers import lmf_conclusions, lmf_context, lmf_tables
-from lib.papers import low_rank_fusion as lmf
-from lib.papers.lmf_settings import chosen
-from lib.params.low_rank_fusion import LowRankFusion, Setting
-from lib.training.random_search import SPACES
-from lib.training.records import Record
+from lib.papers.low_rank_fusion import SPACES, TARGETS, LowRankFusion, Setting, chosen, conclusions, tables
+from lib.papers.low_rank_fusion import study as lmf
+from lib.reporting import gains
+from lib.reporting.report import Report
+from lib.run_table import by_seed
+from lib.study import Runs, Study, Task
+from lib.training.records import DIVERGED, Record
+from lib.training.trained import SLOT
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SMALL = {
     "audio_hidden": 4,
     "video_hidden": 4,
@@ -54,32 +58,43 @@ def given(**changes) -> LowRankFusion:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A whole small run: parameters, task, records, run table."""
+def trained(tmp_path_factory) -> Runs:
+    """A whole small run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REPRISE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        p = given(results=str(tmp_path_factory.mktemp("run")))
-        (task,) = lmf.load_tasks(p)
-        records = lmf.train_all(p, [task])
-    return p, task, records, lmf_tables.scores(p, [task], records)
+        return lmf.study(given(results=str(tmp_path_factory.mktemp("run")))).train()
+
+
+@pytest.fixture
+def task(trained) -> Task:
+    return trained.study.tasks[0]
+
+
+@pytest.fixture
+def scores(trained):
+    return tables.score_table(trained.table, "mae")
 
 
 def test_the_grid_holds_every_variant_with_every_seed(trained):
-    p, _, records, _ = trained
-    kinds = [record.tags["kind"] for record in records]
+    p = trained.study.p
+    kinds = [record.tags["kind"] for record in trained.records]
     repeated = ["LMF", "TFN", "LMF legacy", "LMF rank 1", "LMF best draw"]
     assert kinds == [kind for kind in repeated[:-1] for _ in p.seeds] + ["draw 000", "draw 001"] + ["LMF best draw"] * 2
-    assert all(record.status == "finished" for record in records)
+    assert all(record.status == "finished" for record in trained.records)
+
+
+def test_chunks_train_all_but_the_repeats_of_the_winner(trained):
+    ((corpus, members),) = trained.study.grids
+    assert corpus is trained.study.tasks[0].corpus
+    assert [(m.variant, m.seed) for m in members] == [(r.variant, r.seed) for r in trained.records[:-2]]
 
 
 def test_a_finished_run_is_not_trained_again(trained):
-    p, task, records, _ = trained
-    before = {path.name: path.stat().st_mtime_ns for path in (Path(p.results) / "members").glob("*.safetensors")}
-    again = lmf.train_all(p, [task])
-    assert {
-        path.name: path.stat().st_mtime_ns for path in (Path(p.results) / "members").glob("*.safetensors")
-    } == before
-    assert [r.key for r in again] == [r.key for r in records]
+    folder = Path(trained.study.p.results) / "members"
+    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.safetensors")}
+    again = trained.study.train()
+    assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.safetensors")} == before
+    assert [r.key for r in again.records] == [r.key for r in trained.records]
 
 
 def test_the_draws_are_those_of_the_published_lists_and_repeatable():
@@ -92,8 +107,8 @@ def test_the_draws_are_those_of_the_published_lists_and_repeatable():
             assert value in SPACES["mosi"][name]
 
 
-def test_the_winner_has_the_lowest_validation_loss_and_is_repeated_with_other_seeds(trained):
-    p, task, records, _ = trained
+def test_the_winner_has_the_lowest_validation_loss_and_is_repeated_with_other_seeds(trained, task):
+    p, records = trained.study.p, trained.records
     draws = [r for r in records if r.tags["kind"].startswith("draw")]
     winner = lmf.best_draw(records)
     assert lmf.valid_loss(winner) == min(map(lmf.valid_loss, draws))
@@ -130,28 +145,27 @@ def test_what_cannot_win_the_search():
 
 
 def test_the_dearest_members_start_first(trained, monkeypatch):
-    p, task, _, _ = trained
     handed = []
 
-    def sweep(members, *_, **__):
-        handed.extend(members)
+    def sweep_grids(grids, *_, **__):
+        members = [member for _, several in grids for member in several]
+        handed.append(members)
         return [
             Record(m.variant, m.seed, "", "finished", "", {}, 0, "loop on cpu", 0, dict(m.tags), {}, {}, "")
             for m in members
         ]
 
-    monkeypatch.setattr(lmf, "sweep", sweep)
-    members = lmf.grid(p, task) + lmf.search(p, task)
-    found = lmf._balanced(p, task, members, 0, len(members), lambda *_: None)
-    costs = [lmf.cost(member) for member in handed]
+    monkeypatch.setattr("lib.study.sweep_grids", sweep_grids)
+    found = Study(trained.study.p, trained.study.tasks, trained.study.grid, cost=lmf.cost).train()
+    costs = [lmf.cost(member) for member in handed[0]]
     assert costs == sorted(costs, reverse=True)
     assert costs[0] > costs[-1]
-    assert [(r.variant, r.seed) for r in found] == [(m.variant, m.seed) for m in members]
+    assert trained.study.cost is lmf.cost
+    assert [(r.variant, r.seed) for r in found.records] == [(m.variant, m.seed) for _, m in trained.study.members]
 
 
 def test_lmf_and_tfn_share_everything_but_the_fusion(trained):
-    p, task, _, _ = trained
-    members = {m.tags["kind"]: m for m in lmf.grid(p, task) if m.seed == 0}
+    members = {m.tags["kind"]: m for _, m in trained.study.members if m.seed == 0}
     ours, theirs = members["LMF"], members["TFN"]
     assert ours.recipe == theirs.recipe
     for name in ("input_sizes", "hidden_sizes"):
@@ -162,8 +176,7 @@ def test_lmf_and_tfn_share_everything_but_the_fusion(trained):
 
 
 def test_legacy_leaves_fusion_weights_and_bias_at_their_start(trained):
-    p, task, _, _ = trained
-    members = {m.tags["kind"]: m for m in lmf.grid(p, task) if m.seed == 0}
+    members = {m.tags["kind"]: m for _, m in trained.study.members if m.seed == 0}
     trained_names = {}
     for kind in ("LMF", "LMF legacy"):
         model = members[kind].model.build()
@@ -174,8 +187,8 @@ def test_legacy_leaves_fusion_weights_and_bias_at_their_start(trained):
 
 def test_protocol_of_the_scripts():
     p = given()
-    (task,) = lmf.load_tasks(p)
-    recipe = lmf.recipe(p, task.corpus, task.setting)
+    ((_, member), *_) = lmf.study(p).members
+    recipe = member.recipe
     assert (recipe.loss, recipe.ties, recipe.abandon_on_nan, recipe.reshuffle, recipe.drop_last) == (
         "l1_sum",
         "earlier",
@@ -184,40 +197,37 @@ def test_protocol_of_the_scripts():
         False,
     )
     assert recipe.plateau_patience is None
-    emotions = given(dataset="iemocap_lmf_like", targets=["sad"], search_draws=0)
-    (task,) = lmf.load_tasks(emotions)
-    assert lmf.recipe(emotions, task.corpus, task.setting).tested_epoch == "selected"
-    assert lmf.recipe(emotions, task.corpus, task.setting, legacy=True).tested_epoch == "last"
-    assert lmf.recipe(emotions, task.corpus, task.setting).loss == "cross_entropy_sum"
+    emotions = lmf.study(given(dataset="iemocap_lmf_like", targets=["sad"], search_draws=0))
+    recipes = {m.tags["kind"]: m.recipe for _, m in emotions.members}
+    assert recipes["LMF"].tested_epoch == "selected"
+    assert recipes["LMF legacy"].tested_epoch == "last"
+    assert recipes["LMF"].loss == "cross_entropy_sum"
 
 
 def test_a_last_batch_of_one_is_refused():
     with pytest.raises(InputError, match="57 training samples leave a last batch of one at batch size 8"):
-        lmf.load_tasks(given(samples=97, setting=SMALL | {"batch_size": 8}, search_draws=0))
+        lmf.study(given(samples=97, setting=SMALL | {"batch_size": 8}, search_draws=0))
 
 
-def test_scores_of_a_run(trained):
-    _, task, records, table = trained
+def test_scores_of_a_run(trained, task):
+    table = trained.table
     first = table[(table["variant"] == "LMF") & (table["seed"] == 0) & (table["split"] == "test")]
     values = first.set_index("metric")["value"]
-    predicted, labels = records[0].outputs["test"][:, 0], task.corpus.splits["test"].labels
+    predicted, labels = trained.records[0].outputs["test"][:, 0], task.corpus.splits["test"].labels
     assert values["mae"] == pytest.approx(np.abs(predicted - labels).mean())
     assert values["acc2_nonneg"] == pytest.approx(np.mean((predicted >= 0) == (labels >= 0)))
     assert "validation loss of 2 draws" in table.loc[table["kind"] == "LMF best draw", "selected_on"].iloc[0]
     assert "drawn at random" in table.loc[table["kind"] == "draw 000", "selected_on"].iloc[0]
 
 
-def test_single_draws_stand_in_no_table_of_means(trained):
-    p, task, _, table = trained
-    shown = lmf_tables.score_table(p, [task], table, "mae")
-    assert list(shown["variant"]) == ["LMF", "TFN", "LMF legacy", "LMF rank 1", "LMF best draw"]
-    assert set(shown["n"]) == {2}
+def test_single_draws_stand_in_no_table_of_means(scores):
+    assert list(scores["variant"]) == ["LMF", "TFN", "LMF legacy", "LMF rank 1", "LMF best draw"]
+    assert set(scores["n"]) == {2}
 
 
-def test_the_rank_sweep_takes_the_settings_rank_from_lmf(trained):
-    p, task, _, table = trained
-    ranks = lmf_tables.rank_table(p, task, table, "mae").set_index("rank")
-    shown = lmf_tables.score_table(p, [task], table, "mae").set_index("variant")
+def test_the_rank_sweep_takes_the_settings_rank_from_lmf(trained, task, scores):
+    ranks = tables.rank_table(trained, task, scores).set_index("rank")
+    shown = scores.set_index("variant")
     assert list(ranks.index) == [1, 2]
     assert ranks.loc[2, "score"] == shown.loc["LMF", "score"]
     assert ranks.loc[1, "score"] == shown.loc["LMF rank 1", "score"]
@@ -225,9 +235,9 @@ def test_the_rank_sweep_takes_the_settings_rank_from_lmf(trained):
     assert (ranks["seconds_per_epoch"] > 0).all()
 
 
-def test_how_much_of_a_number_is_selection(trained):
-    p, task, records, table = trained
-    found = lmf_tables.selection_table(p, task, table, records, "mae").set_index("choice")
+def test_how_much_of_a_number_is_selection(trained, task):
+    records, table = trained.records, trained.table
+    found = tables.selection_table(trained, task).set_index("choice")
     test = table[(table["split"] == "test") & (table["metric"] == "mae")].set_index(["variant", "seed"])["value"]
     draws = [test["draw 000", 7], test["draw 001", 7]]
     assert found.loc["all draws, mean", "score"] == pytest.approx(np.mean(draws))
@@ -235,28 +245,26 @@ def test_how_much_of_a_number_is_selection(trained):
     assert found.loc["best draw by validation, as searched", "score"] == test[lmf.best_draw(records).variant, 7]
     repeats = [test["LMF best draw", 0], test["LMF best draw", 1]]
     assert found.loc["its setting, other seeds", "score"] == pytest.approx(np.mean(repeats))
-    sentences = lmf_conclusions.selection(found.reset_index(), "mae")
+    sentences = conclusions.selection(found.reset_index(), "mae")
     once = found.loc["best draw by validation, as searched", "score"]
     assert f"reports mae {once:.4f}" in sentences[0]
     assert ("better" in sentences[0]) == (once < np.mean(repeats))
-    listed = lmf_tables.draw_table(records, table, task, ("mae",))
+    listed = tables.draw_table(trained, task).set_index("variant", drop=False)
     assert listed["validation_loss"].is_monotonic_increasing
     assert listed["variant"].iloc[0] == lmf.best_draw(records).variant
+    assert listed.loc["draw 001", "mae"] == test["draw 001", 7]
 
 
-def test_gains_are_those_of_lmf(trained):
-    p, task, _, table = trained
-    (row,) = lmf_tables.fusion_gain(p, [task], table, "mae", lmf.TFN).to_dict("records")
-    shown = lmf_tables.score_table(p, [task], table, "mae").set_index("variant")["score"]
+def test_gains_are_those_of_lmf(trained, scores):
+    (row,) = gains.pairs(trained.table, "mae", [(lmf.LMF, lmf.TFN)]).to_dict("records")
+    shown = scores.set_index("variant")["score"]
     assert (row["variant"], row["baseline"]) == ("LMF", "TFN")
     assert row["gain"] == pytest.approx(shown["TFN"] - shown["LMF"])  # a lower error is a positive gain
 
 
 def test_the_manifest_says_what_was_selected_on_what(trained):
-    import json
-
-    p, task, records, _ = trained
-    lmf_context.write_manifest(p, [task], records, seconds=1.0)
+    p = trained.study.p
+    Report(trained.study).finish(trained, lmf.selected_on(p))
     written = json.loads((Path(p.results) / "manifest.json").read_text())
     assert written["data"][0]["synthetic"] is True
     assert "validation loss of 2 draws" in written["run"]["selected_on"]["hyper-parameters"]
@@ -272,22 +280,58 @@ def test_traits_by_name_have_a_network_each_with_its_chosen_setting(tmp_path):
         epochs=1,
         results=str(tmp_path),
     )
-    tasks = lmf.load_tasks(p)
-    assert [(t.name, t.column, t.setting) for t in tasks] == [
-        ("Vivid", 5, chosen("pom", "Vivid")),
-        ("Nervous", 13, chosen("pom", "Nervous")),
+    runs = lmf.study(p).train()
+    tasks, columns = runs.study.tasks, {"Vivid": 5, "Nervous": 13}
+    assert [(t.name, lmf.output(t.corpus, t.name), lmf.setting(p, t)) for t in tasks] == [
+        (name, column, chosen("pom", name)) for name, column in columns.items()
     ]
-    records = lmf.train_all(p, tasks)
-    table = lmf_tables.scores(p, tasks, records)
+    table = tables.run_table(runs)
     test = table[(table["split"] == "test") & (table["metric"] == "mae")].set_index(["variant", "seed"])["value"]
-    for record in records:
-        column = {"Vivid": 5, "Nervous": 13}[record.tags["task"]]
-        labels = tasks[0].corpus.splits["test"].labels
+    labels = tasks[0].corpus.splits["test"].labels
+    for record in runs.records:
+        column = columns[record.tags["task"]]
         assert test[record.variant, record.seed] == pytest.approx(
             np.abs(record.outputs["test"] - labels)[:, column].mean()
         )
     assert test["mean: LMF", 1] == pytest.approx((test["Vivid: LMF", 1] + test["Nervous: LMF", 1]) / 2)
-    assert lmf_tables.groups(p, tasks) == ["Vivid", "Nervous", "mean"]
+    assert lmf.groups(p) == ["Vivid", "Nervous", "mean"]
+    means = table[table["task"] == "mean"]
+    assert set(means["best_epoch"]) == {-1}
+    assert list(means["variant"].unique()) == ["mean: LMF", "mean: TFN", "mean: LMF legacy"]
+    asked = ["Vivid: LMF", "Vivid: TFN", "Nervous: LMF", "Nervous: TFN"]
+    assert list(dict.fromkeys(run.name for run in lmf.asked(runs))) == asked
+    floor = {t.name: lmf.constant(t) for t in tasks}
+    train = tasks[0].corpus.splits["train"].labels
+    assert floor["Nervous"]["mae"] == pytest.approx(np.abs(labels[:, 13] - np.median(train[:, 13])).mean())
+
+
+def test_a_mean_over_traits_needs_all_of_them(tmp_path):
+    traits = {"dataset": "pom_lmf_like", "targets": ["Vivid", "Nervous"], "setting": None, "search_draws": 0}
+    runs = lmf.study(given(**traits, ranks=[], epochs=1, results=str(tmp_path))).train()
+    found = by_seed(tables.run_table(lost(runs, "Nervous: LMF", 0)), "mae")
+    assert np.isnan(found.loc[0, "mean: LMF"])
+    assert np.isfinite(found.loc[[0, 1], "mean: TFN"]).all()
+    assert np.isfinite(found.loc[1, "mean: LMF"])
+
+
+def lost(runs: Runs, variant: str, seed: int) -> Runs:
+    """The same runs, of which this one has diverged."""
+    gone = {"status": DIVERGED, "weights": "", "outputs": {}}
+
+    def seen(record: Record) -> Record:
+        return Record(**vars(record) | gone) if (record.variant, record.seed) == (variant, seed) else record
+
+    return Runs(runs.study, [(task, member, seen(record)) for task, member, record in runs.done])
+
+
+def test_both_fusions_are_asked_with_slots(trained):
+    asked = lmf.asked(trained)
+    assert [(run.name, run.seed) for run in asked] == [("LMF", 0), ("LMF", 1), ("TFN", 0), ("TFN", 1)]
+    scores = by_seed(trained.table, "mae")
+    for run in asked:
+        assert run.absence == SLOT
+        assert run.plain() == scores.loc[run.seed, run.name]
+    assert len(lmf.asked(lost(trained, "LMF", 0))) == 3
 
 
 def test_the_settings_are_those_of_the_authors():
@@ -302,42 +346,71 @@ def test_the_settings_are_those_of_the_authors():
         chosen("mosi", "sentiment")
 
 
-def test_confusion_counts_every_test_sample_of_every_seed(trained):
-    p, task, records, _ = trained
-    panels, names = lmf_tables.confusion_panels(p, task, records)
-    assert names == ("-3", "-2", "-1", "+0", "+1", "+2", "+3")
-    assert [title for title, _ in panels] == ["TFN, 2 seeds", "LMF, 2 seeds"]
+def test_targets_are_the_labels_of_the_files():
+    assert TARGETS["pom"] == ("all", *POM.layouts[0])
+    assert TARGETS["iemocap"] == IEMOCAP.emotions
+
+
+def test_confusion_counts_every_test_sample_of_every_seed(trained, task):
+    variants = [lmf.TFN, lmf.LMF]
+    panels = trained.confusion(task, variants)
+    assert task.classes.names == ("-3", "-2", "-1", "0", "+1", "+2", "+3")
+    assert [title for title, _ in panels] == ["TFN", "LMF"]
     rounded = np.round(np.clip(task.corpus.splits["test"].labels, -3, 3)).astype(int)
     for _, counts in panels:
         np.testing.assert_array_equal(counts.sum(axis=1), 2 * np.bincount(rounded + 3, minlength=7))
+    panels = lost(trained, "LMF", 0).confusion(task, variants)
+    assert [title for title, _ in panels] == ["TFN", "LMF (1 of 2 seeds)"]
+    np.testing.assert_array_equal(panels[1][1].sum(axis=1), np.bincount(rounded + 3, minlength=7))
 
 
 def test_published_numbers_stand_beside_ours_and_are_not_compared_on_a_stand_in(trained):
-    from lib.reporting import published, published_lmf
-
-    p, task, _, table = trained
-    paper = published_lmf.runs(published.load(), "mosi", lambda t, kind: lmf_context.paper_variant(p, [task], t, kind))
-    compared = lmf_context.comparison_table(p, [task], table, paper, "mae").set_index(["variant", "quantity"])
+    p, folder = trained.study.p, Path(trained.study.p.results)
+    Report(trained.study).published(lmf.paper(p), trained.table, lmf.beside_published(p), ("mae",), **lmf.comparable(p))
+    compared = pd.read_csv(folder / "tables" / "published_mae.csv").set_index(["variant", "quantity"])
     assert compared.loc[("LMF", "mae"), "paper"] == 0.912
     assert compared.loc[("LMF", "gain over TFN"), "paper"] == pytest.approx(0.058)
     assert compared["verdict"].str.startswith("not comparable: stand-in data").all()
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, {"LMF": 0.796, "TFN": 0.886}),
+        ({"targets": ["Vivid", "Nervous"], "setting": None}, {"mean: LMF": 0.796, "mean: TFN": 0.886}),
+    ],
+)
+def test_published_traits_are_means(changes, expected):
+    p = given(**{"dataset": "pom_lmf_like", "targets": ["all"], "search_draws": 0} | changes)
+    found = by_seed(lmf.paper(p), "mae").loc[0]
+    assert found[list(expected)].to_dict() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("targets", "own"), [(["sad"], "LMF"), (["happy", "sad"], "sad: LMF")])
+def test_published_emotions_stand_one_by_one(targets, own):
+    found = by_seed(lmf.paper(given(dataset="iemocap_lmf_like", targets=targets)), "weighted_f1").loc[0]
+    assert found[[own, "neutral: TFN"]].tolist() == pytest.approx([0.859, 0.654])
+    assert len(found) == 12
+
+
 def test_deviations_are_named_on_the_published_files_alone():
+    def deviations(**changes):
+        return lmf.comparable(given(**changes)).get("deviations", "another corpus")
+
     same = {"dataset": "mosi_lmf", "samples": 0, "epochs": 500, "patience": 20}
-    assert lmf_context.deviations(given(**same)) == []
-    assert lmf_context.deviations(given(**same | {"epochs": 9})) == ["9 epochs instead of 500"]
-    assert lmf_context.deviations(given()) == []
+    assert deviations(**same) == []
+    assert deviations(**same | {"epochs": 9}) == ["9 epochs instead of 500"]
+    assert deviations() == "another corpus"
     trait = same | {"dataset": "pom_lmf", "targets": ["Vivid"]}
-    assert lmf_context.deviations(given(**trait)) == ["1 of 16 traits"]
-    assert lmf_context.deviations(given(**trait | {"targets": ["all"]})) == []
+    assert deviations(**trait) == ["1 of 16 traits"]
+    assert deviations(**trait | {"targets": ["all"]}) == []
 
 
 def test_a_missing_pickle_is_one_clear_line(tmp_path):
     for name in ("mosi", "pom", "iemocap", "paper"):
         p = papers.load(ROOT / "params" / "low_rank_fusion" / f"{name}.yaml", results="r", data_root=str(tmp_path))
         with pytest.raises(InputError, match=r"\.pkl: missing; see \./run_all\.sh data get \w+_lmf$") as caught:
-            lmf.load_tasks(p)
+            lmf.study(p)
         assert "\n" not in str(caught.value)
 
 

@@ -17,10 +17,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from lib import params
-from lib.data.corpus import Corpus
 from lib.errors import Diverged, InputError
-from lib.papers import explore, explore_saved, explore_views
-from lib.params.explore import CONVERSATION, SINGLE, Explore, models_of
+from lib.papers.explore import CONVERSATION, CORPORA, SINGLE, Explore, models_of, saved, views
+from lib.papers.explore import study as explore
 from lib.reporting import figures, modality_figures, tables
 from lib.reporting.caption import caption, is_synthetic
 from lib.reporting.gains import summary
@@ -29,7 +28,7 @@ from lib.reporting.manifest import portable
 from lib.reporting.modality_share import share_table
 from lib.reporting.robustness import missing_score, noisy_score
 from lib.reporting.statistics import t_interval
-from lib.training.records import Record
+from lib.study import Runs
 from lib.training.trained import Trained
 
 REDRAW_S = 0.3
@@ -45,8 +44,7 @@ class Panel:
     def __init__(self, p: Explore):
         self._first, self._thread, self._cancelled = p, None, threading.Event()
         self.setting: Explore | None = None
-        self.corpus: Corpus | None = None
-        self.found: list[Record] = []
+        self.found: Runs | None = None
         self.runs: list[Trained] = []
         self.dataset = widgets.Dropdown(options=explore.present_corpora(), value=p.dataset, description="corpus")
         self.model = widgets.Dropdown(options=_titled(models_of(p.dataset)), value=p.model, description="model")
@@ -105,7 +103,7 @@ class Panel:
         fitting, chosen = models_of(self.dataset.value), self.model.value
         self.model.options = _titled(fitting)
         self.model.value = chosen if chosen in fitting else fitting[0]
-        kind = explore.CORPORA[self.dataset.value]
+        kind = CORPORA[self.dataset.value]
         if not self.dataset.value.endswith("_like"):
             self.samples.value = 0
         elif not self.samples.value or chosen not in fitting:
@@ -177,7 +175,7 @@ class Panel:
 
     def _train(self) -> None:
         p = self.chosen()
-        corpus = explore.load_corpus(p)
+        study = explore.study(p)
         seen: dict[int, Mapping[str, Sequence[float]]] = {}
         drawn = 0.0
 
@@ -185,32 +183,32 @@ class Panel:
             nonlocal drawn
             seen[seed] = {name: list(values) for name, values in history.items()}
             if time.monotonic() - drawn > REDRAW_S:
-                self.live.value = live_picture(seen, corpus.source.label)
+                self.live.value = live_picture(seen, study.label)
                 drawn = time.monotonic()
 
-        found = explore.train_all(p, corpus, watch=watch, cancelled=self._cancelled)
-        self.live.value = live_picture(explore_views.histories(found), corpus.source.label)
-        self.setting, self.corpus, self.found = p, corpus, found
-        self.runs = explore.asked(p, corpus, found)
-        if not any(record.scored for record in found):
-            what, todo = sentence(found, len(found))
+        found = explore.train(study, watch=watch, cancelled=self._cancelled)
+        self.live.value = live_picture(views.histories(found.records), study.label)
+        self.setting, self.found, self.runs = p, found, explore.asked(found)
+        if not self.runs:
+            what, todo = sentence(found.records, len(found.records))
             raise Diverged(what, todo=todo)
         self._show_results()
 
     def _show_results(self) -> None:
-        p, corpus, label = self.setting, self.corpus, self.corpus.source.label
-        metric = explore.METRICS[p.kind]
-        table = explore.scores(p, corpus, self.found)
-        title, counts, names = explore_views.confusion(p, corpus, self.found)
-        views = {
-            "scores": _table(summary(table, metric), f"Test {metric}", label, ["variant", "n", "score", "t_interval"])
+        study = self.found.study
+        (task,), label = study.tasks, study.label
+        metric, panels = task.metrics[0], self.found.confusion(task, [explore.TITLES[self.setting.model]])
+        shown = {
+            "scores": _table(
+                summary(self.found.table, metric), f"Test {metric}", label, ["variant", "n", "score", "t_interval"]
+            )
         }
         if self.runs:
-            changes = explore_views.change_table(p, corpus, self.runs)
-            changed = explore_views.changed_table(p, corpus, self.runs[0])
-            first = explore_views.prediction_table(p, corpus, self.runs[0])
-            matrix = figures.confusion_matrices([(title, counts)], names, label=label, title="Test set, all seeds")
-            views |= {
+            changes = views.change_table(task, self.runs)
+            changed = views.changed_table(task, self.runs[0])
+            first = views.prediction_table(task, self.runs[0])
+            matrix = figures.confusion_matrices(panels, task.classes.names, label=label, title="Test set, all seeds")
+            shown |= {
                 "predictions": _table(first, f"First test utterances, seed {self.runs[0].seed}", label),
                 "confusion": _picture(matrix),
                 "without a modality": widgets.VBox(
@@ -221,11 +219,11 @@ class Panel:
                 ),
                 "shares": _picture(modality_figures.shares(share_table(self.runs, metric), label=label)),
             }
-        self.tabs.children = tuple(views.values())
-        self.tabs.titles = tuple(views)
-        self.disturbed.options = p.modalities
-        lines = [f"{r.variant}, seed {r.seed}: {r.status}. {r.reason}" for r in self.found if r.reason]
-        self._say(" ".join([f"Done: {len(self.runs)} of {len(self.found)} seeds finished.", *lines]))
+        self.tabs.children = tuple(shown.values())
+        self.tabs.titles = tuple(shown)
+        self.disturbed.options = self.setting.modalities
+        lines = [f"{r.variant}, seed {r.seed}: {r.status}. {r.reason}" for r in self.found.records if r.reason]
+        self._say(" ".join([f"Done: {len(self.runs)} of {len(self.found.records)} seeds finished.", *lines]))
         self._disturb()
 
     def _disturb(self) -> None:
@@ -240,13 +238,13 @@ class Panel:
         if self.missing.value:
             fewer = [missing_score(run, modality, self.missing.value) for run in self.runs]
             told.append(f"{_over_seeds(fewer)} with {modality} missing from {self.missing.value:.0%}")
-        self.effect.value = html.escape(f"Test {metric}: {'; '.join(told)}. Corpus: {self.corpus.source.label}")
+        self.effect.value = html.escape(f"Test {metric}: {'; '.join(told)}. Corpus: {self.found.study.label}")
 
     def _save(self) -> None:
         p = self.chosen()
         if self.setting is not None and p != self.setting:
             raise InputError("the setting was changed since it was trained", todo="train it, then save")
-        command = explore_saved.save(p, self.name.value.strip())
+        command = saved.save(p, self.name.value.strip())
         self._say(f"Saved. The same numbers, bit for bit: {command}")
 
 
@@ -255,7 +253,7 @@ def live_picture(histories: Mapping[int, Mapping[str, Sequence[float]]], label: 
     figure = Figure(figsize=(6.2, 3.0), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    explore_views.draw_curve(axes, histories)
+    views.draw_curve(axes, histories)
     axes.legend(frameon=False, fontsize=8)
     axes.set_title(label, fontsize=9, color="#b00020" if is_synthetic(label) else "0.35", loc="left")
     return _png(figure)

@@ -1,4 +1,4 @@
-"""Figures of the LMF notebook: the rank sweep, and the draws of the search. Conventions as in `figures`."""
+"""The rank sweep, and the draws of the search. Conventions as in `lib.reporting.figures`."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +13,7 @@ from lib.reporting.figures import new_figure
 def rank_sweep(table: pd.DataFrame, metric: str, *, label: str, references: dict[str, float]) -> Figure:
     """Score (with 95 % t-interval), weights and seconds per epoch against the rank.
 
-    `table` has the columns of `lmf_tables.rank_table`; `references` are scores drawn as horizontal lines.
+    `table` has the columns of `tables.rank_table`; `references` are scores drawn as horizontal lines.
     """
     name = figures.metric_name(metric)
     with plt.rc_context(figures.STYLE):

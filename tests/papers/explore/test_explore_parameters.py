@@ -4,7 +4,7 @@ import pytest
 
 from lib import data, params
 from lib.errors import InputError
-from lib.params.explore import CONVERSATION, CORPORA, SINGLE, Explore, models_of
+from lib.papers.explore import CONVERSATION, CORPORA, SINGLE, Explore, models_of
 
 GIVEN = {
     "samples": 60,

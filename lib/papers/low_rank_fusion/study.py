@@ -1,0 +1,320 @@
+"""Which networks are trained on what, and what is published of them (spec lmf)."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib import data
+from lib.data.arrays.lmf_inputs import averaged, without_label
+from lib.data.corpus import Corpus, Split
+from lib.errors import InputError
+from lib.metrics import scores
+from lib.papers.low_rank_fusion import SPACES, TRAITS, LowRankFusion, Setting, chosen, search_settings
+from lib.reporting import published
+from lib.study import Classes, Runs, Study, Task
+from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
+from lib.training.records import Record
+from lib.training.trained import Trained
+
+LMF, TFN, LEGACY, WINNER = "LMF", "TFN", "LMF legacy", "LMF best draw"
+THIRD_PARTY = "LMF, third party"
+SEARCHED = "searched"
+"""Kind of a network that was trained once, with a drawn setting."""
+MEAN = "mean"
+"""Name of the mean over the traits, where each trait has a network of its own."""
+COMPARED = {"mosi": ("mae", "acc2_nonneg"), "pom": ("mae", "corr"), "iemocap": ("weighted_f1", "f1_class_1")}
+TABLE_2 = {
+    "mosi": ("mae", "corr", "acc2_nonneg", "f1_binary_weighted", "acc7_rounded"),
+    "pom": ("mae", "corr", "acc7_rounded"),
+    "iemocap": ("weighted_f1",),
+}
+"""The columns of the paper's table 2."""
+_FLOORS = ("weighted_f1", "f1_class_1", "mae", "acc2_nonneg", "acc7_rounded")
+
+
+def study(p: LowRankFusion) -> Study:
+    """One task per target. Raises InputError for unusable data, or a batch of one sample, which batch norm refuses."""
+    tasks = tuple(task(p, target) for target in p.targets)
+    for each in tasks:
+        samples = len(each.corpus.splits["train"])
+        for size in sorted({s.batch_size for s in (setting(p, each), *drawn(p))}):
+            if samples % size == 1:
+                what = f"{samples} training samples leave a last batch of one at batch size {size}"
+                todo = "batch norm needs two: other batch_size or seed"
+                raise InputError(what, where=each.corpus.source.name, todo=todo)
+    return Study(p, tasks, partial(grid, p), partial(repeats_of_winner, p), partial(about, p), cost)
+
+
+def task(p: LowRankFusion, target: str) -> Task:
+    """A corpus with sentiment, one emotion, one trait or all traits as what is scored."""
+    corpus, name, metrics = load(p, target), target if len(p.targets) > 1 else "", COMPARED[p.family]
+    labels = {split: scored_labels(corpus, target, part) for split, part in corpus.splits.items()}
+    if p.family == "iemocap":
+        classes = Classes.exclusive(("absent", "present"))
+        return Task(corpus, lambda split, out: scores.classification(out, labels[split], 2), metrics, classes, name)
+    scale, mine = corpus.scale, output(corpus, target)
+
+    def regression(split: str, out: np.ndarray) -> dict[str, float]:
+        return scores.regression(out[:, mine], labels[split], neutral=scale.neutral, limits=scale.limits)
+
+    return Task(corpus, regression, metrics, Classes.rounded(scale.limits) if p.family == "mosi" else None, name)
+
+
+def load(p: LowRankFusion, target: str) -> Corpus:
+    """The corpus of a target, as LMF reads it."""
+    options: dict[str, object] = {"samples": p.samples} if p.dataset.endswith("_like") else {}
+    if p.family == "iemocap":
+        options["label"] = target
+    if p.dataset == "mosi_words":
+        options |= {"words": p.words, "side": p.padding, "glove": p.glove}
+    if p.dataset == "mosi_utterances":
+        options["context"] = 1
+    if p.dataset == "pom":
+        options["label"] = "all"
+    corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
+    return without_label(averaged(corpus), "Sentiment") if p.dataset == "pom" else corpus
+
+
+def output(corpus: Corpus, target: str) -> int | slice:
+    """Which outputs of a regression are scored: those of all traits, or one."""
+    if target == "all":
+        return slice(None)
+    return corpus.label_names.index(target) if len(corpus.label_names) > 1 else 0
+
+
+def scored_labels(corpus: Corpus, target: str, split: Split) -> np.ndarray:
+    """What a target's outputs are scored against, (N,), or (N, 16) for all traits."""
+    return split.labels if split.labels.ndim == 1 else split.labels[:, output(corpus, target)]
+
+
+def setting(p: LowRankFusion, task: Task) -> Setting:
+    """That of the YAML, else the authors' for this target."""
+    return p.setting or chosen(p.family, task.name or p.targets[0])
+
+
+def by_number(p: LowRankFusion) -> bool:
+    """Whether words come as numbers, and the network learns their vectors."""
+    return p.dataset == "mosi_words" and not p.glove
+
+
+def model(p: LowRankFusion, corpus: Corpus, setting: Setting, kind: str) -> ModelSpec:
+    """LMF, or TFN on sub-networks of the same sizes, so that the two differ in the fusion alone."""
+    widths, labels = {m: int(width) for m, width in corpus.modalities.items()}, corpus.splits["train"].labels
+    arguments: dict[str, object] = {
+        "input_sizes": widths | ({"text": p.word_vectors} if by_number(p) else {}),
+        "hidden_sizes": {m: getattr(setting, f"{m}_hidden") for m in ("audio", "video", "text")},
+        "dropouts": {m: getattr(setting, f"{m}_dropout") for m in ("audio", "video", "text")},
+        "batch_norm_init": p.batch_norm_init,
+    }
+    if by_number(p):  # the last number is a word of the training split: the others are unknown
+        arguments["vocabulary"] = int(corpus.splits["train"].features["text"].max()) + 1
+    outputs = len(corpus.label_names) if corpus.task == "classes" or labels.ndim == 2 else 1
+    prefix = "word_fusion:Word" if by_number(p) else ("tensor_fusion:" if kind == TFN else "low_rank:")
+    if kind == TFN:
+        arguments["dropouts"] |= {"fusion": p.tfn_dropout}
+        head = "bounded" if p.family == "mosi" else "linear"  # (-3, 3) is MOSI's scale alone (spec 2.1)
+        arguments |= {"fusion_size": p.tfn_size, "head": head, "output_size": outputs}
+    else:
+        arguments |= {"output_size": outputs, "rank": setting.rank}
+    return ModelSpec(f"{prefix}{TFN if kind == TFN else LMF}", arguments)
+
+
+def recipe(p: LowRankFusion, corpus: Corpus, setting: Setting, *, legacy: bool = False) -> Recipe:
+    """Spec lmf, section 6. `legacy` leaves rank weights and bias of the fusion untrained (quirk 1) and, for IEMOCAP,
+    tests the last epoch instead of the selected one (quirk 3)."""
+    classes = corpus.task == "classes"
+    return Recipe(
+        loss="cross_entropy_sum" if classes else "l1_sum",
+        epochs=p.epochs,
+        batch_size=setting.batch_size,
+        learning_rate=setting.learning_rate,
+        weight_decay=setting.weight_decay,
+        groups={"factor_learning_rate": setting.factor_learning_rate, "legacy": legacy},
+        plateau_patience=None,
+        patience=p.patience,
+        ties="earlier",
+        abandon_on_nan=True,
+        tested_epoch="last" if legacy and classes else "selected",
+        reshuffle=True,
+        drop_last=False,
+    )
+
+
+def member(p: LowRankFusion, task: Task, kind: str, seed: int, setting: Setting, **tags: str) -> Member:
+    """One network. Its tags carry what the tables need beside its scores."""
+    spec, modalities = model(p, task.corpus, setting, kind), tuple(task.corpus.modalities)
+    size = sum(weights.numel() for weights in spec.build().parameters())
+    return Member(
+        variant=task.variant(kind),
+        seed=seed,
+        model=spec,
+        recipe=recipe(p, task.corpus, setting, legacy=kind == LEGACY),
+        train_on=modalities,
+        evaluate_on=modalities,
+        modality_dropout=ModalityDropoutSpec({}),
+        tags={"task": task.name, "kind": kind, "rank": setting.rank, "parameters": size, **tags},
+    )
+
+
+def rank_kind(rank: int) -> str:
+    """Kind of a network of the rank sweep."""
+    return f"LMF rank {rank}"
+
+
+def repeated(p: LowRankFusion, task: Task) -> list[Member]:
+    """LMF, TFN, LMF as before April 2020 and the ranks of the sweep, each with every seed."""
+    base = setting(p, task)
+    kinds = {LMF: base, TFN: base, LEGACY: base}
+    kinds |= {rank_kind(r): base.model_copy(update={"rank": r}) for r in p.ranks if r != base.rank}
+    return [member(p, task, kind, seed, varied) for kind, varied in kinds.items() for seed in p.seeds]
+
+
+def search(p: LowRankFusion, task: Task) -> list[Member]:
+    """One network per drawn setting, as in the scripts: no setting is repeated."""
+    return [member(p, task, f"draw {i:03d}", p.search_seed, s, search=SEARCHED) for i, s in enumerate(drawn(p))]
+
+
+def drawn(p: LowRankFusion) -> list[Setting]:
+    """The settings of the search, in the order drawn; one drawn twice counts once (quirk 21)."""
+    found = search_settings(SPACES[p.family], p.search_seed, p.search_draws) if p.search_draws else []
+    return [Setting.model_validate(values) for values in found]
+
+
+def grid(p: LowRankFusion, task: Task) -> list[Member]:
+    """All that does not depend on results."""
+    return repeated(p, task) + search(p, task)
+
+
+def repeats_of_winner(p: LowRankFusion, task: Task, records: Sequence[Record]) -> list[Member]:
+    """The drawn setting with the lowest validation loss, with every seed of the run."""
+    winner = best_draw(records)
+    if winner is None:
+        return []
+    best = drawn(p)[int(str(winner.tags["kind"]).split()[1])]
+    return [member(p, task, WINNER, seed, best) for seed in p.seeds]
+
+
+def searched(records: Sequence[Record]) -> list[Record]:
+    """The trainings of the search."""
+    return [record for record in records if record.tags.get("search") == SEARCHED]
+
+
+def best_draw(records: Sequence[Record]) -> Record | None:
+    """Of the search's records the one with the lowest validation loss; None if nothing was searched or has a score."""
+    return min((record for record in searched(records) if record.scored), key=valid_loss, default=None)
+
+
+def valid_loss(record: Record) -> float:
+    """Validation loss of the selected epoch."""
+    return float(record.history["valid_loss"][record.best_epoch])
+
+
+def cost(member: Member) -> float:
+    """Roughly the seconds that one training sample takes in one epoch on one thread; used to order work, no more.
+
+    A minibatch costs 3 ms whatever its size, and 5 ns per weight for the optimiser; a sample costs the arithmetic of
+    the LSTM over 20 steps, forward and backward, at 30 billion operations per second.
+    """
+    arguments = member.model.arguments
+    text, hidden = arguments["input_sizes"].get("text", 0), arguments["hidden_sizes"]["text"]
+    step = 3e-3 + 5e-9 * member.tags["parameters"]
+    return step / member.recipe.batch_size + 20 * 24 * hidden * (text + hidden) * bool(text) / 30e9
+
+
+def about(p: LowRankFusion, record: Record) -> dict[str, object]:
+    """Further columns of the run table, and what chose the hyper-parameters."""
+    origin = {WINNER: f"validation loss of {p.search_draws} draws"}.get(record.tags["kind"], "fixed in the YAML")
+    origin = "drawn at random" if searched([record]) else origin
+    selected_on = f"epoch: {record.selected_on['epoch']}; hyper-parameters: {origin}"
+    tags = {name: record.tags[name] for name in ("task", "kind", "rank", "parameters")}
+    return {"selected_on": selected_on, **tags, "epochs": len(record.history.get("train_loss", ()))}
+
+
+def compared(runs: Runs) -> list[Record]:
+    """The trainings that the paper's question rests on: the search and the ranks only add to them."""
+    return [record for record in runs.records if record.tags["kind"] in (LMF, TFN, LEGACY)]
+
+
+def asked(runs: Runs) -> list[Trained]:
+    """LMF and TFN per task, a modality against the constant 1 that stays in its slot. Words by number get no noise."""
+    tasks, p = runs.study.tasks, runs.study.p
+    encoders = {m: f"{m}_subnet" for m in tasks[0].corpus.modalities}
+    kinds = [task.variant(kind) for task in tasks for kind in (LMF, TFN)]
+    return runs.trained(kinds, encoders=encoders, quiet=("text",) if by_number(p) else ())
+
+
+def groups(p: LowRankFusion) -> list[str]:
+    """Names under which variants stand in the run table: one per task, and the mean over several traits."""
+    if len(p.targets) == 1:
+        return [""]
+    return [*p.targets, MEAN] if p.family == "pom" else list(p.targets)
+
+
+def variant(group: str, kind: str) -> str:
+    """Name of a variant in the run table."""
+    return f"{group}: {kind}" if group else kind
+
+
+def describe(study: Study) -> pd.DataFrame:
+    """Samples per split and what their labels are, per task."""
+    rows = []
+    for target, task in zip(study.p.targets, study.tasks, strict=True):
+        for name, split in task.corpus.splits.items():
+            labels, row = scored_labels(task.corpus, target, split), {"task": target, "split": name}
+            row["samples"] = len(split)
+            if task.corpus.task == "classes":
+                row["share present"] = float(labels.mean())
+            else:
+                row |= {"lowest": float(labels.min()), "mean": float(labels.mean()), "highest": float(labels.max())}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def constant(task: Task) -> dict[str, object]:
+    """What a constant prediction scores on the test set: the training median, or never finding the emotion."""
+    train, test = (task.corpus.splits[name].labels for name in ("train", "test"))
+    if task.corpus.task == "classes":
+        prediction, output = "never finding the emotion", [1.0, 0.0]
+    else:
+        prediction, output = "always the training median", np.median(train, axis=0)
+    found = task.score("test", np.tile(output, (len(test), 1)))
+    return {"prediction": prediction, **{name: found[name] for name in _FLOORS if name in found}}
+
+
+def paper(p: LowRankFusion) -> pd.DataFrame:
+    """The published numbers under our names: POM's are means over the traits, IEMOCAP's one emotion each."""
+    found = published.runs(Path(__file__).with_name("published.csv"), p.family)
+    if p.family == "iemocap":
+        own = f"{p.targets[0]}: " if len(p.targets) == 1 else ""
+        return found.assign(variant=found["variant"].str.removeprefix(own))
+    return found.assign(variant=[variant(groups(p)[-1], kind) for kind in found["variant"]])
+
+
+def beside_published(p: LowRankFusion) -> dict[str, list[str]]:
+    """The variants that are published, by the baseline that they are set against."""
+    kinds = (LMF, TFN, THIRD_PARTY)
+    return {variant(group, TFN): [variant(group, kind) for kind in kinds] for group in groups(p)}
+
+
+def comparable(p: LowRankFusion) -> dict[str, object]:
+    """Whether the run is on the published files, and how it then differs from the released protocol (spec lmf,
+    sections 6 and 9)."""
+    if not p.dataset.endswith("_lmf"):
+        return {"same_corpus": False}
+    epochs = 100 if p.family == "iemocap" else 500
+    found = [f"{p.epochs} epochs instead of {epochs}"] * (p.epochs != epochs)
+    found += [f"patience {p.patience} instead of 20"] * (p.patience != 20)
+    if p.family == "pom" and p.targets != ("all",) and len(p.targets) < len(TRAITS):
+        found.append(f"{len(p.targets)} of {len(TRAITS)} traits")
+    return {"same_corpus": True, "deviations": found + ["infinities set to 0"] * (p.nonfinite == "zero")}
+
+
+def selected_on(p: LowRankFusion) -> dict[str, str]:
+    """What chose the numbers of the run."""
+    search = f"validation loss of {p.search_draws} draws for {WINNER!r} alone, else " if p.search_draws else ""
+    origin = "the authors' hyperparams.txt" if p.setting is None else "none (fixed in the YAML)"
+    epoch = f"validation loss ({LEGACY} on IEMOCAP: the last epoch)"
+    return {"epoch": epoch, "hyper-parameters": search + origin}

@@ -1,0 +1,225 @@
+"""What only this paper shows: means over traits, the rank sweep, what the search's selection adds, and two references.
+
+The references are the paper's complexity claim, measured, and what a bag of words reaches on CMU-MOSI.
+"""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import Ridge
+from torch import nn
+from torch.nn import functional as F
+
+from lib.data import data_root
+from lib.data.corpus import Corpus
+from lib.data.mosi import mosi_words
+from lib.metrics.scores import direction, regression
+from lib.papers.low_rank_fusion.study import (
+    LMF,
+    MEAN,
+    WINNER,
+    best_draw,
+    groups,
+    rank_kind,
+    searched,
+    valid_loss,
+    variant,
+)
+from lib.reporting import gains
+from lib.reporting.statistics import t_interval
+from lib.run_table import by_seed
+from lib.study import Runs, Task
+from lib.training.execution import one_thread
+from lib.training.recipe import ModelSpec
+from lib.training.records import FINISHED
+
+
+def run_table(runs: Runs) -> pd.DataFrame:
+    """That of the runs; of several traits also, per kind and seed, the mean over all of them, where all have scores."""
+    table, means = runs.table, []
+    if MEAN not in groups(runs.study.p):
+        return table
+    for (kind, _), own in table.dropna(subset="metric").groupby(["kind", "seed"], sort=False):
+        parts = [part for _, part in own.groupby("task", sort=False)]
+        if len(parts) == len(runs.study.tasks):
+            values = np.stack([part["value"] for part in parts], axis=1).mean(axis=1)
+            means.append(parts[0].assign(variant=variant(MEAN, kind), task=MEAN, value=values, best_epoch=-1))
+    return pd.concat([table, *means], ignore_index=True)
+
+
+def score_table(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Mean and interval over the seeds, and the size, of every variant that was trained with all seeds."""
+    repeated = table[~table["kind"].str.startswith("draw")]
+    size = repeated.groupby("variant")["parameters"].first()
+    found = gains.summary(repeated, metric).drop(columns="rate")
+    found.insert(1, "parameters", [int(size[name]) for name in found["variant"]])
+    return found
+
+
+def rank_table(runs: Runs, task: Task, scores: pd.DataFrame) -> pd.DataFrame:
+    """Score, size and time against the rank, ascending. Seconds are wall clock, whatever ran beside.
+
+    `scores` is the `score_table` of the metric.
+    """
+    own, summary = runs.of(task), scores.set_index("variant")
+    base = next(record.tags["rank"] for record in own if record.tags["kind"] == LMF)
+    rows = []
+    for rank in sorted({*runs.study.p.ranks, base}):
+        name = task.variant(LMF if rank == base else rank_kind(rank))
+        same = [record for record in own if record.variant == name]
+        pace = np.array([record.seconds / max(1, len(record.history.get("train_loss", ()))) for record in same])
+        kept = ["parameters", "n", "score", "score_std", "t_interval_low", "t_interval_high"]
+        times = {
+            "seconds_per_epoch": pace.mean(),
+            "seconds_per_epoch_std": np.std(pace, ddof=1) if len(pace) > 1 else np.nan,
+        }
+        rows.append({"rank": rank, **summary.loc[name, kept].to_dict(), **times})
+    return pd.DataFrame(rows).astype({"parameters": int, "n": int})
+
+
+def selection_table(runs: Runs, task: Task) -> pd.DataFrame:
+    """How much of a number is selection: the search's own number beside repeats of its winner.
+
+    Row "best draw by test" is what a search reports that looks at its test set; it is shown to be measured, and is
+    never a result. Empty without a draw that has a score.
+    """
+    p, metric, own = runs.study.p, task.metrics[0], runs.of(task)
+    winner = best_draw(own)
+    if winner is None:
+        return pd.DataFrame()
+    scores = by_seed(runs.table, metric)
+    draws = scores.loc[p.search_seed, [record.variant for record in searched(own) if record.scored]].dropna()
+    if draws.empty:
+        return pd.DataFrame()
+    top = draws.idxmin() if direction(metric) == "lower" else draws.idxmax()
+    again, fixed = (scores.loc[list(p.seeds), task.variant(kind)].dropna() for kind in (WINNER, LMF))
+    rows = (
+        ("all draws, mean", "nothing", draws),
+        ("best draw by validation, as searched", "validation loss", draws[[winner.variant]]),
+        ("its setting, other seeds", "validation loss", again),
+        ("best draw by test, as searched", "the test set: not a result", draws[[top]]),
+        ("setting of the YAML", "nothing", fixed),
+    )
+    found = []
+    for choice, chosen_by, numbers in rows:
+        values = numbers.to_numpy()
+        low, high = t_interval(values) if choice != "all draws, mean" else (np.nan, np.nan)
+        spread = np.std(values, ddof=1) if len(values) > 1 else np.nan
+        found.append((choice, chosen_by, len(values), values.mean() if len(values) else np.nan, spread, low, high))
+    columns = ("choice", "chosen_by", "n", "score", "score_std", "t_interval_low", "t_interval_high")
+    return pd.DataFrame(found, columns=columns)
+
+
+def draw_table(runs: Runs, task: Task) -> pd.DataFrame:
+    """Every draw: validation loss and test scores, best validation loss first; one that did not finish comes last."""
+    test = {metric: by_seed(runs.table, metric).loc[runs.study.p.search_seed] for metric in task.metrics}
+    rows = [
+        {
+            "variant": record.variant,
+            "rank": record.tags["rank"],
+            "status": record.status,
+            "validation_loss": valid_loss(record) if record.status == FINISHED else np.nan,
+        }
+        | {metric: scores[record.variant] for metric, scores in test.items()}
+        for record in searched(runs.of(task))
+    ]
+    return pd.DataFrame(rows).sort_values("validation_loss", ignore_index=True)
+
+
+# The complexity claim, at the sizes of the paper's section 5.3.
+WIDTHS = {"audio": 74, "video": 47, "text": 300}
+HIDDEN = {"audio": 32, "video": 32, "text": 128}
+RANK, BATCH, STEPS = 4, 32, 20
+RANDOM_INPUT = "random input, SYNTHETIC stand-in"
+_MODELS: Mapping[str, tuple[str, Mapping[str, int]]] = {
+    "LMF, rank 4": ("low_rank:LMF", {"output_size": 1, "rank": RANK}),
+    "TFN, 32 units": ("tensor_fusion:TFN", {"fusion_size": 32}),
+    "TFN, 160 units": ("tensor_fusion:TFN", {"fusion_size": 160}),
+}
+
+
+def complexity_table(repeats: int = 5) -> pd.DataFrame:
+    """Weights, and samples per second of wall clock on one thread of this machine, after one step of warm-up.
+
+    Vectors of 32, 32 and 64 enter the fusion; batches of 32 random samples; Adam. `fusion_weights` leaves out the
+    three sub-networks, which are the same in all rows.
+    """
+    rows = []
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        shapes = {"audio": (BATCH, 74), "video": (BATCH, 47), "text": (BATCH, STEPS, 300)}
+        inputs = {m: torch.randn(shape) for m, shape in shapes.items()}
+        target = torch.randn(BATCH)
+        for name, (spec, sizes) in _MODELS.items():
+            dropouts = dict.fromkeys((*WIDTHS, "fusion"), 0.0)
+            common = {"input_sizes": WIDTHS, "hidden_sizes": HIDDEN, "dropouts": dropouts}
+            model = ModelSpec(spec, common | sizes).build()
+            weights = {key: w.numel() for key, w in model.named_parameters()}
+            fusion = sum(count for key, count in weights.items() if "subnet" not in key)
+            train, test = _seconds(model, inputs, target, repeats)
+            speed = {"train_samples_per_s": BATCH / train, "test_samples_per_s": BATCH / test}
+            rows.append({"model": name, "weights": sum(weights.values()), "fusion_weights": fusion, **speed})
+    return pd.DataFrame(rows)
+
+
+def _seconds(model: nn.Module, inputs: dict, target: torch.Tensor, repeats: int) -> tuple[float, float]:
+    """Fastest training step and fastest forward pass of one batch."""
+    optimiser = torch.optim.Adam(model.parameters(), fused=True)
+
+    def step() -> None:
+        optimiser.zero_grad(set_to_none=True)
+        F.l1_loss(model(**inputs)[:, 0], target, reduction="sum").backward()
+        optimiser.step()
+
+    @torch.no_grad()
+    def forward() -> None:
+        model(**inputs)
+
+    times = []
+    for run, mode in ((step, True), (forward, False)):
+        model.train(mode)
+        run()
+        taken = []
+        for _ in range(repeats):
+            started = time.perf_counter()
+            run()
+            taken.append(time.perf_counter() - started)
+        times.append(min(taken))
+    return times[0], times[1]
+
+
+BAG_OF_WORDS = "tf-idf 1-2-grams + ridge, all words"
+
+
+def reference_table(corpus: Corpus, root: Path | str, words: int) -> pd.DataFrame:
+    """Test MAE, correlation and two-class accuracy of ridge regression on tf-idf, and of the training mean.
+
+    Beside the reference stand the same regression on the `words` last words, which is all that LMF reads, and without
+    pairs of words. `corpus` is `mosi_words`, whose labels and order are used (inventory 1.5).
+    """
+    texts = mosi_words.transcripts(data_root(root or None))
+    last = {name: [" ".join(text.split()[-words:]) for text in part] for name, part in texts.items()}
+    found = {
+        BAG_OF_WORDS: _ridge(corpus, texts, (1, 2)),
+        f"the same, last {words} words": _ridge(corpus, last, (1, 2)),
+        f"single words, last {words} words": _ridge(corpus, last, (1, 1)),
+        "training mean": np.full(len(corpus.splits["test"]), corpus.splits["train"].labels.mean()),
+    }
+    labels = corpus.splits["test"].labels
+    rows = []
+    for name, predicted in found.items():
+        values = regression(predicted, labels)
+        rows.append({"model": name, **{metric: values[metric] for metric in ("mae", "corr", "acc2_nonneg")}})
+    return pd.DataFrame(rows)
+
+
+def _ridge(corpus: Corpus, texts: dict[str, list[str]], pairs: tuple[int, int]) -> np.ndarray:
+    """Test predictions; fitted on the training fold alone, without words that occur once there; penalty 1."""
+    vectors = TfidfVectorizer(ngram_range=pairs, sublinear_tf=True, min_df=2)
+    model = Ridge(alpha=1.0).fit(vectors.fit_transform(texts["train"]), corpus.splits["train"].labels)
+    return model.predict(vectors.transform(texts["test"]))
