@@ -74,7 +74,8 @@ def inputs(run: Run, hashes: FileHashes) -> dict[str, str]:
         _relative(run.source): sha256_json(_executed_part(notebook)),
     }
     if given.reads_results:
-        found |= {_relative(path): hashes.sha256(path) for path in _contents_of_others(run)}
+        claims = sorted((ROOT / "lib").glob("papers/*/claims.csv"))
+        found |= {_relative(path): hashes.sha256(path) for path in [*claims, *_contents_of_others(run)]}
     root = lib.data.data_root(given.data_root)
     read = [
         (path, f"see ./run_all.sh data get {name}") for name in given.corpora() for path in lib.data.files(name, root)
