@@ -7,7 +7,6 @@ only read results, and the explorer.
 
 from collections.abc import Callable
 
-from lib.papers import emotion_embeddings as eea
 from lib.papers import self_paced_balance, study_of
 from lib.params.base import Parameters
 from lib.training.chunks import Grid
@@ -18,10 +17,6 @@ def grids(notebook: str, p: Parameters) -> list[Grid]:
     return GRIDS[notebook](p)
 
 
-def _emotion_embeddings(p: eea.EmotionEmbeddings) -> list[Grid]:
-    return [(task.corpus, eea.grid(p, task)) for task in eea.load_tasks(p)]
-
-
 def _self_paced_balance(p: self_paced_balance.SelfPacedBalance) -> list[Grid]:
     return self_paced_balance.by_corpus(p, self_paced_balance.load_corpora(p))
 
@@ -30,7 +25,7 @@ GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
     "iemocap_negative_colearning": lambda p: study_of(p).grids,
     "mosi_positive_colearning": lambda p: study_of(p).grids,
     "low_rank_fusion": lambda p: study_of(p).grids,
-    "emotion_embeddings": _emotion_embeddings,
+    "emotion_embeddings": lambda p: study_of(p).grids,
     "self_paced_balance": _self_paced_balance,
     "end_to_end_sparse": lambda p: study_of(p).grids,
     "unseen_emotions": lambda p: study_of(p).grids,

@@ -12,7 +12,7 @@ from lib.data.arrays.label_columns import LEAVE_OUT, refuse_absent
 from lib.data.corpus import Corpus, Split
 from lib.data.word_vectors import emotion_vectors
 from lib.metrics.scores import emotion_scores
-from lib.papers import emotion_embeddings as eea
+from lib.papers.emotion_embeddings import study as eea
 from lib.papers.unseen_emotions import UnseenEmotions
 from lib.study import Done, Runs, Study, Task
 from lib.training.recipe import Member
@@ -177,8 +177,8 @@ def _setting(case: Case, kind: str, corpus: Corpus, shots: int, network: str = "
 
 def networks(p: UnseenEmotions, setting: Setting) -> list[Member]:
     """One per seed, as the notebook of emotion embeddings trains them."""
-    task = eea.Task("", p.dataset, setting.corpus, setting.vectors)
-    return eea.members(p.training, task, eea.Variant(setting.network, "eea", p.modalities, "bce"))
+    emotions = eea.Emotions("", p.dataset, setting.corpus, setting.vectors)
+    return eea.members(p.training, emotions, eea.Variant(setting.network, "eea", p.modalities, "bce"))
 
 
 def trained(runs: Runs, setting: Setting) -> list[Done]:

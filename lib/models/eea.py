@@ -14,7 +14,7 @@ from lib.errors import InputError
 from lib.models.modality_rnn import Cell, Pooling, modality_rnn, ordered, pooled, present
 
 
-class EmotionEmbeddings(nn.Module):
+class EEA(nn.Module):
     """EEA: one recurrent network per modality, dot products with emotion vectors, weighted sum (section 2).
 
     `sizes` gives the feature width of each modality that the model has a network for, and `modalities` those

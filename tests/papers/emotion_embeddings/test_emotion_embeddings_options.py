@@ -10,8 +10,8 @@ from lib.data.mosei import mosei_emotions
 from lib.data.stand_ins.synthetic_emotions import load_iemocap, load_mosei
 from lib.data.stand_ins.synthetic_emotions import word_vectors as made_vectors
 from lib.errors import InputError
-from lib.papers import emotion_embeddings as eea
-from lib.params.emotion_embeddings import EmotionEmbeddings
+from lib.papers.emotion_embeddings import EmotionEmbeddings
+from lib.papers.emotion_embeddings import study as eea
 from lib.workflow.inputs import FileHashes, inputs
 from lib.workflow.runs import Run
 from tests.papers.emotion_tasks import write_meld
@@ -52,9 +52,9 @@ def root(tmp_path):
 def trained(root, tmp_path, **changes):
     given = SMALL | {"data_root": str(root), "results": str(tmp_path / "run")} | changes
     p = params.check(EmotionEmbeddings, given, where="test")
-    tasks = eea.load_tasks(p)
-    assert len(tasks[0].corpus.splits["train"]) % p.batch_size == 1 or "meld_text" in p.datasets
-    return eea.train_all(p, tasks)
+    study = eea.study(p)
+    assert len(study.tasks[0].corpus.splits["train"]) % p.batch_size == 1 or "meld_text" in p.datasets
+    return study.train().records
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])

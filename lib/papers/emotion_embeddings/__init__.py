@@ -1,11 +1,14 @@
-"""Parameters of the notebook `emotion_embeddings` (spec emotion_embeddings, sections 3, 4, 7, 10 and 11)."""
+"""Modality-transferable emotion embeddings: parameters (spec emotion_embeddings, sections 3, 4, 7, 10 and 11).
+
+EEA scores an utterance against the word vector of each emotion. It is trained beside the baselines of its paper, which
+have a row of weights per emotion, on every set of modalities, and with single faults of the released code mended.
+"""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lib.data import word_vectors
-from lib.params.base import NONFINITE, Nonfinite, Parameters
+from lib.params import NONFINITE, Nonfinite, Parameters
 
 MODALITIES = ("text", "audio", "video")
 Modality = Literal["text", "audio", "video"]
@@ -97,6 +100,8 @@ class EmotionEmbeddings(Parameters):
     left_out: tuple[str, ...] = Field((), description="emotions that are not scored; their samples stay")
 
     def further_files(self) -> tuple[str, ...]:
+        from lib.data import word_vectors  # with the readers, which the command line does not wait for
+
         return word_vectors.file_names(self.datasets, self.emotion_vectors)
 
     @model_validator(mode="after")
@@ -134,3 +139,6 @@ class EmotionEmbeddings(Parameters):
     def selection(self, dataset: str) -> Literal["weighted_acc", "acc"]:
         """The validation score that selects the epoch on this corpus."""
         return self.select_by or SELECTION[dataset.split("_")[0]]
+
+
+NOTEBOOKS = {"emotion_embeddings": EmotionEmbeddings}

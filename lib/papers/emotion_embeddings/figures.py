@@ -1,6 +1,6 @@
-"""Figures of the emotion-embedding notebooks: similarity of emotions, and scores by modality.
+"""Figures: similarity of emotions, and scores by modality.
 
-Conventions as in `figures`.
+Conventions as in `lib.reporting.figures`.
 """
 
 from collections.abc import Sequence
@@ -12,15 +12,17 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from lib.metrics.scores import direction
+from lib.papers.emotion_embeddings.tables import AFTER, BEFORE, FROZEN, Spaces
 from lib.reporting import figures
 from lib.reporting.figures import new_figure
 from lib.run_table import by_seed
 
+_MOMENTS = {FROZEN: "word vectors", BEFORE: "before training", AFTER: "after training"}
 
-def similarity_maps(
-    panels: Sequence[tuple[str, np.ndarray]], label_names: Sequence[str], *, label: str, title: str
-) -> Figure:
-    """Cosines between emotion vectors, one panel `(title, (C, C))` per modality and moment, on one scale of -1 to 1."""
+
+def similarity_maps(spaces: Spaces, label_names: Sequence[str], *, label: str, title: str) -> Figure:
+    """Cosines between emotion vectors, mean over the seeds, one panel per modality and moment, all from -1 to 1."""
+    panels = {f"{m}, {_MOMENTS[when]}": cosines.mean(axis=0) for (m, when), cosines in spaces.items()}
     size = len(label_names)
     square, words = max(2.0, 0.4 * size), 0.085 * max(map(len, label_names))
     width = max(5.2, len(panels) * (square + 0.25) + words + 0.9)
@@ -28,7 +30,7 @@ def similarity_maps(
         figure, axes = new_figure(width, square + words + 1.4, title, label, columns=len(panels))
         axes = np.atleast_1d(axes)
         ticks = np.arange(size) + 0.5
-        for place, (ax, (name, values)) in enumerate(zip(axes, panels, strict=True)):
+        for place, (ax, (name, values)) in enumerate(zip(axes, panels.items(), strict=True)):
             sns.heatmap(
                 values, annot=True, fmt=".2f", ax=ax, square=True, cbar=False, linewidths=0.5, cmap="PuOr",
                 vmin=-1, vmax=1, annot_kws={"size": 7},

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.reporting import emotion_figures as figures
+from lib.papers.emotion_embeddings import figures
 from lib.run_table import run_table
 
 SYNTHETIC, REAL = "a corpus, SYNTHETIC stand-in", "a corpus, real data"
@@ -22,11 +22,13 @@ def words(figure) -> str:
 
 @pytest.mark.parametrize("panels", [1, 5])
 def test_similarity_maps_name_every_emotion_and_share_one_scale(panels):
-    cosines = np.array([[1.0, -0.25], [-0.25, 1.0]])
-    named = [(f"panel {i}", cosines) for i in range(panels)]
-    figure = figures.similarity_maps(named, ("joy", "anger"), label=SYNTHETIC, title="cosines")
+    cosines = np.array([[[1.0, 0.0], [0.0, 1.0]], [[1.0, -0.5], [-0.5, 1.0]]])  # of two seeds
+    moments = [("text", "frozen"), *((m, when) for m in ("audio", "video") for when in ("before", "after"))]
+    spaces = dict.fromkeys(moments[:panels], cosines)
+    named = ["text, word vectors", "audio, before training", "audio, after training", "video, before training"]
+    figure = figures.similarity_maps(spaces, ("joy", "anger"), label=SYNTHETIC, title="cosines")
     shown = words(figure)
-    for text in ("cosines", "SYNTHETIC", "joy", "anger", "-0.25", *(name for name, _ in named)):
+    for text in ("cosines", "SYNTHETIC", "joy", "anger", "-0.25", *named[:panels]):
         assert text in shown
     scales = {axes.collections[0].get_clim() for axes in figure.axes[:panels]}
     assert scales == {(-1.0, 1.0)}

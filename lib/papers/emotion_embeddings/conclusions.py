@@ -1,12 +1,10 @@
-"""What the tables of the notebook `emotion_embeddings` say, in sentences made from their numbers."""
-
-from collections.abc import Sequence
+"""What the tables say, in sentences made from their numbers."""
 
 import pandas as pd
 
-from lib.papers.emotion_embeddings import EEA, Task
-from lib.papers.emotion_embeddings_context import run_label
+from lib.papers.emotion_embeddings.study import EEA
 from lib.reporting.words import interval, number
+from lib.study import Task
 
 _TOLD = {"positive": "better", "negative": "worse"}
 _NEITHER = "not told apart"
@@ -83,9 +81,9 @@ def floors(task: Task, floor: pd.DataFrame, overview: pd.DataFrame) -> list[str]
     ]
 
 
-def geometry(task: Task, table: pd.DataFrame | None) -> list[str]:
-    """What training does to the mapped emotion vectors; from `space_table`, None without EEA."""
-    if table is None:
+def geometry(task: Task, table: pd.DataFrame) -> list[str]:
+    """What training does to the mapped emotion vectors; from `space_table`, empty without EEA."""
+    if table.empty:
         return []
     sentences = []
     for modality, rows in table[table["training"] != "frozen"].groupby("modality", sort=False):
@@ -101,12 +99,6 @@ def geometry(task: Task, table: pd.DataFrame | None) -> list[str]:
             )
         sentences.append(f"{words}.")
     return sentences
-
-
-def provenance(tasks: Sequence[Task]) -> str:
-    """Real or not."""
-    end = ": stand-in data show the mechanism, not the corpus" if tasks[0].corpus.source.synthetic else ""
-    return f"All on {run_label(tasks)}{end}."
 
 
 def _gain(row: dict) -> str:

@@ -5,18 +5,18 @@ import torch
 
 from lib.errors import InputError
 from lib.models.dropout import dropout_noise, generator_noise
-from lib.models.emotion_embeddings import EmotionEmbeddings
+from lib.models.eea import EEA
 
 SIZES = {"text": 7, "audio": 5, "video": 4}
 HIDDEN = {"text": 6, "audio": 5, "video": 4}
 EMOTIONS = 3
 
 
-def model_of(**options) -> EmotionEmbeddings:
+def model_of(**options) -> EEA:
     torch.manual_seed(0)
     sizes = options.pop("sizes", SIZES)
     options = {"layers": 2, "bidirectional": True, "dropout": 0.0, **options}
-    return EmotionEmbeddings(sizes, HIDDEN, torch.randn(EMOTIONS, 6), **options).double()
+    return EEA(sizes, HIDDEN, torch.randn(EMOTIONS, 6), **options).double()
 
 
 def features(batch: int = 4, time: int = 5) -> dict[str, torch.Tensor]:
@@ -114,12 +114,12 @@ def test_emotion_space_of_text_is_the_word_vectors():
 def test_unusable_sizes_are_refused():
     vectors = [[0.0] * 8] * EMOTIONS
     with pytest.raises(InputError, match="hidden size 6 of text, but emotion vectors of width 8"):
-        EmotionEmbeddings(SIZES, HIDDEN, vectors)
-    assert EmotionEmbeddings(SIZES, HIDDEN, vectors, modalities=["audio", "video"]).maps["audio"].in_features == 8
+        EEA(SIZES, HIDDEN, vectors)
+    assert EEA(SIZES, HIDDEN, vectors, modalities=["audio", "video"]).maps["audio"].in_features == 8
     with pytest.raises(InputError, match="modalities"):
-        EmotionEmbeddings(SIZES, HIDDEN, [[0.0] * 6], modalities=["text", "text"])
+        EEA(SIZES, HIDDEN, [[0.0] * 6], modalities=["text", "text"])
     with pytest.raises(InputError, match=r"features of \['text'\] only"):
-        EmotionEmbeddings({"text": 7}, HIDDEN, [[0.0] * 6], modalities=["audio"])
+        EEA({"text": 7}, HIDDEN, [[0.0] * 6], modalities=["audio"])
     with pytest.raises(InputError, match="cell 'rnn'"):
         model_of(cell="rnn")
     with pytest.raises(InputError, match="pooling 'mean'"):
