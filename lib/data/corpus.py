@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from lib.data.batches import Batches
 
 Task = Literal["regression", "classes", "multilabel"]
+Unit = Literal["video", "speaker", "dialogue", "utterance"]
 SPLITS = ("train", "valid", "test")
 
 
@@ -46,7 +48,8 @@ class Source:
     `synthetic` decides how every table, figure and manifest labels the numbers. `files` maps each file that was read
     (relative to the data folder) to its SHA-256. `warnings` are sentences that must stand beside any result, such as
     label leakage. `ceilings` holds, for stand-in corpora, the best reachable test scores by modality subset, for
-    example `{"text": {"acc": 0.61}}`.
+    example `{"text": {"acc": 0.61}}`. `cluster` is the unit within which test samples are alike, so that intervals must
+    draw whole ones; `utterance` where each stands for itself.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Source:
     split_rule: str
     warnings: tuple[str, ...] = ()
     ceilings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    cluster: Unit = "utterance"
 
     @property
     def label(self) -> str:
@@ -105,7 +109,7 @@ class Corpus:
                 raise InputError(f"the corpus has no {name} split", where=self.source.name)
             _check_split(self, name, self.splits[name])
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over all that training reads: names, widths, features, labels; of conversations also who speaks."""
         digest = hashlib.sha256(repr((self.task, self.label_names, dict(self.modalities))).encode())

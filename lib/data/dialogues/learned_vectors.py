@@ -15,7 +15,7 @@ def learned(sentences: Iterable[Sequence[str]], width: int, *, window: int = 5) 
     are smoothed by the power 0.75; its truncated singular value decomposition with the square root of the singular
     values (Levy et al., TACL 2015). Every vector has the length `typical_length`. Deterministic.
     """
-    from scipy.sparse import csr_array  # the command line knows MELD's emotions without waiting for it
+    from scipy.sparse import csr_array  # slow to load: not for who asks for names alone
     from scipy.sparse.linalg import svds
 
     sentences = [list(sentence) for sentence in sentences]

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lib.data import corpora, word_vectors
 from lib.params import NONFINITE, Nonfinite, Parameters
 
 MODALITIES = ("text", "audio", "video")
@@ -17,7 +18,7 @@ Positive = Annotated[int, Field(ge=1)]
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 Model = Literal["eea", "ef_rnn", "lf_rnn", "ef_lf_rnn", "text_selective", "transformer", "mult"]
-Dataset = Literal["mosei_emotions", "iemocap_emotions", "meld_text", "mosei_emotions_like", "iemocap_emotions_like"]
+Dataset = Literal[corpora.names(task="multilabel", form="sequences")]
 Contrast = Literal["attention_over_time", "final_states", "every_step_positions", "other_loss"]
 
 CONTRASTED: dict[Contrast, Model] = {
@@ -100,7 +101,6 @@ class EmotionEmbeddings(Parameters):
     left_out: tuple[str, ...] = Field((), description="emotions that are not scored; their samples stay")
 
     def further_files(self) -> tuple[str, ...]:
-        from lib.data import word_vectors  # with the readers, which the command line does not wait for
 
         return word_vectors.file_names(self.datasets, self.emotion_vectors)
 

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 
 from lib import params
-from lib.data.iemocap import iemocap_emotions
+from lib.data.arrays.emotion_arrays import IEMOCAP, MOSEI
 from lib.data.io import vector_files
-from lib.data.mosei import mosei_emotions
 from lib.data.stand_ins.synthetic_emotions import load_iemocap, load_mosei
 from lib.data.stand_ins.synthetic_emotions import word_vectors as made_vectors
 from lib.errors import InputError
 from lib.papers.emotion_embeddings import EmotionEmbeddings
 from lib.papers.emotion_embeddings import study as eea
-from lib.workflow.inputs import FileHashes, inputs
+from lib.workflow.freshness import Freshness
 from lib.workflow.runs import Run
 from tests.papers.emotion_tasks import write_meld
 
@@ -41,8 +40,8 @@ def root(tmp_path):
     """A data folder with both corpora and the word vectors, in the released formats."""
     folder = tmp_path / "data"
     mosei, iemocap = load_mosei(folder, SAMPLES), load_iemocap(folder, SAMPLES)
-    mosei_emotions.write(folder, mosei)
-    iemocap_emotions.write(folder, iemocap)
+    MOSEI.write(folder, mosei)
+    IEMOCAP.write(folder, iemocap)
     names = mosei.label_names + iemocap.label_names
     vector_files.write(folder / vector_files.RELEASED, dict(zip(names, made_vectors(names), strict=True)))
     write_meld(folder)
@@ -78,13 +77,13 @@ def test_every_loss_and_both_optimisers(root, tmp_path, loss):
 
 def test_a_run_depends_on_the_files_of_all_its_corpora(root, tmp_path, monkeypatch):
     monkeypatch.setenv("REPRISE_DATA", str(root))
-    found = inputs(Run("emotion_embeddings", "paper"), FileHashes(tmp_path / "hashes.json"))
-    assert {"data/cmu-mosei/ey_test.h5", "data/iemocap/iemocap_data.pkl", "lib/data/mosei/mosei_emotions.py"} <= set(
+    found = Freshness(memory=tmp_path / "hashes.json").inputs(Run("emotion_embeddings", "paper")).files
+    assert {"data/cmu-mosei/ey_test.h5", "data/iemocap/iemocap_data.pkl", "lib/data/arrays/emotion_arrays.py"} <= set(
         found
     )
     (root / "iemocap" / "iemocap_data.pkl").unlink()
     with pytest.raises(InputError, match=r"see \./run_all\.sh data get iemocap_emotions"):
-        inputs(Run("emotion_embeddings", "paper"), FileHashes(tmp_path / "hashes.json"))
+        Freshness(memory=tmp_path / "hashes.json").inputs(Run("emotion_embeddings", "paper"))
 
 
 def test_the_models_that_read_text_alone(root, tmp_path):
