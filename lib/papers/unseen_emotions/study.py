@@ -106,10 +106,11 @@ def _without(split: Split, column: int) -> Split:
 
 def load_cases(p: UnseenEmotions) -> list[Case]:
     """One case per held-out emotion. Raises InputError for unusable data and for an emotion without a word vector."""
-    root = data.data_root(p.data_root or None)
     known, options = eea.load_emotions(p.training, p.dataset)
     refuse_absent(known.splits["train"].labels, known.label_names, known.source.name, LEAVE_OUT)
-    nine = data.load("iemocap_nine", root, nonfinite=p.nonfinite) if p.dataset == "iemocap_emotions" else None
+    root, nine = p.data_root or None, None
+    if p.dataset == "iemocap_emotions":
+        nine = data.load("iemocap_nine", root, nonfinite=p.nonfinite)
     cases = []
     for emotion in p.held_out:
         corpus = _appended(known, nine, emotion) if nine else known
