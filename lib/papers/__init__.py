@@ -16,7 +16,6 @@ from lib.params import Parameters, check, read
 HERE = Path(__file__).parent
 _NOT_YET_A_FOLDER = {
     "self_paced_balance": "lib.params.self_paced_balance:SelfPacedBalance",
-    "unseen_emotions": "lib.params.unseen_emotions:UnseenEmotions",
 }
 
 

@@ -7,14 +7,12 @@ from lib.papers import (
     grids,
     schemas,
     self_paced_balance,
-    unseen_emotions,
 )
 from lib.training import sweep as common
 from lib.workflow.runs import Run
 
 SMALL = {
     "self_paced_balance": {"samples": 20},
-    "unseen_emotions": {"samples": 240},
 }
 
 
@@ -32,14 +30,11 @@ def trained_by_notebook(notebook, p, monkeypatch):
 
     modules = {
         "self_paced_balance": self_paced_balance,
-        "unseen_emotions": unseen_emotions,
     }
     module = modules[notebook]
     called_by = common if module is self_paced_balance else module
     monkeypatch.setattr(called_by, "sweep", sweep)
-    if module is unseen_emotions:
-        unseen_emotions.train_all(p, unseen_emotions.plan(p, unseen_emotions.load_cases(p)))
-    elif module is self_paced_balance:
+    if module is self_paced_balance:
         module.train_all(p, module.load_corpora(p))
     else:
         # The records are looked up by member afterwards, and here there are none.
