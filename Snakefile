@@ -48,6 +48,6 @@ rule chunk:
     resources:
         device=1 if DEVICES else 0,
     shell:
-        "exec {params.python:q} -I -X utf8 lib/workflow/launch.py lib.workflow.chunk_runner"
+        "exec {params.python:q} -I -X utf8 lib/workflow/launch.py lib.workflow.runner"
         " {wildcards.notebook:q} {wildcards.name:q}"
-        " {wildcards.number} {wildcards.total} --cores {threads} {params.devices}"
+        " --chunk {wildcards.number}-of-{wildcards.total} --cores {threads} {params.devices}"

@@ -16,7 +16,7 @@ from lib.training.recipe import Recipe
 
 
 class DirectEEA(nn.Module):
-    """Section 2.2. Parameter names are those of `lib.models.emotion_embeddings`, so both can have the same weights."""
+    """Section 2.2. Parameter names are those of `lib.models.eea`, so both can have the same weights."""
 
     def __init__(self, sizes, hidden, emotion_vectors, layers, dropout, bidirectional):
         super().__init__()

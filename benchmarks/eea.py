@@ -37,7 +37,7 @@ def member(dropout: float) -> Member:
     vectors = np.random.default_rng(0).normal(size=(EMOTIONS, HIDDEN["text"])).astype(np.float32).tolist()
     arguments = {"sizes": SIZES, "hidden": HIDDEN, "emotion_vectors": vectors}
     arguments |= {"layers": 2, "dropout": dropout, "bidirectional": True}
-    model = ModelSpec("emotion_embeddings:EmotionEmbeddings", arguments)
+    model = ModelSpec("eea:EEA", arguments)
     return Member("EEA", 0, model, RECIPE, train_on=tuple(SIZES), evaluate_on=tuple(SIZES))
 
 

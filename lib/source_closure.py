@@ -17,7 +17,12 @@ def _graph() -> grimp.ImportGraph:
 
 
 def closure(modules: Iterable[str]) -> dict[str, str]:
-    """SHA-256 by path (relative to the workspace) of the files that importing `modules` may run.
+    """SHA-256 by path of the `imported_files`."""
+    return {name: sha256_file(PACKAGE.parent / name) for name in imported_files(modules)}
+
+
+def imported_files(modules: Iterable[str]) -> list[str]:
+    """The files that importing `modules` may run, by path relative to the workspace.
 
     Raises KeyError for a module that does not exist under `lib`.
     """
@@ -27,7 +32,7 @@ def closure(modules: Iterable[str]) -> dict[str, str]:
             raise KeyError(module)
         found |= {module} | graph.find_upstream_modules(module)
     packages = {".".join(name.split(".")[:i]) for name in found for i in range(1, name.count(".") + 1)}
-    return {path.relative_to(PACKAGE.parent).as_posix(): sha256_file(path) for path in map(_file, found | packages)}
+    return [_file(module).relative_to(PACKAGE.parent).as_posix() for module in found | packages]
 
 
 def _file(module: str) -> Path:

@@ -52,9 +52,9 @@ class Classes:
 class Task:
     """A corpus, how raw outputs for one of its splits are scored, and the metrics of comparisons, headline first.
 
-    `name` is empty where a study has one task; else it stands in front of the variants. Where the scores of one split
-    depend on the outputs of another, as decision thresholds do, `score` is None and `run_scores` takes those of a whole
-    run.
+    `name` is empty where a study has one task; else it stands in front of the variants. Tasks of one name are one
+    question, put to a corpus that is split anew for some seeds. Where the scores of one split depend on the outputs of
+    another, as decision thresholds do, `score` is None and `run_scores` takes those of a whole run.
     """
 
     corpus: Corpus
@@ -73,6 +73,12 @@ class Task:
     def variant(self, kind: str) -> str:
         """Name of a variant in the run table."""
         return f"{self.name}: {kind}" if self.name else kind
+
+    @property
+    def label(self) -> str:
+        """The corpus, without the task where it names one."""
+        source = self.corpus.source
+        return replace(source, name=source.name.removesuffix(f", {self.name}")).label
 
 
 @dataclass(frozen=True)
@@ -108,9 +114,8 @@ class Study:
 
     @property
     def label(self) -> str:
-        """The corpus of the whole run, without the task where there are several."""
-        source = self.tasks[0].corpus.source
-        return replace(source, name=source.name.removesuffix(f", {self.tasks[0].name}")).label
+        """The corpora of the whole run."""
+        return " and ".join(dict.fromkeys(task.label for task in self.tasks))
 
     def train(self) -> "Runs":
         """Train what is missing of the grid, then what follows from it; the records lie under `members/`."""
@@ -178,18 +183,24 @@ class Runs:
         of_task = [run for run in self.done if task is None or run[0] is task]
         return [run for run in of_task if run[2].variant in variants and run[2].scored]
 
-    def confusion(self, task: Task, variants: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-        """(variant, counts of the test set, summed over the seeds); the variant says if seeds are missing."""
+    def confusion(self, task: Task, variants: Sequence[str] | Mapping[str, str]) -> list[tuple[str, np.ndarray]]:
+        """(title, counts of the test set, summed over the seeds); the title says if seeds are missing.
+
+        Of `task` and those of its name, each run with the test set of its own task. A title is the variant's name, or
+        what stands for it in a mapping of titles to variants.
+        """
         kinds = range(task.classes.first, task.classes.first + len(task.classes.names))
-        true, panels = task.classes.of_labels(task.corpus.splits["test"].labels), []
-        for variant in variants:
-            runs = self.scored([variant], task)
-            seeds = sum(record.variant == variant for record in self.of(task))
+        panels = []
+        titles = variants if isinstance(variants, Mapping) else dict(zip(variants, variants, strict=True))
+        for title, variant in titles.items():
+            asked = [run for run in self.done if run[0].name == task.name and run[2].variant == variant]
+            runs = [run for run in asked if run[2].scored]
             counts = np.zeros((len(kinds), len(kinds)), dtype=np.int64)
-            for _, _, record in runs:
-                counts += scores.confusion(true, task.classes.of_outputs(record.outputs["test"]), kinds)
-            lacking = "" if len(runs) == seeds else f" ({len(runs)} of {seeds} seeds)"
-            panels.append((f"{variant}{lacking}", counts))
+            for its, _, record in runs:
+                true = its.classes.of_labels(its.corpus.splits["test"].labels)
+                counts += scores.confusion(true, its.classes.of_outputs(record.outputs["test"]), kinds)
+            lacking = "" if len(runs) == len(asked) else f" ({len(runs)} of {len(asked)} seeds)"
+            panels.append((f"{title}{lacking}", counts))
         return panels
 
     def trained(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from urllib.parse import quote
 
+from lib.data.corpora import CORPORA
 from lib.data.io.impostors import LFS_POINTER, fault_of
 from lib.data.io.source_files import STAND_IN_NOTE
 from lib.errors import InputError
@@ -174,211 +175,43 @@ def _marked_as_stand_in(root: Path, path: str) -> bool:
 
 KnownCorpus = PublicCorpus | RestrictedCorpus
 
-_TITLES = {
-    "mosi": "CMU-MOSI, words aligned to 20 steps of text 300, audio 5, video 20 (Zadeh et al. 2016)",
-    "mosi_utterances": "CMU-MOSI, one text, audio and video vector per utterance (Zadeh et al. 2016)",
-    "mosi_words": "CMU-MOSI, transcribed words, their times, and audio by utterance (Zadeh et al. 2016)",
-    "mmmo": "MMMO product reviews, 20 steps of text 300, audio 74, video 36",
-    "pom": "POM speaker traits, 20 steps of audio 43, video 41 (training text was never published)",
-    "meld": "MELD dialogues, text, speakers and emotions",
-    "meld_conversations": "MELD, a text, audio and video vector per utterance, as SPCL reads it",
-    "meld_conversations_mmgcn": "MELD, a text, audio and video vector per utterance, as MMGCN and MM-DFN read it",
-    "mfn_checkpoints": "the two trained MFN models of pliang279/MFN",
-}
 
-_IEMOCAP = RestrictedCorpus(
-    name="iemocap",
-    title="IEMOCAP, words aligned to steps of text 300, audio 80, video 310 (Busso et al. 2008)",
-    layouts=(
-        tuple(
-            f"iemocap/non_combined/{name}"
-            for name in (
-                "df_iemocap.csv",
-                "text_feat_10036.npy",
-                "visual_feat_10036.npy",
-                "audio_feat_10036.npy",
-            )
-        ),
-        tuple(f"iemocap/{name}.npy" for name in ("X_train", "X_val", "X_test", "Y_train", "Y_val", "Y_test", "labels")),
-    ),
-    steps="""\
-IEMOCAP is not public and cannot be downloaded here. To run on it:
-1. Sign the release agreement of the University of Southern California (SAIL laboratory):
-   https://sail.usc.edu/iemocap/iemocap_release.htm
-2. Show it to the authors of the co-learning paper (github.com/nmagal/modality_drop_for_colearning) and ask
-   for their word-aligned features; neither the features nor the code that extracted them are published.
-3. Put either the label table and the three dictionaries
-     {root}/iemocap/non_combined/df_iemocap.csv         columns wav_file (utterance id), emotion (3 letters)
-     {root}/iemocap/non_combined/text_feat_10036.npy    utterance id -> (T, 300) array
-     {root}/iemocap/non_combined/visual_feat_10036.npy  utterance id -> (T, 310) array
-     {root}/iemocap/non_combined/audio_feat_10036.npy   utterance id -> (T, 80) array
-   or the arrays that the authors' stacking script writes
-     {root}/iemocap/X_train.npy, X_val.npy, X_test.npy  (N, T, 690): text, audio, video side by side
-     {root}/iemocap/Y_train.npy, Y_val.npy, Y_test.npy  (N,): class numbers
-     {root}/iemocap/labels.npy                          class names in the order of their numbers
-4. See that they are found: ./run_all.sh data check""",
-)
-
-
-def _lmf_pickle(name: str, title: str) -> RestrictedCorpus:
-    """One of the three files that the authors of LMF released; no public repository holds a copy."""
-    return RestrictedCorpus(
-        name=f"{name}_lmf",
-        title=title,
-        layouts=((f"lmf/{name}.pkl",),),
-        steps=f"""\
-{name}.pkl is not in any public repository and cannot be downloaded here. To run on it:
-1. Follow the data link in the README of github.com/Justin1904/Low-rank-Multimodal-Fusion, or ask its authors.
-   The corpus' own terms apply (IEMOCAP: the release agreement of the University of Southern California).
-2. Put the file at {{root}}/lmf/{name}.pkl
-3. See that it is found: ./run_all.sh data check""",
-    )
-
-
-_LMF_PICKLES = (
-    _lmf_pickle("mosi", "CMU-MOSI as LMF was trained on it: 20 word vectors, mean audio and video"),
-    _lmf_pickle("pom", "POM as LMF was trained on it: 20 sentence vectors, mean audio and video, 16 traits"),
-    _lmf_pickle("iemocap", "IEMOCAP as LMF was trained on it: 20 word vectors, mean audio and video, 4 emotions"),
-)
-
-
-def _conversations(name: str, path: str, readers: str, address: str, blob: str) -> RestrictedCorpus:
-    """IEMOCAP's features by dialogue: copies lie in public repositories, but only licence holders may use them."""
-    return RestrictedCorpus(
-        name=name,
-        title=f"IEMOCAP, a text, audio and video vector per utterance, as {readers}",
-        layouts=((path,),),
-        steps=f"""\
-IEMOCAP is not public, so nothing is downloaded here. To run on it:
-1. Sign the release agreement of the University of Southern California (SAIL laboratory):
-   https://sail.usc.edu/iemocap/iemocap_release.htm
-2. Take the file from the repository github.com/{address}
-   (git blob id {blob})
-3. Put it at {{root}}/{path}
-4. See that it is found: ./run_all.sh data check""",
-    )
-
-
-_IEMOCAP_CONVERSATIONS = (
-    _conversations(
-        "iemocap_conversations",
-        "spcl/iemocap/iemocap.pkl",
-        "SPCL reads it",
-        "leson502/ADA2I, data/iemocap/iemocap.pkl",
-        "b48edc13eb0531ca9e752de8d94015a81cf32e57",
-    ),
-    _conversations(
-        "iemocap_conversations_mmgcn",
-        "mmgcn/iemocap/IEMOCAP_features.pkl",
-        "MMGCN and MM-DFN read it",
-        "zerohd4869/MM-DFN, data/iemocap/IEMOCAP_features.pkl",
-        "889532cad757903e78b3f87445306592eb8e2070",
-    ),
-)
-
-
-def read_table(table: Path = TABLE) -> dict[str, PublicCorpus]:
-    """Read the public corpora, by name; a file that two corpora need stands in the table once."""
-    files: dict[str, list[PublicFile]] = {name: [] for name in _TITLES}
+def read_table(table: Path = TABLE) -> dict[str, list[PublicFile]]:
+    """The pinned files, by the corpora that need them; a file that two of them need stands in the table once."""
+    files: dict[str, list[PublicFile]] = {}
     with table.open(encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    for row in rows:
-        corpora = row.pop("corpora").split()
-        size = row.pop("bytes")
-        file = PublicFile(**row | {"size": int(size) if size else None, "sha256": row["sha256"] or None})
-        for name in corpora:
-            files[name].append(file)
-    return {name: PublicCorpus(name, _TITLES[name], tuple(files[name])) for name in files}
+        for row in csv.DictReader(handle):
+            names, size = row.pop("corpora").split(), row.pop("bytes")
+            file = PublicFile(**row | {"size": int(size) if size else None, "sha256": row["sha256"] or None})
+            for name in names:
+                files.setdefault(name, []).append(file)
+    return files
 
 
-def _emotion_release(name: str, title: str, layout: tuple[str, ...], terms: str) -> RestrictedCorpus:
-    """Features that the authors of the emotion embeddings shared by links that no longer work."""
-    files = "\n".join(f"     {{root}}/{path}" for path in layout)
-    return RestrictedCorpus(
-        name=name,
-        title=title,
-        layouts=(layout,),
-        steps=f"""\
-The links of the release are dead and no public repository holds the files. To run on them:
-1. Ask the authors of github.com/wenliangdai/Modality-Transferable-MER for their features. {terms}
-2. Put them, and the emotions' word vectors (a pickle, or lines of `word v1 v2 ...` named by `emotion_vectors`), at
-{files}
-3. See that they are found: ./run_all.sh data check""",
-    )
+def _catalogue() -> dict[str, KnownCorpus]:
+    """What can be downloaded comes first."""
+    pins, public, restricted = read_table(), {}, {}
+    for corpus in CORPORA.values():
+        if corpus.how:
+            restricted[corpus.name] = RestrictedCorpus(corpus.name, corpus.title, corpus.how.layouts, corpus.how.steps)
+        elif (name := corpus.files_of or corpus.name) in pins and name not in public:
+            public[name] = PublicCorpus(name, corpus.title, tuple(pins[name]))
+    return public | restricted
 
 
-_EMOTION_VECTORS = "glove.emotions.840B.300d.pt"
-_MOSEI_NAMES = ("text_{}_emb.h5", "audio_{}.h5", "video_{}.h5", "ey_{}.h5")
-_NINE_NAMES = ("text_{}.p", "covarep_{}.p", "facet_{}.p", "y_{}.p")
-_EMOTION_RELEASES = (
-    _emotion_release(
-        "mosei_emotions",
-        "CMU-MOSEI emotions, 20 aligned steps of text 300, audio 74, video 35 (Zadeh et al. 2018)",
-        (*(f"cmu-mosei/{n.format(s)}" for s in ("train", "valid", "test") for n in _MOSEI_NAMES), _EMOTION_VECTORS),
-        "The terms of CMU-MOSEI apply.",
-    ),
-    _emotion_release(
-        "iemocap_emotions",
-        "IEMOCAP, four emotions, 20 aligned steps of text 300, audio 74, video 35 (Busso et al. 2008)",
-        ("iemocap/iemocap_data.pkl", _EMOTION_VECTORS),
-        "The release agreement of the University of Southern California applies.",
-    ),
-    _emotion_release(
-        "iemocap_nine",
-        "IEMOCAP, nine emotions, 21 aligned steps of text 300, audio 74, video 35 (Busso et al. 2008)",
-        (*(f"iemocap/{n.format(s)}" for s in ("train", "valid", "test") for n in _NINE_NAMES), _EMOTION_VECTORS),
-        "The release agreement of the University of Southern California applies.",
-    ),
-)
+CATALOGUE: dict[str, KnownCorpus] = _catalogue()
 
 
-def _end_to_end(kind: str, title: str, features: tuple[str, ...], terms: str) -> tuple[RestrictedCorpus, ...]:
-    """The raw layout and the hand-crafted features of the end-to-end paper, distributed by its authors."""
-    folder = f"mme2e/{kind.upper()}"
-    labels = f"{folder}_RAW_PROCESSED/meta.pkl"
-    lists = tuple(f"{folder}_SPLIT/{split}_split.txt" for split in ("train", "valid", "test"))
-    raw = RestrictedCorpus(
-        name=f"{kind}_raw",
-        title=f"{title}, images, waveforms and text by utterance, as the end-to-end paper reads it",
-        layouts=((labels, *lists),),
-        steps=f"""\
-{terms}
-1. Either ask for the processed release that github.com/wenliangdai/Multimodal-End2end-Sparse links to, and unpack
-     {{root}}/{labels} and the folders beside it,
-   or obtain the original corpus.
-2. Take the lists of utterances from that repository: {{root}}/{folder}_SPLIT/{{{{train,valid,test}}}}_split.txt
-3. ./run_all.sh data preprocess {kind} --raw {{root}}/mme2e    (or the folder of the original corpus)""",
-    )
-    handcrafted = RestrictedCorpus(
-        name=f"{kind}_handcrafted",
-        title=f"{title}, hand-crafted features, as the end-to-end paper's baselines read them",
-        layouts=((labels, *lists, *(f"{folder}_HCF_FEATURES/{name}" for name in features)),),
-        steps=f"""\
-{terms}
-1. Ask for the processed release that github.com/wenliangdai/Multimodal-End2end-Sparse links to; its hand-crafted part
-   goes to {{root}}/{folder}_HCF_FEATURES, its labels to {{root}}/{labels}
-2. Take the lists of utterances from that repository: {{root}}/{folder}_SPLIT/{{{{train,valid,test}}}}_split.txt
-3. See that they are found: ./run_all.sh data check""",
-    )
-    return raw, handcrafted
-
-
-_PHASES = ("train", "valid", "test")
-_END_TO_END = (
-    *_end_to_end(
-        "iemocap",
-        "IEMOCAP, six emotions (Busso et al. 2008)",
-        tuple(f"{phase}_{modality}_features.pt" for phase in _PHASES for modality in ("text", "audio", "video")),
-        "IEMOCAP is not public: sign the agreement of the University of Southern California (SAIL laboratory) first,\n"
-        "https://sail.usc.edu/iemocap/iemocap_release.htm",
-    ),
-    *_end_to_end(
-        "mosei",
-        "CMU-MOSEI, six emotions (Zadeh et al. 2018)",
-        tuple(f"mosei_senti_hcf_{phase}.pkl" for phase in _PHASES),
-        "CMU-MOSEI's videos are given out by their collectors under their own terms.",
-    ),
-)
-
-_RESTRICTED = (_IEMOCAP, *_LMF_PICKLES, *_IEMOCAP_CONVERSATIONS, *_EMOTION_RELEASES, *_END_TO_END)
-CATALOGUE: dict[str, KnownCorpus] = read_table() | {corpus.name: corpus for corpus in _RESTRICTED}
+def as_markdown() -> str:
+    """The table of corpora in the README."""
+    rows = ["| corpus | what it is | asked of it | its files | stand-in |", "|---|---|---|---|---|"]
+    for corpus in CORPORA.values():
+        if corpus.stands_for:
+            continue
+        found = CATALOGUE[corpus.files_of or corpus.name]
+        public = "public" if isinstance(found, PublicCorpus) else "on request"
+        files = f"{public}: `data get {found.name}`"
+        stand_ins = ", ".join(f"`{d.name}`" for d in CORPORA.values() if d.stands_for == corpus.name)
+        name = f"`{corpus.name}`" if corpus.reader else f"(with `{corpus.beside}`)"
+        rows.append(f"| {name} | {corpus.title} | {corpus.kind} | {files} | {stand_ins} |")
+    return "\n".join(rows) + "\n"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lib.data.batches import Batches
 
 Task = Literal["regression", "classes", "multilabel"]
+Unit = Literal["video", "speaker", "dialogue", "utterance"]
 SPLITS = ("train", "valid", "test")
 
 
@@ -46,7 +47,8 @@ class Source:
     `synthetic` decides how every table, figure and manifest labels the numbers. `files` maps each file that was read
     (relative to the data folder) to its SHA-256. `warnings` are sentences that must stand beside any result, such as
     label leakage. `ceilings` holds, for stand-in corpora, the best reachable test scores by modality subset, for
-    example `{"text": {"acc": 0.61}}`.
+    example `{"text": {"acc": 0.61}}`. `cluster` is the unit within which test samples are alike, so that intervals must
+    draw whole ones; `utterance` where each stands for itself.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Source:
     split_rule: str
     warnings: tuple[str, ...] = ()
     ceilings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    cluster: Unit = "utterance"
 
     @property
     def label(self) -> str:

@@ -1,23 +1,28 @@
 """The word vectors of emotions, wherever those of a corpus come from."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-from jaxtyping import Float
+from typing import TYPE_CHECKING
 
 from lib import data
-from lib.data.dialogues import meld_text
 from lib.data.io import vector_files
-from lib.data.stand_ins import synthetic_emotions
 from lib.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float
+
+STAND_INS = ("mosei_emotions_like", "iemocap_emotions_like")
+"""Whose emotions have vectors of their own, in a file that is written when it is asked for."""
 
 
 def file_names(corpora: Sequence[str], file: str = "") -> tuple[str, ...]:
     """What `emotion_vectors` reads for these corpora beside their own files, relative to the data folder."""
     if file:
         return (file,)
-    others = [name for name in corpora if name not in (*synthetic_emotions.KINDS, "meld_text")]
+    others = [name for name in corpora if name not in (*STAND_INS, "meld_text")]
     return (vector_files.RELEASED,) if others else ()
 
 
@@ -41,12 +46,16 @@ def emotion_vectors(
     """
     data.reader_module(corpus)
     root = data.data_root(root)
-    if corpus in synthetic_emotions.KINDS:
+    if corpus in STAND_INS:
+        from lib.data.stand_ins import synthetic_emotions  # slow to load: not for who asks for names alone
+
         if file:
             raise InputError(f"{corpus} has word vectors of its own", where=file, todo="leave the file out")
         control = str(options.get("control", ""))
         return vector_files.look_up(synthetic_emotions.vector_file(control), words, capitalised=capitalised)
     if corpus == "meld_text" and not file:
+        from lib.data.dialogues import meld_text
+
         if capitalised:
             raise InputError("words learned from MELD are lower case", todo="leave capitalised out, or give a file")
         return meld_text.emotion_vectors(root, words, **options)

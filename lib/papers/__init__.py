@@ -15,7 +15,6 @@ from lib.params import Parameters, check, read
 
 HERE = Path(__file__).parent
 _NOT_YET_A_FOLDER = {
-    "emotion_embeddings": "lib.params.emotion_embeddings:EmotionEmbeddings",
     "self_paced_balance": "lib.params.self_paced_balance:SelfPacedBalance",
     "unseen_emotions": "lib.params.unseen_emotions:UnseenEmotions",
 }

@@ -7,7 +7,6 @@ only read results, and the explorer.
 
 from collections.abc import Callable
 
-from lib.papers import emotion_embeddings as eea
 from lib.papers import self_paced_balance, study_of, unseen_emotions
 from lib.params.base import Parameters
 from lib.training.chunks import Grid
@@ -16,10 +15,6 @@ from lib.training.chunks import Grid
 def grids(notebook: str, p: Parameters) -> list[Grid]:
     """The corpora of a run and what is trained on each. Raises InputError for unusable data."""
     return GRIDS[notebook](p)
-
-
-def _emotion_embeddings(p: eea.EmotionEmbeddings) -> list[Grid]:
-    return [(task.corpus, eea.grid(p, task)) for task in eea.load_tasks(p)]
 
 
 def _self_paced_balance(p: self_paced_balance.SelfPacedBalance) -> list[Grid]:
@@ -40,7 +35,7 @@ GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
     "iemocap_negative_colearning": lambda p: study_of(p).grids,
     "mosi_positive_colearning": lambda p: study_of(p).grids,
     "low_rank_fusion": lambda p: study_of(p).grids,
-    "emotion_embeddings": _emotion_embeddings,
+    "emotion_embeddings": lambda p: study_of(p).grids,
     "self_paced_balance": _self_paced_balance,
     "end_to_end_sparse": lambda p: study_of(p).grids,
     "unseen_emotions": _unseen_emotions,

@@ -12,8 +12,9 @@ from lib.data.arrays.emotion_rules import EmotionSamples, append_emotion, few_sh
 from lib.data.arrays.label_columns import LEAVE_OUT, refuse_absent
 from lib.data.corpus import Corpus, Split
 from lib.data.word_vectors import emotion_vectors
-from lib.papers import emotion_embeddings as eea
-from lib.papers.emotion_embeddings import Task, Variant
+from lib.files import WORKSPACE
+from lib.papers.emotion_embeddings import study as eea
+from lib.papers.emotion_embeddings.study import Emotions, Variant
 from lib.params.unseen_emotions import UnseenEmotions
 from lib.training.loop import evaluate
 from lib.training.progress import GridProgress
@@ -33,7 +34,7 @@ class Case:
     """
 
     emotion: str
-    complete: Task
+    complete: Emotions
 
     @property
     def column(self) -> int:
@@ -44,7 +45,7 @@ class Case:
         """Columns of the other emotions."""
         return [c for c in range(len(self.complete.corpus.label_names)) if c != self.column]
 
-    def clean(self) -> Task:
+    def clean(self) -> Emotions:
         """No sample of the emotion in training or validation, and no column for it; the test samples are complete."""
         corpus = self.complete.corpus
         splits = {name: _without(corpus.splits[name], self.column) for name in ("train", "valid")}
@@ -54,7 +55,7 @@ class Case:
         held_out = dataclasses.replace(corpus, label_names=names, splits=splits)
         return dataclasses.replace(self.complete, corpus=held_out, vectors=self.complete.vectors[self.seen])
 
-    def with_shots(self, shots: int) -> Task:
+    def with_shots(self, shots: int) -> Emotions:
         """Training keeps the first `shots` samples of the emotion, in file order; validation is complete (9.3)."""
         corpus = self.complete.corpus
         train = corpus.splits["train"]
@@ -93,7 +94,7 @@ def load_cases(p: UnseenEmotions) -> list[Case]:
     for emotion in p.held_out:
         complete = _appended(corpus, nine, emotion) if nine else corpus
         vectors = emotion_vectors(p.dataset, complete.label_names, root, **options)
-        cases.append(Case(emotion, Task("", p.dataset, complete, vectors)))
+        cases.append(Case(emotion, Emotions("", p.dataset, complete, vectors)))
     return cases
 
 
@@ -133,7 +134,7 @@ class Job:
 
     case: Case
     setting: str
-    task: Task
+    task: Emotions
     shots: int
 
     @property
@@ -163,7 +164,7 @@ def members(p: UnseenEmotions, job: Job) -> list[Member]:
 
 def train_all(p: UnseenEmotions, jobs: Sequence[Job]) -> dict[str, list[Record]]:
     """Records by variant; they lie in the result folder under `members/`, resumable."""
-    folder = eea.result_folder(p)
+    folder = result_folder(p)
     report, total, found = GridProgress(folder), len(jobs) * len(p.seeds), {}
     for number, job in enumerate(jobs):
         before = number * len(p.seeds)
@@ -199,10 +200,10 @@ def logits(p: UnseenEmotions, job: Job, record: Record, *, control: bool = False
 def zero_shot_model(p: UnseenEmotions, job: Job, record: Record) -> torch.nn.Module:
     """The trained network, which knows the seen emotions alone."""
     model = members(p, job)[0].model.build()
-    model.load_state_dict(load_weights(eea.result_folder(p) / "members", record))
+    model.load_state_dict(load_weights(result_folder(p) / "members", record))
     return model
 
 
 def result_folder(p: UnseenEmotions) -> Path:
     """The run's result folder."""
-    return eea.result_folder(p)
+    return WORKSPACE / p.results

@@ -10,8 +10,7 @@ import torch
 
 from lib.data.arrays.emotion_rules import reference_shots
 from lib.files import atomic_path, sha256_json
-from lib.papers import emotion_embeddings as eea
-from lib.papers.unseen_emotions import CLEAN, Case, Job, members, zero_shot_model
+from lib.papers.unseen_emotions import CLEAN, Case, Job, members, result_folder, zero_shot_model
 from lib.params.unseen_emotions import Regime, UnseenEmotions
 from lib.source_closure import closure
 from lib.training import wanted
@@ -69,7 +68,7 @@ def _tunings(p: UnseenEmotions, job: Job, records: Sequence[Record]) -> list[Tun
         "selected by": p.training.selection(p.dataset),
         "code": closure([__name__]),
     }
-    folder, found = eea.result_folder(p) / "members", []
+    folder, found = result_folder(p) / "members", []
     for regime in p.fine_tuning.regimes:
         for record in records:
             if record.status == FINISHED:

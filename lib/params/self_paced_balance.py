@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
+from lib.data import corpora
 from lib.params.base import NONFINITE, Nonfinite, Parameters
 
 Positive = Annotated[int, Field(ge=1)]
@@ -12,15 +13,7 @@ Family = Literal["iemocap", "meld", "mosi"]
 Subset = Literal["atv", "at", "tv", "av"]
 Mend = Literal["axis", "masks", "selected"]
 
-FAMILIES: dict[str, Family] = {
-    "iemocap_conversations": "iemocap",
-    "iemocap_conversations_mmgcn": "iemocap",
-    "iemocap_conversations_like": "iemocap",
-    "meld_conversations": "meld",
-    "meld_conversations_mmgcn": "meld",
-    "meld_conversations_like": "meld",
-    "mosi_conversations": "mosi",
-}
+FAMILIES: dict[str, Family] = {name: corpora.get(name).family for name in corpora.names(form="dialogues")}
 """Whose speakers and split rule a corpus has."""
 
 

@@ -7,8 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from lib.data import word_vectors
 from lib.data.arrays.emotion_rules import IEMOCAP_EMOTIONS, IEMOCAP_UNSEEN, MOSEI_EMOTIONS
 from lib.data.dialogues.meld_text import EMOTIONS as MELD_EMOTIONS
-from lib.params.base import NONFINITE, Nonfinite, Parameters
-from lib.params.emotion_embeddings import (
+from lib.papers.emotion_embeddings import (
     MODALITIES,
     Dataset,
     Dropout,
@@ -18,6 +17,7 @@ from lib.params.emotion_embeddings import (
     Positive,
     Seed,
 )
+from lib.params.base import NONFINITE, Nonfinite, Parameters
 
 Regime = Literal["naive", "gem", "joint"]
 _CAN_BE_HELD_OUT = {

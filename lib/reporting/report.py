@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ class Report:
     def __init__(self, study: Study):
         self.study, self.folder, self.label = study, study.folder, study.label
         self._started = time.perf_counter()
+        self._share_rule_told = False
 
     def table(
         self,
@@ -37,13 +39,40 @@ class Report:
         shown: bool = True,
         digits: int = 4,
         label: str | None = None,
+        task: Task | None = None,
     ) -> None:
-        """Write a table, and show it with the columns `glance`, or those written. Without a name: only show it."""
+        """Write a table, and show it with the columns `glance`, or those written. Without a name: only show it.
+
+        One of a `task` is named and labelled as such.
+        """
+        if task is not None:
+            (name, caption), label = self.named(name, task, caption), label or task.label
         options = {"caption": caption, "label": label or self.label, "digits": digits}
         if name:
             tables.save(table, self.folder / "tables" / name, shown=columns, **options)
         if shown:
             display(Markdown(tables.markdown(table, shown=glance or columns, **options)))
+
+    def per_task(
+        self, of: Callable[[Task], pd.DataFrame], name: str, caption: str, **options: Any
+    ) -> dict[str, pd.DataFrame]:
+        """A table of each task, by its name; an empty one is not shown. Options as `table`."""
+        found = {task.name: of(task) for task in self.study.tasks}
+        for task in self.study.tasks:
+            if len(found[task.name]):
+                self.table(found[task.name], name, caption, task=task, **options)
+        return found
+
+    def per_metric(
+        self, of: Callable[[Task, str], pd.DataFrame], name: str, caption: str, **options: Any
+    ) -> dict[tuple[str, str], pd.DataFrame]:
+        """A table of each task and metric, by both; in name and caption `{}` is the metric. Otherwise as `per_task`."""
+        found = {(task.name, metric): of(task, metric) for task in self.study.tasks for metric in task.metrics}
+        for task in self.study.tasks:
+            for metric in task.metrics:
+                if len(table := found[task.name, metric]):
+                    self.table(table, name.format(metric), caption.format(metric), task=task, **options)
+        return found
 
     def figure(self, figure: Figure, name: str) -> None:
         """Write a figure as svg and png, and show it."""
@@ -72,7 +101,7 @@ class Report:
     def named(self, name: str, task: Task, caption: str = "") -> tuple[str, str]:
         """File name and caption of what is shown per task, the task in it where the run has several."""
         told = f"{task.name}: {caption}" if task.name else caption[:1].upper() + caption[1:]
-        return f"{name}_{task.name}".rstrip("_"), told
+        return f"{name}_{task.name.lower()}".rstrip("_") if name else "", told
 
     def constants(self, of: Callable[[Task], Mapping[str, object]], caption: str) -> None:
         """What a constant prediction scores, per task."""
@@ -104,20 +133,35 @@ class Report:
         for metric in metrics:
             self.table(gains.summary(table, metric), f"scores_{metric}", caption.format(metric), glance=SCORE)
 
-    def confusion(self, runs: Runs, task: Task, variants: Sequence[str], *, kept: bool = True) -> None:
-        """Counts of the test set over the seeds, side by side; `kept`: also as a table."""
+    def confusion(
+        self,
+        runs: Runs,
+        task: Task,
+        variants: Sequence[str] | Mapping[str, str],
+        *,
+        kept: bool = True,
+        title: str = "test set, counts summed over the seeds",
+    ) -> None:
+        """Counts of the test set over the seeds, side by side (`Runs.confusion`); `kept`: also as a table."""
         names = task.classes.names
-        name, title = self.named("confusion", task, "test set, counts summed over the seeds")
+        name, title = self.named("confusion", task, title)
         panels = runs.confusion(task, variants)
-        self.figure(figures.confusion_matrices(panels, names, label=self.label, title=title), name)
+        self.figure(figures.confusion_matrices(panels, names, label=task.label, title=title), name)
         if kept:
             caption = "Confusion counts on the test set, summed over the seeds"
-            self.table(counts_table(panels, names), name, caption, shown=False)
+            self.table(counts_table(panels, names), name, caption, shown=False, label=task.label)
 
-    def modalities(self, runs: Sequence[Trained], metric: str, **options: object) -> None:
-        """What each modality brings, and what noise or its loss costs; options as `modality_section.write`."""
-        shown = modality_section.write(runs, metric, self.folder, label=self.label, **options)
-        for found in [SHARE_RULE, *shown] if shown else []:
+    def modalities(self, runs: Sequence[Trained], metric: str, *, task: Task | None = None, **options: object) -> None:
+        """What each modality brings, and what noise or its loss costs, of all tasks or one.
+
+        Options as `modality_section.write`.
+        """
+        of = {"label": self.label} if task is None else {"label": task.label, "suffix": self.named("_", task)[0][1:]}
+        shown = modality_section.write(runs, metric, self.folder, **of, **options)
+        if shown and not self._share_rule_told:
+            self._share_rule_told = True
+            self.text(SHARE_RULE)
+        for found in shown:
             display(Markdown(found) if isinstance(found, str) else found)
 
     def published(

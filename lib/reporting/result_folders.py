@@ -1,14 +1,17 @@
 """Result folders as they lie on disk: what is there, whether it is whole, and what it was made from."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Literal
 
 from lib.files import sha256_file, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONTENTS = "contents.json"
 KEPT = ("tables", "figures", "manifest.json")
@@ -50,6 +53,8 @@ class ResultFolder:
 
     def tables(self, prefix: str) -> dict[str, pd.DataFrame]:
         """The tables whose name begins with `prefix`, by file name without ending."""
+        import pandas as pd  # slow to load: not for who asks for the state alone
+
         paths = sorted((self.path / "tables").glob(f"{prefix}*.csv"))
         return {path.stem: pd.read_csv(path) for path in paths}
 

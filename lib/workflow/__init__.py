@@ -1,4 +1,4 @@
 """From a command line to executed notebooks: environment, staleness, Snakemake, papermill.
 
-`usage`, `runs`, `environment` and `start` run before any package is installed and import the standard library only.
+`start`, `usage`, `environment` and what they import run before any package is installed: the standard library only.
 """

@@ -1,8 +1,8 @@
-"""The verb `test`: code style, tests, and the notebooks against their stored outputs."""
+"""The verb `test`: code style and layers, tests, and the notebooks against their stored outputs."""
 
+import argparse
 import os
 import subprocess
-from collections.abc import Sequence
 
 from lib.workflow.engine import available_cores
 from lib.workflow.runs import ROOT
@@ -12,7 +12,7 @@ WORKERS = max(2, min(8, available_cores()))
 # Cells of one notebook share a kernel, so one worker must run them all; a dead kernel is noticed by the time limit.
 SCOPES = ("--dist=loadscope", "--no-loadscope-reorder")
 NBVAL = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600")
-STYLE = (("ruff", "check"), ("ruff", "format", "--check"))
+STYLE = (("ruff", "check"), ("ruff", "format", "--check"), ("lib.workflow.layers",))
 # Settings for pytest that lie above the checkout are for other projects.
 PYTEST = ("pytest", "-c", "pyproject.toml")
 # One pytest for tests and notebooks, so that no worker waits while the other ends its part.
@@ -21,12 +21,12 @@ FAST = (*PYTEST, f"--numprocesses={WORKERS}", *SCOPES, *NBVAL, "--durations=20",
 SLOW = (*PYTEST, f"--numprocesses={WORKERS + 1}", *SCOPES, "--durations=20", "-m", "slow", "tests")
 
 
-def check(arguments: Sequence[str], *, slow: bool) -> int:
-    """All checks, the slow ones only with `slow`; or pytest alone with `arguments` if there are any.
+def test(given: argparse.Namespace) -> int:
+    """All checks, the slow ones only with `given.slow`; or pytest alone with the arguments `given.rest`.
 
     Returns the exit code of the first that fails.
     """
-    steps = [(*PYTEST, *arguments)] if arguments else [*STYLE, FAST, *([SLOW] if slow else [])]
+    steps = [(*PYTEST, *given.rest)] if given.rest else [*STYLE, FAST, *([SLOW] if given.slow else [])]
     for step in steps:
         if failed := _run(*step):
             return failed

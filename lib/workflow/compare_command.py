@@ -1,9 +1,9 @@
 """`run_all.sh compare A B`: which numbers of two result folders differ, beyond noise or not, and what else does."""
 
-import json
+import argparse
 import subprocess
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,25 +23,24 @@ from lib.reporting.comparison import (
 )
 from lib.reporting.comparison_origin import origins
 from lib.reporting.result_folders import ResultFolder
-from lib.workflow.runs import ROOT
-from lib.workflow.status import STATUS
+from lib.workflow.jobs import read_json
+from lib.workflow.runs import ROOT, Run
 
 SHOWN = 40
 """Rows printed of each list, unless all are asked for."""
 CODE = ("lib", "notebooks", "params", "requirements.lock")
 
 
-def compare(arguments: Sequence[str]) -> int:
+def compare(given: argparse.Namespace) -> int:
     """Print the comparison; 0 whatever it finds. Raises InputError for folders that cannot be compared."""
-    *given, everything = [*(a for a in arguments if a != "--all"), "--all" in arguments]
-    a, b = (open_folder(_path(text)) for text in given)
+    a, b = (open_folder(_path(text)) for text in given.folders)
     recorded = [_recorded(folder) for folder in (a, b)]
     tables = [run_table(folder, record["outputs"]) for folder, record in zip((a, b), recorded, strict=True)]
     changed, about = compare_tables(a, b)
-    limit = None if everything else SHOWN
+    limit = None if given.everything else SHOWN
     scores = None if any(table is None for table in tables) else compare_runs(*tables)
     if not about["compared"].sum() and (scores is None or scores.empty):
-        raise InputError("no number in common: are these runs of one notebook?", where=f"{given[0]}, {given[1]}")
+        raise InputError("no number in common: are these runs of one notebook?", where=", ".join(given.folders))
     sections = [_heads(a, b)]
     if scores is not None:
         sections.append(_scores(scores, *tables, limit))
@@ -68,7 +67,7 @@ def _path(text: str) -> Path:
 def _recorded(folder: ResultFolder) -> Mapping[str, Mapping[str, str]]:
     """Hashes of `inputs` and `outputs` in the status file, if it is there and belongs to these very results."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        record = json.loads((folder.path / STATUS).read_text(encoding="utf-8"))
+        record = read_json(folder.path / Run(folder.notebook, folder.name).done.name)
         found = {name: dict(record[name]) for name in ("inputs", "outputs")}
         if found["outputs"]["manifest.json"] == sha256_file(folder.path / "manifest.json"):
             return found

@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NoReturn
 
 from tqdm import tqdm
 
@@ -15,30 +14,23 @@ from lib.data import data_root
 from lib.data.catalogue import CATALOGUE, KnownCorpus, PublicCorpus, RestrictedCorpus, Survey
 from lib.data.io.fetch import Unreachable, find, get
 from lib.data.recordings.raw_decoding import Options
-from lib.data.recordings.raw_layout import EMOTIONS, processed_folder
+from lib.data.recordings.raw_layout import processed_folder
 from lib.data.recordings.raw_preprocessing import Outcome, preprocess
 from lib.errors import InputError
-from lib.workflow.advice import explained
 from lib.workflow.leftovers import list_records
-from lib.workflow.streams import complain, exit_code, is_terminal
+from lib.workflow.messages import complain, explained, is_terminal
 
 BAD_INPUT = 2
 INTERRUPTED = 130
 _DETECTORS = {name: f"lib.data.recordings.face_detection:{name}" for name in ("haar", "yunet")}
 
 
-class _Parser(argparse.ArgumentParser):
-    """Reports a usage error in one line, through the same channel as any other bad input."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(message, where=self.prog, todo=f"see {self.prog} --help")
-
-
-def main(argv: list[str], catalogue: Mapping[str, KnownCorpus] = CATALOGUE) -> int:
-    """Run one verb; return 0, 2 (bad input, damaged or unobtainable data) or 130 (interrupted)."""
+def data(given: argparse.Namespace, catalogue: Mapping[str, KnownCorpus] = CATALOGUE) -> int:
+    """Do what `given.action` says; 0, 2 (bad input, damaged or unobtainable data) or 130 (interrupted)."""
     try:
-        options = _parser(catalogue).parse_args(argv)
-        return options.run(options, catalogue)
+        if given.action == "records":
+            return list_records(prune=given.prune)
+        return {"get": _get, "check": _check, "preprocess": _preprocess}[given.action](given, catalogue)
     except InputError as error:
         complain(str(error), prefix="")
         return BAD_INPUT
@@ -50,37 +42,6 @@ def main(argv: list[str], catalogue: Mapping[str, KnownCorpus] = CATALOGUE) -> i
     except KeyboardInterrupt:
         complain("interrupted; the next call continues where this one ended", prefix="")
         return INTERRUPTED
-
-
-def _parser(catalogue: Mapping[str, KnownCorpus]) -> _Parser:
-    parser = _Parser(prog="run_all.sh data", description=__doc__, allow_abbrev=False)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="get|check|preprocess|records")
-    get_verb = verbs.add_parser("get", help="download corpora, continuing where an earlier call ended")
-    get_verb.add_argument("names", nargs="+", metavar="NAME", help=f"all, {', '.join(catalogue)}")
-    get_verb.set_defaults(run=_get)
-    check_verb = verbs.add_parser("check", help="list every known corpus: present, partial, missing, damaged")
-    check_verb.set_defaults(run=_check)
-    preprocess_verb = verbs.add_parser("preprocess", help="decode a raw corpus once: faces and spectrograms")
-    preprocess_verb.add_argument("name", choices=tuple(EMOTIONS))
-    preprocess_verb.add_argument(
-        "--raw", required=True, metavar="DIR", help="the original release, or *_RAW_PROCESSED, *_SPLIT"
-    )
-    preprocess_verb.add_argument("--layout", metavar="DIR", help="where a release is cut to; default: mme2e there")
-    preprocess_verb.add_argument("--out", metavar="DIR", help="default: mme2e_prepared in the data folder")
-    preprocess_verb.add_argument(
-        "--detector", metavar="NAME", help="haar, yunet or MODULE:FUNCTION (default: crop rule)"
-    )
-    preprocess_verb.add_argument("--crop", choices=("reference", "centre"), default="reference", help="without a face")
-    preprocess_verb.add_argument("--interval", type=int, default=500, metavar="MS", help="time between images")
-    preprocess_verb.add_argument("--frame-count", choices=("reference", "images"), default="reference")
-    preprocess_verb.add_argument("--workers", type=int, choices=range(1, 129), default=1, metavar="N")
-    preprocess_verb.set_defaults(run=_preprocess)
-    records_verb = verbs.add_parser("records", help="list trained networks of settings that no longer exist")
-    records_verb.add_argument("--prune", action="store_true", help="remove them, without a question")
-    records_verb.set_defaults(run=_records)
-    for verb in (get_verb, check_verb, preprocess_verb):
-        verb.add_argument("--root", metavar="DIR", help="data folder (default: REPRISE_DATA or data/)")
-    return parser
 
 
 def _get(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) -> int:
@@ -167,10 +128,6 @@ def _print_problems(problems: list[dict]) -> None:
         print(f"    {outcome}: {count} x {what}")
 
 
-def _records(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) -> int:
-    return list_records(prune=options.prune)
-
-
 def _check(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) -> int:
     """List every corpus of the catalogue; 2 if any file of any of them is damaged."""
     root = data_root(options.root)
@@ -203,7 +160,3 @@ def _description(corpus: KnownCorpus, survey: Survey) -> Iterator[str]:
     yield f"source: {', '.join(sorted({f'{file.repository} ({file.licence})' for file in corpus.files}))}"
     if survey.state != "present":
         yield f"to obtain it: ./run_all.sh data get {corpus.name}"
-
-
-if __name__ == "__main__":
-    sys.exit(exit_code(lambda: main(sys.argv[1:])))

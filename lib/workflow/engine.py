@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from lib.files import write_text
-from lib.workflow.advice import told
+from lib.workflow.messages import PREFIX, told
 from lib.workflow.process import dismiss, end_with_us, stop
 from lib.workflow.runs import ROOT, Run
-from lib.workflow.status import STATUS
-from lib.workflow.streams import PREFIX
 from lib.workflow.surroundings import python_command, snakemakes
 
 LOG = ROOT / ".reprise" / "snakemake.log"
@@ -35,18 +33,11 @@ def command(
     run at once as there are, each on one of its own.
     """
     chunks = chunks or {}
-    targets = [f"{run.results}/{STATUS}" for run in runs]
+    targets = [f"{run.results}/{run.done.name}" for run in runs]
     side_by_side = len(devices) or max(1, sum(chunks.values()))
     options = [
-        "--nolock",
-        "--keep-going",
-        "--force",
-        "--rerun-incomplete",
-        "--rerun-triggers",
-        "mtime",
-        "--scheduler",
-        "greedy",
-        "--nocolor",
+        *("--nolock", "--keep-going", "--force", "--rerun-incomplete", "--nocolor"),
+        *("--rerun-triggers", "mtime", "--scheduler", "greedy"),
     ]
     if profile is None:
         cores = cores or available_cores()
@@ -61,11 +52,8 @@ def command(
         options += ["--resources", f"device={len(devices)}"]
     options += [
         # From the top of the workspace, and not by its path, in which Snakemake would take braces for patterns.
-        "--snakefile",
-        "Snakefile",
-        "--config",
-        f"threads={threads}",
-        f"chunk_threads={chunk_threads}",
+        *("--snakefile", "Snakefile"),
+        *("--config", f"threads={threads}", f"chunk_threads={chunk_threads}"),
     ]
     if chunks:
         options.append(f"chunks={','.join(f'{run}:{count}' for run, count in chunks.items())}")

@@ -19,9 +19,9 @@ from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 
+from lib.workflow.messages import complain
 from lib.workflow.process import Busy, locked
 from lib.workflow.runs import ROOT
-from lib.workflow.streams import complain
 from lib.workflow.surroundings import surroundings
 
 LOG = ROOT / ".reprise" / "install.log"

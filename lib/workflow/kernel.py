@@ -1,4 +1,8 @@
-"""The kernel of one run: this very Python, in a process group that never outlives us."""
+"""One notebook through papermill, in a kernel of this very Python, and the truth about how it ended.
+
+papermill saves a killed or timed-out cell as completed, so nothing here is read back from the executed notebook's
+metadata: the exception tells the end, and the kernel's hooks tell which cell had been started.
+"""
 
 import ast
 import math
@@ -9,13 +13,23 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import papermill
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_core.utils import run_sync
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
 
+from lib.errors import Diverged, InputError
+from lib.workflow.jobs import Failure, RunFailed
 from lib.workflow.process import dismiss, end_with_us, signal_group
+from lib.workflow.runs import ROOT
 from lib.workflow.surroundings import python_command
+
+STATES = {InputError.__name__: "input_error", Diverged.__name__: "diverged"}
+"""How a run ended, by the exception that a cell left with; any other is a `cell_error`."""
 
 
 class _Manager(AsyncKernelManager):
@@ -109,3 +123,65 @@ def open_kernel(timeout: float) -> Iterator[Kernel]:
             run_sync(kernel.manager.shutdown_kernel)()
         finally:
             kernel.kill()
+
+
+def execute(source: Path, target: Path, parameters: dict, timeout: float) -> list[str]:
+    """Run `source` with `parameters` (plain JSON values) within `timeout` seconds; saved cell by cell in `target`.
+
+    Returns the modules of `lib` that the kernel had loaded in the end. Raises RunFailed. A kernel that does not start
+    is started once more; one that dies later is not.
+    """
+    try:
+        return _in_new_kernel(source, target, parameters, timeout)
+    except RunFailed as failed:
+        if failed.failure.state != "start_failed":
+            raise
+    return _in_new_kernel(source, target, parameters, timeout)
+
+
+def _in_new_kernel(source: Path, target: Path, parameters: dict, timeout: float) -> list[str]:
+    with open_kernel(timeout) as kernel:
+        _execute(kernel, source, target, parameters, timeout)
+        return kernel.loaded()
+
+
+def _execute(kernel: Kernel, source: Path, target: Path, parameters: dict, timeout: float) -> None:
+    try:
+        notebook = papermill.execute_notebook(
+            _literal(source),
+            _literal(target),
+            parameters,
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            cwd=ROOT,
+            km=kernel.manager,
+            on_notebook_start=kernel.on_notebook_start,
+            on_cell_execute=kernel.on_cell_execute,
+            timeout_func=kernel.seconds_left,
+        )
+    except PapermillExecutionError as error:
+        if state := STATES.get(error.ename):
+            raise _failed(state, error.evalue, kernel) from None
+        raise _failed("cell_error", f"{error.ename}: {error.evalue}", kernel) from None
+    except DeadKernelError:
+        raise _failed("kernel_died", f"the kernel {kernel.ending()}", kernel) from None
+    except CellTimeoutError:
+        raise _failed("timeout", f"the run took longer than {timeout:g} s", kernel) from None
+    except RuntimeError as error:
+        if kernel.answered:
+            raise
+        raise RunFailed(Failure("start_failed", f"the kernel did not start: {error}")) from None
+    # `sys.exit()` in a cell ends the notebook, and papermill calls that a success.
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    if kernel.cell < len(cells):
+        raise _failed("cell_error", "the notebook ended itself before its last cell", kernel)
+
+
+def _literal(path: Path) -> str:
+    """A path in which papermill puts no parameter in place of braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _failed(state: str, message: str, kernel: Kernel) -> RunFailed:
+    return RunFailed(Failure(state, " ".join(message.split()), kernel.cell, kernel.source))

@@ -5,9 +5,9 @@ user's own configuration of Jupyter, which may name what this environment does n
 (lib/workflow/surroundings.py); what is set in this JupyterLab is kept below `.reprise/`.
 """
 
+import argparse
 import os
 import secrets
-from collections.abc import Sequence
 from pathlib import Path
 
 from lib.errors import InputError
@@ -16,12 +16,13 @@ from lib.workflow.runs import ROOT
 from lib.workflow.surroundings import enter, python_command
 
 
-def open_lab(rest: Sequence[str]) -> int:
-    """Serve until stopped. `rest` are further arguments of JupyterLab; address and token are not among what they set.
+def lab(given: argparse.Namespace) -> int:
+    """Serve until stopped. `given.rest` are further arguments of JupyterLab, which set neither address nor token.
 
-    traitlets refuses an option that is given twice, so `rest` does not widen the access. Raises InputError for root who
+    traitlets refuses an option that is given twice, so the access stays as it is. Raises InputError for root who
     does not say so, as Jupyter refuses that.
     """
+    rest = given.rest
     serves = not {"--version", "--help-all"} & set(rest)
     if serves and os.geteuid() == 0 and not any("allow" in argument and "root" in argument for argument in rest):
         raise InputError("JupyterLab does not start as root unasked", todo="./run_all.sh lab -- --allow-root")

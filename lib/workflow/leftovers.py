@@ -9,7 +9,6 @@ from tqdm import tqdm
 from lib.training import wanted
 from lib.workflow.process import Busy, locked
 from lib.workflow.runs import ROOT, Run, known_runs
-from lib.workflow.status import read_status
 
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 """Later than anything that was asked for."""
@@ -33,7 +32,7 @@ def _folders() -> Iterator[Run]:
 def _line(run: Run, prune: bool) -> str:
     folder = run.folder / "members"
     try:
-        with locked(ROOT / ".reprise" / "runs" / f"{run.notebook}.{run.name}.lock"):
+        with locked(run.lock):
             if (since := _last_run(run)) is None:
                 return ""
             found = wanted.leftovers(folder, since)
@@ -52,7 +51,7 @@ def _last_run(run: Run) -> datetime | None:
     """
     if run not in known_runs():
         return FOREVER
-    done = read_status(run)
+    done = run.record()
     known = done and (run.folder / "members" / wanted.NOTE).exists()
     return datetime.fromisoformat(done["started"]) if known else None
 

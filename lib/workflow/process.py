@@ -1,13 +1,20 @@
-"""Locks that die with their holder, process groups that die with their keeper, signals as exceptions (POSIX)."""
+"""Locks that die with their holder, process groups that die with their keeper, signals as exceptions (POSIX), and a GPU
+for each process.
+"""
 
 import fcntl
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
+
+from lib.workflow.runs import ROOT
+
+LOOK_AGAIN_S = 0.5
 
 
 class Busy(Exception):
@@ -105,3 +112,30 @@ def stop(child: subprocess.Popen, patience: float) -> None:
     # Whatever the child left behind in its group goes too.
     signal_group(child.pid, signal.SIGKILL)
     child.wait()
+
+
+@contextmanager
+def one_device(devices: str) -> Iterator[None]:
+    """Hold a free one of `devices` ("0,1,2") during the block, as the only GPU that CUDA sees; all, if none is named.
+
+    Waits while all are taken. To be called before CUDA is. The device is free again when this process ends, however it
+    ends.
+    """
+    names = [name for name in devices.split(",") if name]
+    if not names:
+        yield
+        return
+    with ExitStack() as held:
+        os.environ["CUDA_VISIBLE_DEVICES"] = _take(names, held)
+        yield
+
+
+def _take(names: list[str], held: ExitStack) -> str:
+    while True:
+        for name in names:
+            try:
+                held.enter_context(locked(ROOT / ".reprise" / "devices" / f"{name}.lock"))
+            except Busy:
+                continue
+            return name
+        time.sleep(LOOK_AGAIN_S)

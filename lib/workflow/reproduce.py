@@ -1,28 +1,24 @@
 """The verb `reproduce`: repeat the stale runs through Snakemake and say how each of them ended."""
 
+import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from lib.errors import InputError
-from lib.workflow import status
-from lib.workflow.chunk_plan import chunk_counts
-from lib.workflow.chunks import Chunk, chunks, forget_stale
-from lib.workflow.display import Display, Outcome, plan, summary
+from lib.workflow.chunk_jobs import Chunk, chunk_counts, chunks, forget_stale
+from lib.workflow.display import Display, Followed, Outcome, plan, summary
 from lib.workflow.engine import command, last_words, refusal, snakemake
-from lib.workflow.followed import Followed
-from lib.workflow.freshness import why_stale
-from lib.workflow.inputs import FileHashes, comes_last
+from lib.workflow.freshness import Freshness, comes_last
 from lib.workflow.process import Busy, Stopped, locked, stop_on_signals
 from lib.workflow.runs import ROOT, Run, known_runs
-from lib.workflow.usage import Request
 
 POLL_S = 0.2
 PAGE = "results/index.html"
 UP_TO_DATE = "up to date"
 
 
-def reproduce(request: Request) -> int:
+def reproduce(request: argparse.Namespace) -> int:
     """The exit code: 0 all is well, 2 if only unusable input failed, else 1. Raises InputError if one is running."""
     if request.dry_run:
         print(plan(_planned(request.runs)))
@@ -36,7 +32,7 @@ def reproduce(request: Request) -> int:
         return 1
 
 
-def _reproduce(request: Request) -> int:
+def _reproduce(request: argparse.Namespace) -> int:
     outcomes: dict[Run, Outcome] = {}
     display, stopped = Display(), None
     stop_on_signals()
@@ -65,16 +61,17 @@ def _in_order(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
 
 
 def _bring_up_to_date(
-    runs: Sequence[Run], request: Request, display: Display
+    runs: Sequence[Run], request: argparse.Namespace, display: Display
 ) -> tuple[dict[Run, Outcome], Stopped | None]:
     """How each run is or ended, and the signal that ended them early, if one did."""
-    reasons = _reasons(runs)
-    stale = [run for run, why in reasons.items() if why]
-    outcomes = {run: _up_to_date(run) for run in reasons if run not in stale}
+    freshness = Freshness()
+    reasons = {run: freshness.why_stale(run) for run in runs}
+    outcomes = {run: Outcome(run, UP_TO_DATE, run.record()["seconds"]) for run, why in reasons.items() if not why}
+    stale = [run for run in runs if run not in outcomes]
     for run in stale:
         display.line(f"to run    {run} ({reasons[run]})")
-    repeated, stopped = _repeat(stale, request, display) if stale else ({}, None)
-    return {run: (outcomes | repeated)[run] for run in reasons}, stopped
+    repeated, stopped = _repeat(stale, request, freshness, display) if stale else ({}, None)
+    return {run: (outcomes | repeated)[run] for run in runs}, stopped
 
 
 def _write_page() -> None:
@@ -84,10 +81,15 @@ def _write_page() -> None:
     write_page(ROOT / "results", [(run.notebook, run.name) for run in known_runs()])
 
 
-def _repeat(stale: Sequence[Run], request: Request, display: Display) -> tuple[dict[Run, Outcome], Stopped | None]:
+def _repeat(
+    stale: Sequence[Run], request: argparse.Namespace, freshness: Freshness, display: Display
+) -> tuple[dict[Run, Outcome], Stopped | None]:
     """How the runs ended, and the signal that ended them early, if one did."""
-    counts = chunk_counts(stale, request.chunks)
-    following = [Followed(run, _todo(run, counts, display)) for run in stale]
+    counts = chunk_counts(stale, request.chunks, freshness)
+    todo = {run: _todo(run, count, freshness) for run, count in counts.items()}
+    for run, left in todo.items():
+        display.line(f"chunks    {run}: {counts[run]}, of which {counts[run] - len(left)} are done")
+    following = [Followed(run, todo.get(run, ())) for run in stale]
     arguments = command(stale, request.cores, request.profile, counts, request.devices)
     stopped = None
     try:
@@ -98,45 +100,31 @@ def _repeat(stale: Sequence[Run], request: Request, display: Display) -> tuple[d
     except Stopped as signal:
         stopped = signal
     _show(following, display)
-    silent = not all(followed.has_ended for followed in following)
+    silent = any(followed.whole.ended is None for followed in following)
     refused = refusal() if silent and not stopped else ""
     words = f"stopped by {stopped.signal.name}" if stopped else refused or last_words()
     return {followed.run: followed.outcome(words, refused) for followed in following}, stopped
 
 
-def _todo(run: Run, counts: Mapping[Run, int], display: Display) -> list[Chunk]:
+def _todo(run: Run, count: int, freshness: Freshness) -> list[Chunk]:
     """The chunks that are not done with the inputs of now."""
-    if run not in counts:
-        return []
     try:
-        todo = forget_stale(run, counts[run], FileHashes())
+        return forget_stale(run, count, freshness)
     except InputError:
-        todo = chunks(run, counts[run])  # Each of them will say what is wrong.
-    display.line(f"chunks    {run}: {counts[run]}, of which {counts[run] - len(todo)} are done")
-    return todo
+        return chunks(run, count)  # Each of them will say what is wrong.
 
 
 def _show(following: Sequence[Followed], display: Display) -> None:
     for followed in following:
         for text in followed.look():
             display.line(text)
-    display.running({followed.run: followed.seconds() for followed in following if followed.is_running})
+    display.running({followed.run: followed.whole.seconds() for followed in following if followed.whole.is_running})
 
 
 def _planned(runs: Sequence[Run]) -> dict[Run, str]:
     """What would run, and why; what reads the results of others follows them."""
-    reasons = _reasons(runs)
+    freshness = Freshness()
+    reasons = {run: freshness.why_stale(run) for run in runs}
     if any(why and not comes_last(run) for run, why in reasons.items()):
         reasons |= {run: why or "results that it reads would change" for run, why in reasons.items() if comes_last(run)}
     return reasons
-
-
-def _reasons(runs: Sequence[Run]) -> dict[Run, str]:
-    hashes = FileHashes()
-    reasons = {run: why_stale(run, hashes) for run in runs}
-    hashes.save()
-    return reasons
-
-
-def _up_to_date(run: Run) -> Outcome:
-    return Outcome(run, UP_TO_DATE, status.read_status(run)["seconds"])

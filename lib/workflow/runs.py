@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lib.errors import InputError
+from lib.workflow.jobs import Job
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN_NAME = re.compile(r"\w[\w.-]*")
+# What a reader of results does not look at. Records of members are the notebook's business: it resumes from them.
+NOT_RESULTS = ("status.json", "failure.json", "progress.json", "log.txt", "members")
 
 
 @dataclass(frozen=True, order=True)
-class Run:
+class Run(Job):
     """One notebook with one parameter file."""
 
     notebook: str
@@ -20,6 +23,10 @@ class Run:
 
     def __str__(self) -> str:
         return f"{self.notebook}/{self.name}"
+
+    @property
+    def title(self) -> str:
+        return str(self)
 
     @property
     def parameters(self) -> Path:
@@ -37,6 +44,37 @@ class Run:
     @property
     def folder(self) -> Path:
         return ROOT / self.results
+
+    @property
+    def done(self) -> Path:
+        return self.folder / "status.json"
+
+    @property
+    def failed(self) -> Path:
+        return self.folder / "failure.json"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.txt"
+
+    @property
+    def lock(self) -> Path:
+        return ROOT / ".reprise" / "runs" / f"{self.notebook}.{self.name}.lock"
+
+    @property
+    def progress(self) -> Path:
+        """Written by the notebook: {"done", "total", "eta_s"}."""
+        return self.folder / "progress.json"
+
+    def begin(self) -> None:
+        self.progress.unlink(missing_ok=True)
+        super().begin()
+
+    def outputs(self) -> list[str]:
+        """The result files in the run's folder, relative to it."""
+        paths = (path.relative_to(self.folder) for path in sorted(self.folder.rglob("*")) if path.is_file())
+        shown = (path for path in paths if not any(part.startswith(".") for part in path.parts))
+        return [path.as_posix() for path in shown if path.parts[0] not in NOT_RESULTS]
 
 
 def known_runs() -> list[Run]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lib.workflow import environment
-from lib.workflow.streams import complain, exit_code
+from lib.workflow.messages import complain, exit_code
 from lib.workflow.surroundings import python_command, surroundings
-from lib.workflow.usage import HELP, parse
+from lib.workflow.usage import parse
 
 FEWEST_FILES, ENOUGH_FILES = 64, 1024
 """With which a kernel starts, and with which many work."""
@@ -21,9 +21,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _become(arguments: Sequence[str]) -> int:
-    if parse(arguments).verb == "help":
-        print(HELP, end="")
-        return 0
+    parse(arguments)
     try:
         python = environment.ensure()
     except environment.CannotInstall as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 
 from lib.errors import InputError
+from lib.workflow.messages import exit_code
 from lib.workflow.runs import ROOT
 
 
@@ -40,15 +41,10 @@ def store(notebook: str) -> Path:
 
 
 def main(notebooks: Sequence[str]) -> int:
-    names = list(notebooks) or sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
-    try:
-        for name in names:
-            print(f"stored {store(name).relative_to(ROOT)}")
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
+    for name in notebooks or sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")):
+        print(f"stored {store(name).relative_to(ROOT)}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(exit_code(lambda: main(sys.argv[1:])))

@@ -1,136 +1,165 @@
-"""The command line of `run_all.sh`, checked before anything is installed or started."""
+"""The command line of `run_all.sh`, checked before anything is installed or started. Standard library only."""
 
 import argparse
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, NoReturn
+from textwrap import fill
+from typing import Any, NoReturn
 
 from lib.errors import InputError
-from lib.workflow.runs import ROOT, Run, select
+from lib.workflow.runs import ROOT, select
 
-HELP = """\
-usage: ./run_all.sh [VERB] [OPTIONS]
-
-  reproduce   rerun the notebooks whose parameters, code or data changed (the default verb)
-  test        check the code style, run the tests and the stored notebooks, minutes on two cores; `--all` adds the
-              slow tests (Slurm, faults, rebuilds); `test -- ARGS` runs pytest ARGS
-  lab         open JupyterLab on this machine only; `lab -- ARGS` passes ARGS on
-  data        list, download and check the corpora; see `data --help`
-  compare     A B: two result folders, or NOTEBOOK/RUN: which numbers and what else differs; `--all` lists every row
-  bench       time what benchmarks/ measures; see `bench --help`
-
-options of reproduce:
-  --quick                 every notebook on its small corpus, minutes on two cores (the default)
-  --paper                 every notebook with the full published grid, hours
-  --only NOTEBOOK[/RUN]   this notebook, or exactly this run; may be given several times
-  --cores N               cores to use (default: all); with --profile: cores of each run
-  --dry-run               say what would run and why, and run nothing
-  --chunks N|auto         cut the grid of each run into N jobs, then gather; auto: by what its trainings took so far
-  --devices LIST          GPUs of this machine, as 0,1: one job at a time on each
-  --profile NAME          run elsewhere: profiles/NAME here (slurm, kubernetes), or a Snakemake profile of yours
-
+PROGRAM = "./run_all.sh"
+EPILOG = """\
 Results stand in results/NOTEBOOK/RUN. Corpora are read from the folder REPRISE_DATA, else from data/.
 Exit code: 0 all is well; 1 a run failed or diverged, or the machine refused something; 2 what was given cannot be used.
 """
+VERBS = {
+    "reproduce": "rerun the notebooks whose parameters, code or data changed (the default verb)",
+    "test": "check style and layers, run the tests and the stored notebooks, minutes on two cores; `--all` adds the "
+    "slow tests (Slurm, faults, rebuilds); `test -- ARGS` runs pytest ARGS",
+    "lab": "open JupyterLab on this machine only; `lab -- ARGS` passes ARGS on",
+    "data": "list, download and check the corpora; see `data --help`",
+    "compare": "A B: two result folders, or NOTEBOOK/RUN: which numbers and what else differs; `--all` lists every row",
+    "bench": "time what benchmarks/ measures; see `bench --help`",
+}
 MOST_CHUNKS = 10_000  # of which Snakemake keeps each in its graph
-VERBS = ("reproduce", "test", "lab", "data", "compare", "bench")
+RAW_CORPORA = ("iemocap", "mosei")
 
 
-@dataclass(frozen=True)
-class Request:
-    """What the user wants. `slow`: the slow tests too; `rest` are the arguments that a verb passes on."""
+class _Parser(argparse.ArgumentParser):
+    """Its errors are one line. `todo` says what to do about an argument that nobody knows."""
 
-    verb: str
-    runs: tuple[Run, ...] = ()
-    cores: int | None = None
-    dry_run: bool = False
-    profile: str | None = None
-    chunks: int | Literal["auto"] | None = None
-    devices: tuple[str, ...] = ()
-    slow: bool = False
-    rest: tuple[str, ...] = ()
+    def __init__(self, *, todo: str = "", **options: Any):
+        super().__init__(allow_abbrev=False, formatter_class=_Wide, **options)
+        self.todo = todo
 
-
-class _OneLine(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise InputError(message, todo="see ./run_all.sh --help")
+        where = self.prog.removeprefix(f"{PROGRAM} ")
+        raise InputError(message, where=where, todo=self.todo or f"see {self.prog} --help")
 
 
-def parse(arguments: Sequence[str]) -> Request:
-    """Raises InputError for whatever is not understood. `-h` and `--help` give the verb `help`."""
+class _Wide(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str):
+        super().__init__(prog, max_help_position=26, width=120)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """What the user wants: `verb`, and what the verb takes; `rest` are the arguments that it passes on.
+
+    Of `reproduce`: `runs`, `cores`, `dry_run`, `profile`, `chunks` (a number, `auto` or None), `devices`; of `test`:
+    `slow`; of `compare`: `folders`, `everything`; of `data`: `action` and its own.
+    Raises InputError for whatever is not understood, SystemExit once help has been printed.
+    """
     arguments = list(arguments)
-    verb = arguments.pop(0) if arguments and not arguments[0].startswith("-") else "reproduce"
-    if verb not in VERBS:
+    if not arguments or (arguments[0].startswith("-") and not {"-h", "--help"} & set(arguments)):
+        arguments.insert(0, "reproduce")
+    verb = arguments[0]
+    if verb not in VERBS and not verb.startswith("-"):
         close = difflib.get_close_matches(verb, VERBS, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise InputError(f"unknown verb {verb!r}", todo=f"{hint}verbs: {', '.join(VERBS)}")
-    if verb == "data":
-        return Request(verb, rest=tuple(arguments))
     if verb == "bench":
         if not (ROOT / "benchmarks" / "run.py").exists():
             raise InputError("there is no benchmark yet", where="benchmarks/run.py")
-        return Request(verb, rest=tuple(arguments))
-    if verb == "compare" and not {"-h", "--help"} & set(arguments):
-        return Request(verb, rest=_two_folders(arguments))
-    ours, rest = _split(arguments)
-    if {"-h", "--help"} & set(ours):
-        return Request("help")
-    if verb == "reproduce":
-        if rest:
-            raise InputError("`--` has no meaning for reproduce", todo="see ./run_all.sh --help")
-        return _reproduce(ours)
-    if verb == "test" and ours == ["--all"] and not rest:
-        return Request(verb, slow=True)
-    if ours:
-        raise InputError(f"unknown argument {ours[0]!r} of {verb}", todo=f"pass arguments on after `--`: {verb} -- ...")
-    return Request(verb, rest=tuple(rest))
-
-
-def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+        return argparse.Namespace(verb=verb, rest=tuple(arguments[1:]))
     cut = arguments.index("--") if "--" in arguments else len(arguments)
-    return arguments[:cut], arguments[cut + 1 :]
+    parser, parsers = _parsers()
+    given, strange = parser.parse_known_args(arguments[:cut])
+    given.rest = tuple(arguments[cut + 1 :])
+    if strange:
+        parsers[verb].error(f"unrecognized arguments: {' '.join(strange)}")
+    if "--" in arguments and verb not in ("test", "lab"):
+        raise InputError(f"`--` has no meaning for {verb}", todo=f"see {PROGRAM} --help")
+    return _checked(given)
 
 
-def _two_folders(arguments: list[str]) -> tuple[str, ...]:
-    if strange := [a for a in arguments if a.startswith("-") and a != "--all"]:
-        raise InputError(f"unknown option {strange[0]!r} of compare", todo="see ./run_all.sh --help")
-    folders = [a for a in arguments if a != "--all"]
-    if len(folders) != 2:
-        raise InputError(f"compare takes two result folders, got {len(folders)}", todo="see ./run_all.sh --help")
-    return (*folders, *(["--all"] if "--all" in arguments else []))
+def _checked(given: argparse.Namespace) -> argparse.Namespace:
+    """What lies between several arguments."""
+    if given.verb == "reproduce":
+        given.runs = tuple(select(given.scale, given.only))
+        if given.devices and given.profile:
+            raise InputError("--devices are GPUs of this machine", todo="with --profile, ask for GPUs in the profile")
+    if given.verb == "test" and given.slow and given.rest:
+        raise InputError("--all is for all tests, not for arguments of pytest", todo="pass `-m slow` on")
+    if given.verb == "compare" and len(given.folders) != 2:
+        what = f"compare takes two result folders, got {len(given.folders)}"
+        raise InputError(what, todo=f"see {PROGRAM} --help")
+    return given
 
 
-def _reproduce(arguments: list[str]) -> Request:
-    parser = _OneLine(add_help=False, allow_abbrev=False)
-    scale = parser.add_mutually_exclusive_group()
-    scale.add_argument("--quick", dest="scale", action="store_const", const="quick", default="quick")
-    scale.add_argument("--paper", dest="scale", action="store_const", const="paper")
-    parser.add_argument("--only", action="append", default=[], metavar="NOTEBOOK[/RUN]")
-    parser.add_argument("--cores", type=_count, metavar="N")
-    parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("--chunks", type=_chunks, metavar="N|auto")
-    parser.add_argument("--devices", type=_devices, default=(), metavar="LIST")
-    parser.add_argument("--profile", metavar="NAME")
-    given = parser.parse_args(arguments)
-    runs = select(given.scale, given.only)
-    if given.devices and given.profile:
-        raise InputError("--devices are GPUs of this machine", todo="with --profile, ask for GPUs in the profile")
-    return Request("reproduce", tuple(runs), given.cores, given.dry_run, given.profile, given.chunks, given.devices)
+def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
+    """The whole parser, whose help also shows the options of the default verb, and those of the verbs."""
+    main = _Parser(prog=PROGRAM, usage=f"{PROGRAM} [VERB] [OPTIONS]", epilog=EPILOG)
+    verbs = main.add_subparsers(title="verbs", dest="verb", metavar="VERB")
+    for verb, words in VERBS.items():
+        passes_on = f"pass arguments on after `--`: {verb} -- ..." if verb in ("test", "lab") else ""
+        about = fill(words, 120)
+        verbs.add_parser(verb, prog=f"{PROGRAM} {verb}", help=words, description=about, todo=passes_on)
+    for group in (main.add_argument_group("options of reproduce"), verbs.choices["reproduce"]):
+        _add_options(group)
+    verbs.choices["test"].add_argument("--all", dest="slow", action="store_true", help="the slow tests, too")
+    verbs.choices["compare"].add_argument("folders", nargs="*", metavar="FOLDER", help="or NOTEBOOK/RUN; two of them")
+    verbs.choices["compare"].add_argument("--all", dest="everything", action="store_true", help="list every row")
+    _add_data(verbs.choices["data"])
+    return main, verbs.choices
+
+
+def _add_options(group: argparse._ActionsContainer) -> None:
+    scale = group.add_mutually_exclusive_group()
+    words = "every notebook on its small corpus, minutes on two cores (the default)"
+    scale.add_argument("--quick", dest="scale", action="store_const", const="quick", default="quick", help=words)
+    words = "every notebook with the full published grid, hours"
+    scale.add_argument("--paper", dest="scale", action="store_const", const="paper", help=words)
+    words = "this notebook, or exactly this run; may be given several times"
+    group.add_argument("--only", action="append", default=[], metavar="NOTEBOOK[/RUN]", help=words)
+    words = "cores to use (default: all); with --profile: cores of each run"
+    group.add_argument("--cores", type=_count, metavar="N", help=words)
+    group.add_argument("--dry-run", action="store_true", help="say what would run and why, and run nothing")
+    words = "cut the grid of each run into N jobs, then gather; auto: by what its trainings took so far"
+    group.add_argument("--chunks", type=_chunks, metavar="N|auto", help=words)
+    words = "GPUs of this machine, as 0,1: one job at a time on each"
+    group.add_argument("--devices", type=_devices, default=(), metavar="LIST", help=words)
+    words = "run elsewhere: profiles/NAME here (slurm, kubernetes), or a Snakemake profile of yours"
+    group.add_argument("--profile", metavar="NAME", help=words)
+
+
+def _add_data(data: _Parser) -> None:
+    actions = data.add_subparsers(dest="action", required=True, metavar="get|check|preprocess|records")
+    get = actions.add_parser("get", help="download corpora, continuing where an earlier call ended")
+    get.add_argument("names", nargs="+", metavar="NAME", help="all, or corpora that `data check` lists")
+    check = actions.add_parser("check", help="list every known corpus: present, partial, missing, damaged")
+    preprocess = actions.add_parser("preprocess", help="decode a raw corpus once: faces and spectrograms")
+    preprocess.add_argument("name", choices=RAW_CORPORA)
+    for name, words, more in (
+        ("raw", "the original release, or *_RAW_PROCESSED, *_SPLIT", {"required": True, "metavar": "DIR"}),
+        ("layout", "where a release is cut to; default: mme2e there", {"metavar": "DIR"}),
+        ("out", "default: mme2e_prepared in the data folder", {"metavar": "DIR"}),
+        ("detector", "haar, yunet or MODULE:FUNCTION (default: crop rule)", {"metavar": "NAME"}),
+        ("crop", "without a face", {"choices": ("reference", "centre"), "default": "reference"}),
+        ("interval", "time between images (default: 500)", {"type": int, "default": 500, "metavar": "MS"}),
+        ("frame-count", "how many images", {"choices": ("reference", "images"), "default": "reference"}),
+        ("workers", "processes (default: 1)", {"type": int, "choices": range(1, 129), "default": 1, "metavar": "N"}),
+    ):
+        preprocess.add_argument(f"--{name}", help=words, **more)
+    records = actions.add_parser("records", help="list trained networks of settings that no longer exist")
+    records.add_argument("--prune", action="store_true", help="remove them, without a question")
+    for parser in (get, check, preprocess):
+        parser.add_argument("--root", metavar="DIR", help="data folder (default: REPRISE_DATA or data/)")
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1024:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to 1024, got {text!r}")
-    return int(text)
+    return _number(text, 1024, "")
 
 
 def _chunks(text: str) -> int | str:
-    if text == "auto":
-        return text
-    if not text.isdecimal() or not 1 <= int(text) <= MOST_CHUNKS:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to {MOST_CHUNKS} or auto, got {text!r}")
+    return text if text == "auto" else _number(text, MOST_CHUNKS, " or auto")
+
+
+def _number(text: str, most: int, other: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to {most}{other}, got {text!r}")
     return int(text)
 
 

@@ -10,13 +10,12 @@ import numpy as np
 import torch
 
 from lib import data
-from lib.data.arrays import lmf_pickles, mfn_checkpoints, mfn_h5
+from lib.data.arrays import emotion_arrays, lmf_pickles, mfn_h5
 from lib.data.corpus import Corpus
 from lib.data.dialogues import mmgcn_pickles, spcl_pickles
-from lib.data.iemocap import iemocap_emotions, iemocap_handcrafted, iemocap_nine, iemocap_stacked
+from lib.data.iemocap import iemocap_handcrafted, iemocap_stacked
 from lib.data.io import cache, vector_files
 from lib.data.io.source_files import note_stand_in
-from lib.data.mosei import mosei_emotions
 from lib.data.mosi import mosi_utterances
 from lib.data.recordings import (
     albert_folder,
@@ -29,17 +28,17 @@ from lib.data.recordings import (
 )
 from lib.data.recordings import cutting as recordings
 from lib.data.recordings.mel import mel_spectrogram
+from lib.data.recordings.streamed_corpus import open_handcrafted
 from lib.data.stand_ins import synthetic_handcrafted, synthetic_raw
 from lib.errors import InputError
 from tests.data import releases
-from tests.data import test_mfn_checkpoints as checkpoints
+from tests.data.arrays.test_emotion_corpora import nine_corpus
+from tests.data.arrays.test_lmf_pickles import section
+from tests.data.dialogues.test_conversation_pickles import stored
+from tests.data.iemocap.test_iemocap import stacked_corpus, utterances
+from tests.data.iemocap.test_iemocap_handcrafted import LEFT, RIGHT
+from tests.data.mosi.test_mosi_words import spoken
 from tests.data.samples import REAL, STAND_IN, mfn_corpus
-from tests.data.test_conversation_pickles import stored
-from tests.data.test_emotion_corpora import nine_corpus
-from tests.data.test_iemocap import stacked_corpus, utterances
-from tests.data.test_iemocap_handcrafted import LEFT, RIGHT
-from tests.data.test_lmf_pickles import section
-from tests.data.test_mosi_words import spoken
 from tests.papers.emotion_tasks import write_meld
 
 
@@ -182,6 +181,10 @@ def write_end_to_end(kind: str) -> Callable[[Path], None]:
     return make
 
 
+def open_features(kind: str) -> Callable[[Path], object]:
+    return lambda root: open_handcrafted(root / "mme2e_prepared" / kind, root / "mme2e")
+
+
 def cut_releases(root: Path) -> object:
     """What single utterances lack is told."""
     shutil.rmtree(root / "out", ignore_errors=True)
@@ -264,21 +267,22 @@ READERS: dict[str, Reader] = {
     ),
     "mosei_emotions": corpus(
         "mosei_emotions",
-        lambda root: mosei_emotions.write(root, data.load("mosei_emotions_like", samples=40)),
+        lambda root: emotion_arrays.MOSEI.write(root, data.load("mosei_emotions_like", samples=40)),
         ("cmu-mosei/audio_test.h5", "cmu-mosei/ey_train.h5"),
-        "mosei_emotions",
+        "emotion_arrays",
+        "named_arrays",
     ),
     "iemocap_emotions": corpus(
         "iemocap_emotions",
-        lambda root: iemocap_emotions.write(root, data.load("iemocap_emotions_like", samples=40)),
+        lambda root: emotion_arrays.IEMOCAP.write(root, data.load("iemocap_emotions_like", samples=40)),
         ("iemocap/iemocap_data.pkl",),
-        "iemocap_emotions",
+        "emotion_arrays",
     ),
     "iemocap_nine": corpus(
         "iemocap_nine",
-        lambda root: iemocap_nine.write(root, nine_corpus()),
+        lambda root: emotion_arrays.NINE.write(root, nine_corpus()),
         ("iemocap/covarep_train.p", "iemocap/y_test.p"),
-        "iemocap_nine",
+        "emotion_arrays",
     ),
     "meld_text": corpus(
         "meld_text", write_meld, ("meld/train_sent_emo.csv", "meld/dev_sent_emo.csv"), "meld_text", width=5
@@ -307,12 +311,6 @@ READERS: dict[str, Reader] = {
         "mmgcn_pickles",
     ),
     "note of a stand-in": corpus("mmmo", write_note, ("mfn/new_data/mmmo/stand_in.json",), "source_files"),
-    "trained MFN": Reader(
-        lambda root: checkpoints.write(root / "mfn_mae.pt", checkpoints.model()),
-        lambda root: mfn_checkpoints.load(root / "mfn_mae.pt"),
-        ("mfn_mae.pt",),
-        ("mfn_checkpoints",),
-    ),
     "pickled word vectors": Reader(write_vectors, look_up("words.pt"), ("words.pt",), ("vector_files",)),
     "lines of word vectors": Reader(
         lambda root: (root / "words.txt").write_text("happy 1 2\nsad 3 4\n"),
@@ -351,18 +349,17 @@ READERS: dict[str, Reader] = {
     "prepared again": Reader(
         write_prepared, prepare_again, ("out/mosei/utterances/stand-in0_0.npz",), ("raw_preprocessing",), heals=True
     ),
-    "mosei_handcrafted": corpus(
-        "mosei_handcrafted",
+    "mosei, hand-crafted": Reader(
         write_end_to_end("mosei"),
+        open_features("mosei"),
         ("mme2e/MOSEI_HCF_FEATURES/mosei_senti_hcf_train.pkl",),
-        "mosei_handcrafted",
-        "handcrafted_corpus",
+        ("mosei_handcrafted",),
     ),
-    "iemocap_handcrafted": corpus(
-        "iemocap_handcrafted",
+    "iemocap, hand-crafted": Reader(
         write_end_to_end("iemocap"),
+        open_features("iemocap"),
         ("mme2e/IEMOCAP_HCF_FEATURES/valid_text_features.pt",),
-        "iemocap_handcrafted",
+        ("iemocap_handcrafted",),
     ),
     "mosei_raw": corpus(
         "mosei_raw", write_end_to_end("mosei"), ("mme2e_prepared/mosei/prepared.json",), "streamed_corpus"
@@ -384,7 +381,7 @@ READERS: dict[str, Reader] = {
         releases.iemocap,
         cut_releases,
         RELEASE["iemocap"],
-        ("iemocap_release", "recordings"),
+        ("iemocap_release", "cutting"),
         heals=True,
     ),
     "cache": Reader(fill_cache, use_cache, ("entry/a.npy", "entry/arrays.json"), ("cache",), heals=True),
@@ -396,6 +393,7 @@ NO_READERS = {
     "synthetic": "writes files in a format of another module and has them read there",
     "synthetic_handcrafted": "only writes",
     "synthetic_raw": "only writes",
+    "synthetic_recordings": "reads back what it has just written",
     "word_vectors": "chooses one of the readers above",
 }
 """Modules of `lib.data` that touch files but parse nothing from outside, and why."""

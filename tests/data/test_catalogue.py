@@ -11,9 +11,12 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from lib import data
-from lib.data.catalogue import CATALOGUE, TABLE, PublicCorpus, PublicFile, RestrictedCorpus
+from lib.data.catalogue import CATALOGUE, TABLE, PublicCorpus, PublicFile, RestrictedCorpus, as_markdown
+from lib.data.corpora import CORPORA
+from lib.data.corpus import SPLITS
 from lib.data.io.source_files import STAND_IN_NOTE
 from lib.data.io.vector_files import RELEASED
+from lib.data.recordings.handcrafted_batches import feature_files
 from tests.data.flaky_server import noise, public_corpus
 
 PUBLIC = [corpus for corpus in CATALOGUE.values() if isinstance(corpus, PublicCorpus)]
@@ -31,7 +34,6 @@ def test_the_known_corpora_and_their_number_of_files():
         "meld": 3,
         "meld_conversations": 1,
         "meld_conversations_mmgcn": 1,
-        "mfn_checkpoints": 2,
     }
     restricted = [name for name, corpus in CATALOGUE.items() if isinstance(corpus, RestrictedCorpus)]
     lmf, conversations = (
@@ -40,13 +42,16 @@ def test_the_known_corpora_and_their_number_of_files():
     )
     emotions = ["mosei_emotions", "iemocap_emotions", "iemocap_nine"]
     end_to_end = [f"{kind}_{form}" for kind in ("iemocap", "mosei") for form in ("raw", "handcrafted")]
-    assert restricted == ["iemocap", *lmf, *conversations, *emotions, *end_to_end]
+    assert restricted == ["iemocap", *lmf, *emotions, *conversations, *end_to_end]
 
 
 @pytest.mark.parametrize("name", ["iemocap_handcrafted", "mosei_handcrafted"])
 def test_hand_crafted_features_list_what_their_reader_reads(name, tmp_path):
     (layout,) = CATALOGUE[name].layouts
-    assert sorted(tmp_path / path for path in layout) == sorted(data.files(name, tmp_path))
+    kind = name.removesuffix("_handcrafted")
+    features = [path for split in SPLITS for path in feature_files(kind, tmp_path / "mme2e", split)]
+    (labelled,) = CATALOGUE[f"{kind}_raw"].layouts
+    assert sorted(tmp_path / path for path in layout) == sorted([*(tmp_path / path for path in labelled), *features])
 
 
 @pytest.mark.parametrize("name", ["mosei_emotions", "iemocap_emotions", "iemocap_nine"])
@@ -54,6 +59,19 @@ def test_an_emotion_release_lists_what_its_reader_reads_and_the_word_vectors(nam
     (layout,) = CATALOGUE[name].layouts
     assert [tmp_path / path for path in layout] == [*data.files(name, tmp_path), tmp_path / RELEASED]
     assert all(f"{tmp_path}/{path}" in CATALOGUE[name].instructions(tmp_path) for path in layout)
+
+
+def test_the_readme_lists_the_corpora():
+    """Write it anew with `python -c "from lib.data.catalogue import as_markdown; print(as_markdown())"`."""
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    assert text.partition("<!-- corpora -->\n")[2].partition("<!-- /corpora -->")[0] == as_markdown()
+
+
+def test_every_corpus_can_be_obtained_or_is_a_stand_in():
+    for corpus in CORPORA.values():
+        obtained = (corpus.files_of or corpus.name) in CATALOGUE
+        assert obtained != bool(corpus.stands_for)
+        assert not corpus.stands_for or corpus.stands_for in CORPORA
 
 
 def test_a_file_stands_in_the_table_once():

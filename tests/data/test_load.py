@@ -10,7 +10,6 @@ from lib.errors import InputError
 from tests.data.samples import assert_same_corpus, mfn_corpus
 
 REAL = ("mosi", "mmmo", "pom", "iemocap", "mosi_utterances", "mosi_words", "mosei_emotions", "iemocap_nine")
-HANDCRAFTED = ("iemocap_handcrafted", "mosei_handcrafted")
 PICKLES = ("mosi_lmf", "pom_lmf", "iemocap_lmf")
 STAND_INS = (
     "iemocap_like",
@@ -22,6 +21,8 @@ STAND_INS = (
     "iemocap_emotions_like",
     "iemocap_conversations_like",
     "meld_conversations_like",
+    "iemocap_raw_like",
+    "mosei_raw_like",
 )
 
 
@@ -46,7 +47,7 @@ def test_the_data_folder(tmp_path, monkeypatch):
     assert (data.data_root().parent / "pyproject.toml").exists()
 
 
-@pytest.mark.parametrize("name", REAL + HANDCRAFTED)
+@pytest.mark.parametrize("name", REAL)
 def test_files_are_listed_whether_they_exist_or_not(name, tmp_path):
     listed = data.files(name, tmp_path)
     assert listed
@@ -66,11 +67,14 @@ def test_a_released_pickle_is_one_file_that_must_be_obtained(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", STAND_INS)
-def test_a_stand_in_has_no_files(name):
+def test_a_stand_in_has_no_files_and_says_what_it_is(name):
     assert data.files(name) == []
+    source = data.load(name, samples=60).source
+    assert source.label == f"{source.name}, SYNTHETIC stand-in"
+    assert source.cluster == ("dialogue" if "conversations" in name else "utterance")
 
 
-@pytest.mark.parametrize("name", REAL + HANDCRAFTED + PICKLES + STAND_INS)
+@pytest.mark.parametrize("name", REAL + PICKLES + STAND_INS)
 def test_the_reader_module_is_a_file_of_the_library(name):
     module = data.reader_module(name)
     assert Path(data.__file__).parents[2].joinpath(*module.split(".")).with_suffix(".py").exists()

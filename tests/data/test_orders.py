@@ -14,9 +14,9 @@ from lib import data
 from lib.data.dialogues import mmgcn_pickles, spcl_pickles
 from lib.data.io.ordering import RULE, natural_order
 from lib.errors import InputError
+from tests.data.dialogues.test_conversation_pickles import put, stored, table
 from tests.data.readers import READERS
 from tests.data.samples import REAL
-from tests.data.test_conversation_pickles import put, stored, table
 
 WORKSPACE = Path(__file__).resolve().parents[2]
 LAYOUTS = {
@@ -77,7 +77,7 @@ def test_dialogues_without_an_order_are_the_same_in_every_process(kind, tmp_path
 
 def test_every_corpus_is_the_same_in_every_process(tmp_path):
     names = ["iemocap", "mosi_utterances", "mosi_words", "mosi_conversations", "mosi_lmf", "mmmo", "iemocap_nine"]
-    names += ["mosei_emotions", "iemocap_emotions", "iemocap_raw", "mosei_raw", "iemocap_handcrafted"]
+    names += ["mosei_emotions", "iemocap_emotions", "iemocap_raw", "mosei_raw"]
     roots = {name: tmp_path / name for name in names}
     for name, root in roots.items():
         root.mkdir()

@@ -8,6 +8,7 @@ import pytest
 
 from lib import data
 from lib.data.arrays import lmf_pickles, mfn_h5
+from lib.data.corpora import CORPORA
 from lib.data.corpus import Corpus
 from lib.data.dialogues import spcl_pickles
 from lib.data.io import label_rules
@@ -208,7 +209,7 @@ def test_a_label_that_is_no_class_is_named_by_dialogue_and_utterance(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, entry in data._CORPORA.items() if not entry.files and "raw" not in name]
+    "name", [name for name, corpus in CORPORA.items() if corpus.stands_for and corpus.form != "recordings"]
 )
 @pytest.mark.parametrize("samples", [1, 2, 3, 4, 5])
 def test_a_stand_in_that_is_too_small_says_what_to_raise(name, samples):

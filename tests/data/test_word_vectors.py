@@ -8,7 +8,7 @@ import pytest
 from lib.data.dialogues import learned_vectors
 from lib.data.io import vector_files
 from lib.data.stand_ins import synthetic_emotions
-from lib.data.word_vectors import emotion_vectors
+from lib.data.word_vectors import STAND_INS, emotion_vectors
 from lib.errors import InputError
 
 
@@ -89,3 +89,7 @@ def test_learned_vectors_put_words_of_equal_company_together():
     assert min(alike["red", "green"], alike["dog", "cat"]) > alike["red", "cat"]
     again = learned_vectors.learned(sentences, 4)
     np.testing.assert_allclose(np.stack(list(found.values())), np.stack(list(again.values())), atol=1e-6)
+
+
+def test_the_stand_ins_with_vectors_of_their_own_are_all_named():
+    assert tuple(synthetic_emotions.KINDS) == STAND_INS

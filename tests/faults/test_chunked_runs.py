@@ -44,9 +44,9 @@ def test_only_what_is_new_is_trained_whatever_the_number_of_chunks(undisturbed, 
 
 def test_a_chunk_that_fails_is_told_and_done_ones_are_kept(tiny, expected):
     """The second of two chunks finds no place for its records."""
-    runner = tiny.root / "lib/workflow/chunk_runner.py"
+    runner = tiny.root / "lib/workflow/runner.py"
     sound = runner.read_text()
-    broken = sound.replace("facts = _train(", "assert chunk.index == 1, 'no GPU'\n            facts = _train(")
+    broken = sound.replace("facts = train(", "assert job.index == 1, 'no GPU'\n            facts = train(")
     assert broken != sound
     runner.write_text(broken)
     ended = tiny.run_all("--only", RUN, "--chunks", "2", "--cores", "1")

@@ -24,7 +24,6 @@ TARGETS: dict[str, tuple[str, str]] = {
     "lmf_pickle": ("mosi_lmf", "lmf/mosi.pkl"),
     "spcl_pickle": ("iemocap_conversations", "spcl/iemocap/iemocap.pkl"),
     "mmgcn_pickle": ("meld_conversations_mmgcn", "mmgcn/meld/MELD_features_raw1.pkl"),
-    "checkpoint": ("trained MFN", "mfn_mae.pt"),
     "raw_meta": ("raw MOSEI", "MOSEI_RAW_PROCESSED/meta.pkl"),
     "split_list": ("raw IEMOCAP", "IEMOCAP_SPLIT/train_split.txt"),
     "stand_in_note": ("note of a stand-in", "mfn/new_data/mmmo/stand_in.json"),

@@ -7,7 +7,7 @@ import numpy as np
 
 from lib.data.corpus import Corpus, Source, Split
 from lib.data.dialogues import meld_text
-from lib.papers.emotion_embeddings import Task
+from lib.papers.emotion_embeddings.study import Emotions
 
 WIDTHS = {"text": 8, "audio": 5, "video": 4}
 EMOTIONS = {
@@ -16,7 +16,7 @@ EMOTIONS = {
 }
 
 
-def small_task(dataset: str, name: str = "", *, samples: int = 60, steps: int = 6) -> Task:
+def small_task(dataset: str, name: str = "", *, samples: int = 60, steps: int = 6) -> Emotions:
     """The emotions' vectors, mixed into noise; one emotion per sample, or any number of them on the MOSEI-like."""
     rng, names = np.random.default_rng(0), EMOTIONS[dataset]
     vectors = rng.normal(size=(len(names), WIDTHS["text"]))
@@ -34,7 +34,7 @@ def small_task(dataset: str, name: str = "", *, samples: int = 60, steps: int = 
         }
         splits[split] = Split(features, np.full(n, steps), labels, tuple(f"{split} {i}" for i in range(n)))
     source = Source(dataset, True, {}, "none", "random", ceilings={"text": {"acc": 0.9}})
-    return Task(name, dataset, Corpus("multilabel", names, WIDTHS, splits, source), vectors.astype(np.float32))
+    return Emotions(name, dataset, Corpus("multilabel", names, WIDTHS, splits, source), vectors.astype(np.float32))
 
 
 def write_meld(root: Path) -> None:

@@ -4,7 +4,6 @@ import pytest
 
 from lib import papers
 from lib.papers import (
-    emotion_embeddings,
     grids,
     schemas,
     self_paced_balance,
@@ -14,7 +13,6 @@ from lib.training import sweep as common
 from lib.workflow.runs import Run
 
 SMALL = {
-    "emotion_embeddings": {"samples": 120},
     "self_paced_balance": {"samples": 20},
     "unseen_emotions": {"samples": 240},
 }
@@ -33,7 +31,6 @@ def trained_by_notebook(notebook, p, monkeypatch):
         return []
 
     modules = {
-        "emotion_embeddings": emotion_embeddings,
         "self_paced_balance": self_paced_balance,
         "unseen_emotions": unseen_emotions,
     }

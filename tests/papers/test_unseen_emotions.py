@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from lib import params
+from lib.data.arrays.emotion_arrays import NINE
 from lib.data.arrays.emotion_rules import IEMOCAP_ALL_EMOTIONS
 from lib.data.corpus import Corpus, Source, Split
-from lib.data.iemocap import iemocap_nine
 from lib.errors import InputError
 from lib.metrics.presence import decisions, weighted_acc
 from lib.metrics.scores import auc
@@ -157,8 +157,8 @@ def nine_corpus(path: Path) -> Corpus:
         splits[name] = Split(features, np.full(n, 6), labels, tuple(f"nine_{name}_{i}" for i in range(n)))
     source = Source("nine", True, {}, "none", "random")
     made = Corpus("multilabel", IEMOCAP_ALL_EMOTIONS, WIDTHS, splits, source)
-    iemocap_nine.write(path, made)
-    found = iemocap_nine.read(path)
+    NINE.write(path, made)
+    found = NINE.read(path)
     for name, split in made.splits.items():
         np.testing.assert_array_equal(found.splits[name].labels, split.labels)
         np.testing.assert_array_equal(found.splits[name].features["audio"], split.features["audio"])

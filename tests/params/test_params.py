@@ -78,7 +78,7 @@ BASE = (ROOT / "params" / "mosi_positive_colearning" / "quick.yaml").read_text()
         (("rates: [0, 0.4, 0.8]", "rates: [0, 0.4, .nan]"), "key 'rates.2' = nan: Input should be a finite number"),
         (("support: [audio, video]", "support: [text]"), "text cannot be both target and support"),
         (("samples: 1200", ""), "samples must be positive for a stand-in corpus"),
-        (("dataset: mosi_like", "dataset: imdb"), "key 'dataset' = 'imdb': Input should be 'mosi', 'mosi_like'"),
+        (("dataset: mosi_like", "dataset: imdb"), "key 'dataset' = 'imdb': Input should be 'mosi_like', 'mosi'"),
         (("seeds: [0,", "seeds: [1,"), "seeds holds a value twice"),
         (("epochs: 6", "epochs: 6\nresults: /tmp"), "key 'results' is set by the runner"),
         (("epochs: 6", "epochs: !!python/object/apply:os.system [id]"), "not readable as YAML"),

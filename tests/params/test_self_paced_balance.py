@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lib import papers, params
+from lib.data import corpora
 from lib.errors import InputError
 from lib.params.self_paced_balance import FAMILIES, SelfPacedBalance
 
@@ -84,7 +85,4 @@ def test_the_full_grids_are_those_of_the_paper():
 
 
 def test_every_conversation_corpus_has_a_family():
-    from lib.data import _CORPORA
-
-    known = {name for name in _CORPORA if "conversations" in name}
-    assert set(FAMILIES) == known
+    assert set(FAMILIES) == set(corpora.names(form="dialogues"))

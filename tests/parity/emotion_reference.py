@@ -13,7 +13,7 @@ from torch import nn
 
 from lib.models.dropout import Dropout
 from lib.models.early_fusion_transformer import EarlyFusionTransformer
-from lib.models.emotion_embeddings import EmotionEmbeddings
+from lib.models.eea import EEA
 from lib.models.modality_rnn import MODALITIES
 from lib.models.mult import MulT
 from lib.models.recurrent_baselines import EarlyFusionRNN, EarlyLateFusionRNN, LateFusionRNN, TextSelectiveRNN
@@ -91,7 +91,7 @@ def _build(kind: str, config: dict, classes: int) -> nn.Module:
     if kind == "eea":
         modalities = [LETTERS[letter] for letter in config["modalities"]]
         empty = torch.zeros(classes, config["hidden_sizes"][0])
-        return EmotionEmbeddings(sizes, hidden, empty, modalities=modalities, **options)
+        return EEA(sizes, hidden, empty, modalities=modalities, **options)
     if kind == "ef":
         return EarlyFusionRNN(sizes, config["hidden_size"], classes, **options)
     if kind == "lf":

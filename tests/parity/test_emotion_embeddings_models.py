@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lib.models.early_fusion_transformer import EarlyFusionTransformer
-from lib.models.emotion_embeddings import EmotionEmbeddings
+from lib.models.eea import EEA
 from lib.models.mult import MulT
 from lib.models.recurrent import stackable
 from tests.parity.closeness import Norm, check, norm
@@ -102,7 +102,7 @@ def test_parameter_counts_of_the_emotion_embedding_model(bidirectional, expected
     """Specification, section 2.1: the README's setting."""
     sizes = {"text": 300, "audio": 74, "video": 35}
     hidden = {"text": 300, "audio": 200, "video": 100}
-    model = EmotionEmbeddings(sizes, hidden, torch.zeros(4, 300), layers=2, bidirectional=bidirectional)
+    model = EEA(sizes, hidden, torch.zeros(4, 300), layers=2, bidirectional=bidirectional)
     assert sum(p.numel() for p in model.parameters()) == expected
 
 

@@ -13,7 +13,7 @@ from tests.parity.test_emotion_embeddings_models import check_model, check_steps
 pytestmark = pytest.mark.slow
 
 LAYER, LAYERED = "lib.models.recurrent:recurrent_layer", "lib.models.recurrent:_Layered"
-EEA, BASELINES = "lib.models.emotion_embeddings:EmotionEmbeddings", "lib.models.recurrent_baselines"
+EEA, BASELINES = "lib.models.eea:EEA", "lib.models.recurrent_baselines"
 CROSSMODAL, TRANSFORMER = "lib.models.crossmodal", "lib.models.early_fusion_transformer"
 RECURRENT = [
     *mutants(

@@ -66,10 +66,10 @@ def chunk(workspace: Workspace, index: int, count: int) -> dict:
 
 def test_a_grid_through_slurm_gives_the_tables_of_the_local_run(workspace, cluster, local):
     """Both chunks run at once, each with a GPU of its own; their marks reach the shared disk with a delay."""
-    runner = workspace.root / "lib/workflow/chunk_runner.py"
-    prompt = "        chunk.succeed(taken, facts)\n"
+    runner = workspace.root / "lib/workflow/runner.py"
+    prompt = "            job.succeed(taken.identity, facts)\n"
     assert prompt in runner.read_text()
-    late = f"        if os.fork() == 0:\n            time.sleep(8)\n    {prompt}            os._exit(0)\n"
+    late = f"            if os.fork() == 0:\n                time.sleep(8)\n    {prompt}                os._exit(0)\n"
     runner.write_text(runner.read_text().replace(prompt, late))
     ended = finish(workspace.start(*through_slurm(2)), timeout=400)
     assert (ended.code, ended.state(RUN)) == (0, "ran"), ended
@@ -127,8 +127,10 @@ def test_a_node_that_goes_down_costs_its_chunks_only(workspace, cluster, local):
 
 def test_a_job_that_fails_is_told_at_once(workspace, cluster):
     """Long before Slurm is asked again, from the mark that the job leaves."""
-    runner = workspace.root / "lib/workflow/chunk_runner.py"
-    runner.write_text(runner.read_text().replace("facts = _train(chunk, cores)", "raise OSError('no such GPU')"))
+    runner = workspace.root / "lib/workflow/runner.py"
+    runner.write_text(
+        runner.read_text().replace("facts = train(job, taken.parameters)", "raise OSError('no such GPU')")
+    )
     process = workspace.start(*through_slurm(2))
     failure = workspace.path(RUN, "members/chunks/1-of-2.failure.json")
     wait_until(lambda: failure.exists() and "no such GPU" in failure.read_text(), "it fails", timeout=120)

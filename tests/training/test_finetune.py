@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lib.data.batches import Examples
-from lib.models.emotion_embeddings import EmotionEmbeddings
+from lib.models.eea import EEA
 from lib.training import finetune as module
 from lib.training.finetune import FineTuning, few_and_as_many_others, finetune, without_conflict
 
@@ -30,13 +30,13 @@ def samples(n: int, seed: int) -> Examples:
     return Examples(inputs, torch.from_numpy(labels))
 
 
-def start(dropout: float = 0.0, layers: int = 1) -> EmotionEmbeddings:
+def start(dropout: float = 0.0, layers: int = 1) -> EEA:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return EmotionEmbeddings(WIDTHS, {"text": 6, "audio": 3}, vectors(), dropout=dropout, layers=layers)
+        return EEA(WIDTHS, {"text": 6, "audio": 3}, vectors(), dropout=dropout, layers=layers)
 
 
-def tuned(regime: str, *, seed: int = 0, model: EmotionEmbeddings | None = None, **changes) -> EmotionEmbeddings:
+def tuned(regime: str, *, seed: int = 0, model: EEA | None = None, **changes) -> EEA:
     model = copy.deepcopy(model or start())
     train = samples(60, seed=2)
     seen = train.take(np.flatnonzero(train.targets[:, NEW].numpy() == 0))
@@ -47,7 +47,7 @@ def tuned(regime: str, *, seed: int = 0, model: EmotionEmbeddings | None = None,
     return model
 
 
-def same(a: EmotionEmbeddings, b: EmotionEmbeddings) -> bool:
+def same(a: EEA, b: EEA) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
 
 

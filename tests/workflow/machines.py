@@ -3,10 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from lib.data.catalogue import CATALOGUE, KnownCorpus
+from lib.workflow.data_command import data
+from lib.workflow.messages import exit_code
+from lib.workflow.usage import parse
 from tests.workflow.workspace import Finished, Workspace
 
 NOBODY = ("unshare", "--user", "--map-user=12345", "--map-group=12345")
@@ -36,6 +41,11 @@ def shell(workspace: Workspace, script: str, **variables: str) -> Finished:
     command = ["/bin/bash", "-c", script]
     done = subprocess.run(command, cwd=workspace.root, env=given, capture_output=True, text=True, timeout=300)
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def data_verb(arguments: list[str], catalogue: Mapping[str, KnownCorpus] = CATALOGUE) -> int:
+    """The exit code of `run_all.sh data`, in this process."""
+    return exit_code(lambda: data(parse(["data", *arguments]), catalogue))
 
 
 def skip_unless_it_works(*command: str, what: str) -> None:

@@ -171,7 +171,7 @@ def test_runs_without_a_number_in_common_are_refused(tmp_path):
     a = finished(tmp_path / "a" / "quick", {"m": [0.1, 0.2]})
     b = finished(tmp_path / "b" / "quick", {"other": [0.1, 0.2]})
     with pytest.raises(InputError, match="no number in common"):
-        compare([str(a), str(b)])
+        compare(parse(["compare", str(a), str(b)]))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_runs_without_a_number_in_common_are_refused(tmp_path):
     [
         (["a"], "compare takes two result folders, got 1"),
         (["a", "b", "c"], "got 3"),
-        (["a", "b", "--al"], "unknown option '--al' of compare"),
+        (["a", "b", "--al"], "compare: unrecognized arguments: --al"),
     ],
 )
 def test_usage(arguments, message):
@@ -188,9 +188,10 @@ def test_usage(arguments, message):
 
 
 def test_usage_accepts_two_folders_and_all():
-    assert parse(["compare", "a", "b"]).rest == ("a", "b")
-    assert parse(["compare", "--all", "a", "b"]).rest == ("a", "b", "--all")
-    assert parse(["compare", "--help"]).verb == "help"
+    given = parse(["compare", "a", "b"])
+    assert (given.folders, given.everything) == (["a", "b"], False)
+    given = parse(["compare", "--all", "a", "b"])
+    assert (given.folders, given.everything) == (["a", "b"], True)
 
 
 def test_notebook_and_run_name_a_folder_of_the_workspace(monkeypatch, tmp_path, capsys):

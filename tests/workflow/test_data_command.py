@@ -7,8 +7,8 @@ import pytest
 
 from lib.data.catalogue import KnownCorpus, RestrictedCorpus
 from lib.data.io.source_files import STAND_IN_NOTE
-from lib.workflow.data_command import main
 from tests.data.flaky_server import FlakyServer, noise, public_corpus, served
+from tests.workflow.machines import data_verb as main
 
 CONTENTS = {"tiny/a.h5": noise(5000, seed=1), "tiny/b.h5": noise(300, seed=2)}
 CATALOGUE: dict[str, KnownCorpus] = {
@@ -117,14 +117,14 @@ def test_an_interrupt_takes_one_line(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "run_all.sh data: the following arguments are required"),
-        (["fetch"], "run_all.sh data: argument get|check|preprocess|records: invalid choice: 'fetch'"),
-        (["get"], "run_all.sh data get: the following arguments are required: NAME"),
+        ([], "data: the following arguments are required"),
+        (["fetch"], "data: argument get|check|preprocess|records: invalid choice: 'fetch'"),
+        (["get"], "data get: the following arguments are required: NAME"),
         (["get", "tinny"], "unknown corpus 'tinny'; known: closed, tiny"),
         (["get", "all", "tinny"], "unknown corpus 'tinny'; known: closed, tiny"),
         (["get", "tiny", "--root", "r" * 300], "r" * 300),
         (["check", "--root", "r" * 300], "r" * 300),
-        (["check", "--rot", "x"], "run_all.sh data: unrecognized arguments: --rot x"),
+        (["check", "--rot", "x"], "data: unrecognized arguments: --rot x"),
     ],
 )
 def test_bad_input_takes_one_line(argv, message, capsys):
@@ -184,7 +184,7 @@ def test_check_of_the_public_corpora(capsys):
         pytest.skip("needs the public corpora: set REPRISE_DATA to their folder")
     assert main(["check"]) == 0
     output = capsys.readouterr().out
-    for name in ("mosi_utterances", "mosi_words", "pom", "meld", "mfn_checkpoints"):
+    for name in ("mosi_utterances", "mosi_words", "pom", "meld"):
         assert section(output, name)[0].startswith(f"{name}: present, ")
     # The large text arrays are optional: some copies of these two corpora do not have them.
     optional = {"mosi": "mfn/data/X_", "mmmo": "mfn/new_data/mmmo/text_train_emb.h5"}

@@ -1,15 +1,18 @@
 """What the terminal shows while notebooks run, and the closing table."""
 
 import json
+import os
+import re
 import sys
-from typing import get_args
 
 import pytest
 
-from lib.workflow import advice, display
-from lib.workflow.display import Display, Outcome, summary
+from lib.workflow import display, kernel, messages
+from lib.workflow.chunk_jobs import Chunk
+from lib.workflow.display import Display, Followed, Outcome, summary
+from lib.workflow.jobs import UNFINISHED, Failure
 from lib.workflow.runs import Run
-from lib.workflow.status import Failure, State
+from tests.workflow.workspace import REAL
 
 ALPHA, BETA = Run("alpha", "quick"), Run("beta", "paper")
 
@@ -91,14 +94,13 @@ def test_summary_names_failing_cell_error_and_folder():
     ]
 
 
-@pytest.mark.parametrize("state", get_args(State))
+@pytest.mark.parametrize("state", messages.BY_STATE)
 def test_every_end_of_a_run_says_what_to_do_next(state):
     """Naming files that are there, or a command."""
     text = summary([Outcome(ALPHA, "FAILED", 1.0, Failure(state, "what happened"))])
     (line,) = [line for line in text.splitlines() if line.startswith("  next: ")]
     assert len(line) > 30
     assert "{" not in line
-    assert set(advice.BY_STATE) == set(get_args(State))
 
 
 @pytest.mark.parametrize(
@@ -112,10 +114,43 @@ def test_every_end_of_a_run_says_what_to_do_next(state):
     ],
 )
 def test_a_limit_of_the_machine_is_what_to_change(message, todo):
-    step = advice.next_step("cell_error", message, "alpha", "alpha/quick")
+    step = messages.next_step("cell_error", message, "alpha", "alpha/quick")
     assert todo in step
     assert step.endswith("then start again: what is finished is kept")
 
 
 def test_what_the_input_says_is_not_taken_for_a_limit():
-    assert advice.next_step("input_error", "Permission denied", "a", "a/q") == advice.BY_STATE["input_error"]
+    assert messages.next_step("input_error", "Permission denied", "a", "a/q") == messages.BY_STATE["input_error"]
+
+
+def test_what_to_do_is_known_of_every_state_that_is_given():
+    code = "".join(path.read_text() for path in (REAL / "lib/workflow").glob("*.py"))
+    given = {UNFINISHED, *re.findall(r'(?:Failure|_failed)\(\s*"(\w+)"', code), *kernel.STATES.values()}
+    assert given == set(messages.BY_STATE)
+
+
+def test_a_job_is_followed_by_its_files_also_when_a_cluster_sends_it_again():
+    chunk = Chunk(ALPHA, 1, 2)
+    followed = Followed(ALPHA, [chunk])
+    assert followed.look() == []
+    assert followed.outcome("no such profile").failure == Failure("not_started", "no such profile")
+    chunk.begin()
+    chunk.fail(Failure("crashed", "no GPU"))
+    assert followed.look() == ["FAILED    alpha/quick, chunk 1 of 2: crashed: no GPU"]
+    assert followed.outcome("").failure == Failure("chunk_failed", "chunk 1 of 2: crashed: no GPU")
+    chunk.begin()
+    assert followed.look() == ["started   alpha/quick, chunk 1 of 2"]
+    chunk.succeed("inputs", {"trained": 2, "members": 3})
+    assert followed.look() == ["finished  alpha/quick, chunk 1 of 2 (2 of 3 trained)"]
+    ALPHA.begin()
+    assert followed.look() == ["started   alpha/quick"]
+    assert (followed.whole.is_running, followed.outcome("", "disk full").failure.message) == (True, "disk full")
+    ALPHA.fail(Failure("cell_error", "ValueError: odd", 4, "x = 1"))
+    assert followed.look() == ["FAILED    alpha/quick: cell_error: cell [4] `x = 1`: ValueError: odd"]
+    assert (followed.whole.is_running, followed.outcome("").state) == (False, "FAILED")
+    ALPHA.begin()
+    ALPHA.succeed({}, {"seconds": 3.2})
+    assert followed.look() == ["finished  alpha/quick (3 s)"]
+    os.utime(ALPHA.done, (1, 1))
+    assert followed.look() == []
+    assert (followed.outcome("").state, followed.outcome("").seconds) == ("ran", 3.2)

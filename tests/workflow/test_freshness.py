@@ -7,6 +7,10 @@ import shutil
 import nbformat
 import pytest
 
+import lib.papers
+from lib.workflow import freshness
+from lib.workflow.runs import Run
+
 FRESH = "up to date"
 
 
@@ -33,6 +37,7 @@ def test_nothing_changed(finished):
         if path.is_file():
             os.utime(path, (1, 1) if path.suffix == ".py" else None)
     finished.write("lib/unused.py", "x = 1\n")
+    finished.write("lib/papers/tiny/SPEC.md", "What the paper computes.\n")
     finished.write("tests/test_new.py", "x = 1\n")
     edit(finished, "lib/workflow/display.py", '"""What', '"""All that')
     with (finished.root / "params/alpha/quick.yaml").open("a") as handle:
@@ -60,7 +65,7 @@ def test_nothing_changed(finished):
         ("lib/halves.py", "/ 2", "/ 2.0", None, "lib/halves.py"),
         ("lib/data/parsing.py", "int", "float", None, None),
         ("lib/data/stand_in.py", "random", "secrets", "lib/data/stand_in.py", "lib/data/stand_in.py"),
-        ("lib/params/tiny.py", "int", "float", "lib/params/tiny.py", "lib/params/tiny.py"),
+        ("lib/papers/tiny/__init__.py", "int", "float", "lib/papers/tiny/__init__.py", "lib/papers/tiny/__init__.py"),
     ],
 )
 def test_a_change_repeats_what_it_enters_and_nothing_else(finished, name, old, new, alpha, beta):
@@ -170,6 +175,23 @@ def test_a_corpus_may_move(with_corpus, tmp_path):
     assert plan(with_corpus, *only, REPRISE_DATA="../corpora") == {"alpha/primes": FRESH}
 
 
+def test_a_process_reads_parameters_and_files_once(monkeypatch, tmp_path):
+    """Of the workspace itself: for the reason to repeat a run, for its chunks, and for all that its kernel may load."""
+    read = []
+    digest, load = freshness.sha256_file, lib.papers.load
+    monkeypatch.setattr(freshness, "sha256_file", lambda path: read.append(path) or digest(path))
+    monkeypatch.setattr(lib.papers, "load", lambda path, **given: read.append(path) or load(path, **given))
+    run, looking = Run("mosi_positive_colearning", "quick"), freshness.Freshness(4, tmp_path / "hashes.json")
+    found = looking.inputs(run)
+    assert found.parameters.cores == 4
+    assert {"lib/papers/__init__.py", "lib/training/loop.py", "params/mosi_positive_colearning/quick.yaml"} <= set(
+        found.files
+    )
+    assert looking.inputs(run).identity == found.identity
+    assert set(looking.library()) > {name for name in found.files if name.startswith("lib/")}
+    assert len(read) == len(set(read)) > 100
+
+
 def test_library_that_is_no_python_is_told(finished):
     finished.write("lib/squares.py", "def square(\n")
     assert "lib: imports cannot be followed: Syntax error in " in plan(finished)["alpha/quick"]
@@ -177,12 +199,6 @@ def test_library_that_is_no_python_is_told(finished):
 
 def with_summary(workspace):
     """A notebook `a_summary` that reads the results of the others; its name comes first in the alphabet."""
-    edit(
-        workspace,
-        "lib/params/yaml_file.py",
-        "SCHEMAS = {'alpha'",
-        "SCHEMAS = {'a_summary': 'lib.params.tiny:Last', 'alpha'",
-    )
     read = """
 from pathlib import Path
 

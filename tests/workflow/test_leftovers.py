@@ -9,8 +9,8 @@ import pytest
 
 from lib.training import wanted
 from lib.workflow import leftovers, runs
-from lib.workflow.data_command import main
 from lib.workflow.process import locked
+from tests.workflow.machines import data_verb as main
 
 NOW = datetime.now(UTC)
 ASKED, GONE = "a-seed0-0123456789ab", "b-seed0-ba9876543210"
@@ -30,7 +30,7 @@ def root(tmp_path, monkeypatch) -> Path:
         for path in folder.iterdir():
             os.utime(path, ((NOW - timedelta(days=3)).timestamp(),) * 2)
         wanted.note(folder, [ASKED])
-        status = {"state": "success", "started": (NOW - timedelta(days=1)).isoformat(timespec="seconds")}
+        status = {"inputs": {}, "started": (NOW - timedelta(days=1)).isoformat(timespec="seconds")}
         folder.with_name("status.json").write_text(json.dumps(status))
     (tmp_path / "params/alpha").mkdir(parents=True)
     (tmp_path / "params/alpha/quick.yaml").write_text("number: 1\n")

@@ -18,6 +18,7 @@ def test_from_nothing_to_results_then_nothing_to_do(workspace, tmp_path):
     assert (first.code, first.err) == (0, "")
     assert (first.state("alpha/quick"), first.state("beta/quick")) == ("ran", "ran")
     assert "results/alpha/quick\n" in first.out
+    assert first.out.count("finished  alpha/quick") == 1
     assert workspace.path("beta/quick", "tables/result.csv").read_text() == "result\n1.5\n"
 
     before = workspace.path("alpha/quick", "status.json").stat().st_mtime_ns

@@ -98,7 +98,7 @@ def test_failing_cell_is_named_and_the_partly_executed_notebook_stays(workspace,
 
 
 def test_the_saved_notebook_cannot_be_trusted(workspace):
-    """The reason for our own record; should papermill mend this, execution.py may become simpler."""
+    """The reason for our own record; should papermill mend this, kernel.py may become simpler."""
     attempt(workspace, "is killed")
     saved = executed(workspace)
     assert saved.metadata.papermill.exception is None

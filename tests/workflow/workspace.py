@@ -25,8 +25,11 @@ COPIED = (
     "lib/data/io/features.py",
     "lib/files.py",
     "lib/source_closure.py",
+    "lib/papers/__init__.py",
     "lib/papers/summary",
-    "lib/params",
+    "lib/params/__init__.py",
+    "lib/params/base.py",
+    "lib/params/yaml_file.py",
     "lib/reporting/__init__.py",
     "lib/reporting/caption.py",
     "lib/reporting/claims.py",
@@ -37,10 +40,10 @@ COPIED = (
 )
 
 OWN_FILES = {
-    "lib/params/tiny.py": """
+    "lib/papers/tiny/__init__.py": """
 from typing import ClassVar
 
-from lib.params.base import Parameters
+from lib.params import Parameters
 
 
 class Tiny(Parameters):
@@ -55,6 +58,9 @@ class Tiny(Parameters):
 
 class Last(Tiny):
     reads_results: ClassVar[bool] = True
+
+
+NOTEBOOKS = {"alpha": Tiny, "beta": Tiny, "a_summary": Last}
 """,
     "lib/data/__init__.py": """
 import os
@@ -178,9 +184,8 @@ class Workspace:
         workspace = cls(root)
         for name, text in OWN_FILES.items():
             workspace.write(name, text.lstrip("\n"))
-        schemas = dict.fromkeys(NOTEBOOKS, "lib.params.tiny:Tiny")
-        table = root / "lib/params/yaml_file.py"
-        table.write_text(f"{table.read_text()}\nSCHEMAS = {schemas}\n")
+        discovery = root / "lib/papers/__init__.py"
+        discovery.write_text(f"{discovery.read_text()}\n_NOT_YET_A_FOLDER = {{}}\n")
         for name, cell in NOTEBOOKS.items():
             workspace.write_notebook(name, cell)
             workspace.parameters(f"{name}/quick", number=3)

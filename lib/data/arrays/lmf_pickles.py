@@ -5,22 +5,22 @@ embeddings (POM: sentence embeddings) and labels. IEMOCAP has its four emotions 
 on the same features.
 """
 
-import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from lib.data.arrays.mfn_h5 import POM_TRAITS, TRAIT_SCALE
+from lib.data import corpora
+from lib.data.arrays.mfn_h5 import POM_TRAITS
+from lib.data.arrays.named_arrays import Part, read_splits, save_pickle, widths
 from lib.data.arrays.sequences import Side, lengths_of
-from lib.data.corpus import SENTIMENT, SPLITS, Corpus, Scale, Source, Split
+from lib.data.corpus import Corpus, Scale
 from lib.data.io import safe_pickle
-from lib.data.io.features import Nonfinite, finite_modalities
+from lib.data.io.features import Nonfinite
 from lib.data.io.label_rules import one_hot_pairs, scaled
-from lib.data.io.source_files import hash_sources
+from lib.data.io.source_files import opened_source
 from lib.errors import InputError
-from lib.files import atomic_path
 
 ARRAYS = {"text": "glove", "audio": "covarep", "video": "facet"}
 STAND_IN = b"stand_in"
@@ -33,19 +33,21 @@ Arrays = dict[str, np.ndarray]
 class LmfPickle:
     """One of the files.
 
-    `layouts` are the label columns it may have; `read` returns those of the first unless told otherwise. `scale` is
-    theirs; IEMOCAP has none, of its two columns one is 1, the other 0. `side` is where the text is padded; the means of
-    audio and video include the padding.
+    `layouts` are the label columns it may have; `read` returns those of the first unless told otherwise; of
+    IEMOCAP's two columns one is 1, the other 0. `side` is where the text is padded; the means of audio and video
+    include the padding.
     """
 
     name: str
-    title: str
     layouts: tuple[tuple[str, ...], ...]
-    scale: Scale | None
     side: Side
     split_rule: str
     emotions: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+
+    @property
+    def scale(self) -> Scale | None:
+        """Of the labels."""
+        return corpora.get(f"{self.name}_lmf").scale
 
     def files(self, root: Path) -> list[Path]:
         """The one file: `lmf/<name>.pkl` below the data folder."""
@@ -64,57 +66,51 @@ class LmfPickle:
         `label_rules.scaled`) and for a missing, damaged or mis-shaped file.
         """
         (path,) = self.files(root)
-        files = hash_sources(f"{self.name}_lmf", Path(root), [path])
-        tree = safe_pickle.load(path, encoding="bytes")
-        synthetic = isinstance(tree, dict) and STAND_IN in tree
-        title, column = self.title, label
+        source = opened_source(f"{self.name}_lmf", root, [path])
+        tree, column, names = safe_pickle.load(path, encoding="bytes"), label, {}
+        source = replace(source, synthetic=isinstance(tree, dict) and STAND_IN in tree)
         if self.emotions:
             emotion, column = label or self.emotions[0], "all"
-            title, tree = f"{title}, {emotion}", _entry(tree, emotion, path)
-        splits, names, notes = {}, {}, []
-        for split in SPLITS:
+            source, tree = replace(source, name=f"{source.name}, {emotion}"), _entry(tree, emotion, path)
+
+        def part(split: str) -> Part:
             where = f"{path}, {split}"
             arrays, counts = clean_nan(_arrays(_entry(tree, split, where), where))
-            notes += [f"{n} NaN in {split} {m} set to 0, as in the released loader" for m, n in counts.items()]
-            features = {modality: arrays[modality] for modality in ARRAYS}
-            features, told = finite_modalities(features, split, lambda _, where=where: where, nonfinite)
-            arrays, notes = arrays | features, notes + told
-            arrays["label"] = scaled(arrays["label"], self.scale.bounds if self.scale else (0.0, 1.0), where)
-            names[split], index = self._columns(arrays["label"].shape[1], column, where)
-            splits[split] = self._split(split, arrays, index, where)
+            labels = scaled(arrays["label"], self.scale.bounds if self.scale else (0.0, 1.0), where)
+            names[split], index = self._columns(labels.shape[1], column, where)
+            labels = labels[:, index]
+            if self.emotions:
+                labels = one_hot_pairs(labels, where).argmax(axis=1)
+            elif len(index) == 1:
+                labels = labels[:, 0]
+            features = {"text": arrays["text"], "audio": arrays["audio"][:, None], "video": arrays["video"][:, None]}
+            notes = [f"{n} NaN in {split} {m} set to 0, as in the released loader" for m, n in counts.items()]
+            return Part(features, labels, lambda modality: where, tuple(notes))
+
+        splits, notes = read_splits(part, nonfinite, lengths=lambda features: lengths_of(features["text"], self.side))
         if len(set(names.values())) > 1:
             raise InputError("the splits differ in their label columns", where=path)
         return Corpus(
             task="classes" if self.emotions else "regression",
             label_names=names["train"],
-            modalities={modality: x.shape[2] for modality, x in splits["train"].features.items()},
+            modalities=widths(splits),
             splits=splits,
-            source=Source(
-                name=title,
-                synthetic=synthetic,
-                files=files,
-                licence="not stated in the file; the corpus has its own terms",
-                split_rule=self.split_rule,
-                warnings=(*self.warnings, *notes),
-            ),
+            source=replace(source, split_rule=self.split_rule, warnings=(*source.warnings, *notes)),
             scale=self.scale,
         )
 
-    def write(self, root: Path, corpora: Corpus | Mapping[str, Corpus]) -> None:
+    def write(self, root: Path, given: Corpus | Mapping[str, Corpus]) -> None:
         """Write the file that `read` reads, with byte keys like the released ones; for IEMOCAP a corpus per emotion.
 
         Raises `InputError` for audio or video of more than one step.
         """
         (path,) = self.files(root)
         if self.emotions:
-            tree = {emotion.encode(): _section(corpora[emotion]) for emotion in self.emotions}
-            synthetic = any(corpus.source.synthetic for corpus in corpora.values())
+            tree = {emotion.encode(): _section(given[emotion]) for emotion in self.emotions}
+            synthetic = any(corpus.source.synthetic for corpus in given.values())
         else:
-            tree, synthetic = _section(corpora), corpora.source.synthetic
-        if synthetic:
-            tree[STAND_IN] = True
-        with atomic_path(path) as temporary, temporary.open("wb") as handle:
-            pickle.dump(tree, handle, protocol=4)
+            tree, synthetic = _section(given), given.source.synthetic
+        save_pickle(path, tree | ({STAND_IN: True} if synthetic else {}), protocol=4)
 
     def _columns(self, found: int, column: str | None, where: str) -> tuple[tuple[str, ...], list[int]]:
         """Names and positions of the label columns to return, of a file that has `found` of them."""
@@ -126,19 +122,6 @@ class LmfPickle:
             raise InputError(f"no label {column!r}", where=where, todo=f"known: all, {', '.join(layout)}")
         names = {None: self.layouts[0], "all": layout}.get(column, (column,))
         return names, [layout.index(name) for name in names]
-
-    def _split(self, split: str, arrays: Arrays, columns: list[int], where: str) -> Split:
-        text, labels = arrays["text"], arrays["label"][:, columns]
-        if self.emotions:
-            labels = one_hot_pairs(labels, where).argmax(axis=1)
-        elif len(columns) == 1:
-            labels = labels[:, 0]
-        return Split(
-            features={"text": text, "audio": arrays["audio"][:, None], "video": arrays["video"][:, None]},
-            lengths=lengths_of(text, self.side),
-            labels=labels,
-            ids=tuple(f"{split}_{row}" for row in range(len(text))),
-        )
 
 
 def clean_nan(arrays: Arrays) -> tuple[Arrays, dict[str, int]]:
@@ -198,28 +181,20 @@ def _section(corpus: Corpus) -> dict[bytes, dict[bytes, np.ndarray]]:
 
 MOSI = LmfPickle(
     name="mosi",
-    title="CMU-MOSI (LMF release)",
     layouts=(("Sentiment",),),
-    scale=SENTIMENT,
     side="front",
     split_rule="as published: 52 train, 10 validation, 31 test videos",
 )
 POM = LmfPickle(
     name="pom",
-    title="POM (LMF release)",
     layouts=(tuple(trait for trait in POM_TRAITS if trait != "Sentiment"), POM_TRAITS),
-    scale=TRAIT_SCALE,
     side="front",
     split_rule="as published: 600 train, 100 validation, 203 test videos in an order that cannot be rebuilt",
-    warnings=("a label is the sum of a third of each rating: too small with fewer than three raters",),
 )
 IEMOCAP = LmfPickle(
     name="iemocap",
-    title="IEMOCAP (LMF release)",
     layouts=(("absent", "present"),),
-    scale=None,
     side="back",
     split_rule="as published: sessions 3 to 5 train, 2 validation, 1 test",
     emotions=("happy", "sad", "angry", "neutral"),
-    warnings=("the release does not say which of its two label columns means present; the second is taken",),
 )

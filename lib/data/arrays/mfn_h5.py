@@ -4,21 +4,18 @@ One dataset per file. CMU-MOSI keeps the three modalities side by side in `X_<sp
 `new_data` have one file per modality. Sequences are 20 steps long and zero-padded in front.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
-import numpy as np
-
-from lib.data.arrays.sequences import lengths_of
-from lib.data.corpus import SENTIMENT, SPLITS, Corpus, Scale, Source, Split
-from lib.data.io.features import Nonfinite, finite_modalities, split_columns
+from lib.data import corpora
+from lib.data.arrays.named_arrays import Part, read_splits, widths, write_dataset
+from lib.data.corpus import SPLITS, Corpus, Scale, Split
+from lib.data.io.features import Nonfinite, split_columns
 from lib.data.io.hdf5 import read_numbers
 from lib.data.io.label_rules import scaled
-from lib.data.io.source_files import hash_sources, heed_stand_in, note_stand_in
+from lib.data.io.source_files import concluded, note_stand_in, opened_source
 from lib.errors import InputError
-from lib.files import atomic_path
 
 # Order of the trait names as the authors of LMF list it (spec lmf 4.2); the files do not name their columns.
 POM_TRAITS = (
@@ -40,9 +37,6 @@ POM_TRAITS = (
     "Persuasive",
     "Humorous",
 )
-TRAIT_SCALE = Scale((1.0, 7.0), neutral=None, stored=(0.0, 7.0))
-"""Of POM. A label is the sum of a third of each rating, so a video with fewer than three raters has less than 1."""
-_ROWS_PER_WRITE = 256
 
 
 @dataclass(frozen=True)
@@ -54,16 +48,18 @@ class MfnFormat:
     """
 
     name: str
-    title: str
     folder: str
     key: str
     widths: Mapping[str, int]
     columns: tuple[str, ...]
     default_label: str
-    scale: Scale
     side_by_side: bool
     split_rule: str
-    warnings: tuple[str, ...] = ()
+
+    @property
+    def scale(self) -> Scale:
+        """Of the labels."""
+        return corpora.get(self.name).scale
 
     def files(self, root: Path) -> list[Path]:
         """The files `read` opens: text is one of the modalities only if all its files are there."""
@@ -81,29 +77,18 @@ class MfnFormat:
         Raises `InputError` for a missing, damaged or mis-shaped file, for a label outside its scale (see
         `label_rules.scaled`), and for NaN or infinity (file and row), which `nonfinite="zero"` sets to 0 in features.
         """
-        root = Path(root)
-        label = label or self.default_label
+        root, label = Path(root), label or self.default_label
         if label not in (*self.columns, "all"):
             raise InputError(f"{self.name} has no label {label!r}", todo=f"known: all, {', '.join(self.columns)}")
-        files = hash_sources(self.name, root, self.files(root))
-        folder = root / self.folder
-        notes: list[str] = []
-        splits = {split: self._read_split(folder, split, label, nonfinite, notes) for split in SPLITS}
-        modalities = {name: self.widths[name] for name in self._modalities(folder)}
-        source = Source(
-            name=self.title,
-            synthetic=False,
-            files=files,
-            licence="MIT (repository pliang279/MFN); cite the authors of the corpus",
-            split_rule=self.split_rule,
-            warnings=self.warnings + _absences(self.widths, modalities, splits) + tuple(notes),
-        )
+        source, folder = opened_source(self.name, root, self.files(root)), root / self.folder
+        splits, zeroed = read_splits(lambda split: self._part(folder, split, label), nonfinite)
+        notes = [*_absences(self.widths, splits), *zeroed]
         return Corpus(
             task="regression",
             label_names=self.columns if label == "all" else (label,),
-            modalities=modalities,
+            modalities=widths(splits),
             splits=splits,
-            source=heed_stand_in(folder, source, split_by_reader=False),
+            source=concluded(source, folder, self.split_rule, notes),
             scale=self.scale,
         )
 
@@ -139,7 +124,7 @@ class MfnFormat:
     def _label_shape(self, n: int) -> tuple[int, ...]:
         return (n,) if len(self.columns) == 1 else (n, len(self.columns))
 
-    def _read_split(self, folder: Path, split: str, label: str, nonfinite: Nonfinite, notes: list[str]) -> Split:
+    def _part(self, folder: Path, split: str, label: str) -> Part:
         path = folder / f"y_{split}.h5"
         labels = scaled(read_numbers(path, self.key), self.scale.bounds, path)
         n = len(labels)
@@ -147,90 +132,61 @@ class MfnFormat:
             raise InputError(f"labels {labels.shape}, expected {self._label_shape(n)}", where=path)
         if label != "all" and labels.ndim == 2:
             labels = labels[:, self.columns.index(label)]
-        features = {}
+        features, places = {}, {}
         for name, modalities in self._feature_files(folder, split).items():
-            widths = {modality: self.widths[modality] for modality in modalities}
+            of_file = {modality: self.widths[modality] for modality in modalities}
             array = read_numbers(folder / name, self.key)
-            if array.ndim != 3 or array.shape[2] != sum(widths.values()):
-                raise InputError(f"shape {array.shape}, expected (N, T, {sum(widths.values())})", where=folder / name)
+            if array.ndim != 3 or array.shape[2] != sum(of_file.values()):
+                raise InputError(f"shape {array.shape}, expected (N, T, {sum(of_file.values())})", where=folder / name)
             if len(array) != n:
                 raise InputError(f"{len(array)} samples, but {path.name} has {n}", where=folder / name)
-            found, told = finite_modalities(
-                split_columns(array, widths), split, lambda _, path=folder / name: path, nonfinite
-            )
-            features |= found
-            notes += told
+            features |= split_columns(array, of_file)
+            places |= dict.fromkeys(modalities, folder / name)
         steps = {modality: array.shape[1] for modality, array in features.items()}
         if len(set(steps.values())) > 1:
             raise InputError(f"the modalities differ in time steps: {steps}", where=folder / f"*_{split}.h5")
-        return Split(
-            features={modality: features[modality] for modality in self.widths if modality in features},
-            lengths=np.maximum.reduce([lengths_of(array, "front") for array in features.values()]),
-            labels=labels,
-            ids=tuple(f"{split}_{row}" for row in range(n)),
-        )
+        return Part(features, labels, places.get)
 
 
-def write_dataset(path: Path, key: str, parts: Sequence[np.ndarray]) -> None:
-    """Write one float64 dataset, as published: `parts` side by side along the last axis, atomically.
-
-    Rows go out a few hundred at a time, so a memory-mapped corpus of any size can be written.
-    """
-    shape = parts[0].shape
-    if len(parts) > 1:
-        shape = (*shape[:-1], sum(part.shape[-1] for part in parts))
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        dataset = file.create_dataset(key, shape, dtype=np.float64)
-        for start in range(0, shape[0], _ROWS_PER_WRITE):
-            rows = slice(start, start + _ROWS_PER_WRITE)
-            dataset[rows] = np.concatenate([part[rows] for part in parts], axis=-1)
-
-
-def _absences(widths: Mapping[str, int], modalities: Mapping[str, int], splits: Mapping[str, Split]) -> tuple[str, ...]:
+def _absences(expected: Mapping[str, int], splits: Mapping[str, Split]) -> list[str]:
     """What is not in the data although the format has a place for it."""
-    found = [f"no {name}: not all of its files are there" for name in widths if name not in modalities]
+    modalities = splits["train"].features
+    found = [f"no {name}: not all of its files are there" for name in expected if name not in modalities]
     for name in modalities:
         empty = {split: int((part.features[name] == 0).all(axis=(1, 2)).sum()) for split, part in splits.items()}
         if any(count > 0.1 * len(splits[split]) for split, count in empty.items()):
             counts = ", ".join(f"{count} of {len(splits[split])} {split}" for split, count in empty.items())
             found.append(f"{name} is all zero in {counts} samples")
-    return tuple(found)
+    return found
 
 
 MOSI = MfnFormat(
     name="mosi",
-    title="CMU-MOSI (word level)",
     folder="mfn/data",
     key="data",
     widths={"text": 300, "audio": 5, "video": 20},
     columns=("sentiment",),
     default_label="sentiment",
-    scale=SENTIMENT,
     side_by_side=True,
     split_rule="as published: videos sorted by id, 52 train, 10 validation, 31 test",
 )
 MMMO = MfnFormat(
     name="mmmo",
-    title="ICT-MMMO",
     folder="mfn/new_data/mmmo",
     key="d1",
     widths={"text": 300, "audio": 74, "video": 36},
     columns=("sentiment",),
     default_label="sentiment",
-    scale=Scale((1.0, 5.0), neutral=3.5),  # the corpus' authors call more than 3.5 positive (spec colearning, 9.4)
     side_by_side=False,
     split_rule="as published: 220 train, 40 validation, 80 test videos",
 )
 POM = MfnFormat(
     name="pom",
-    title="POM",
     folder="mfn/new_data/pom",
     key="d1",
     widths={"text": 300, "audio": 43, "video": 41},
     columns=POM_TRAITS,
     default_label="Sentiment",
-    scale=TRAIT_SCALE,
     side_by_side=False,
     split_rule="as published: 600 train, 100 validation, 203 test videos",
-    warnings=("the trait names follow the LMF authors' list; the files do not name their columns",),
 )

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.linalg import svds
 
 from lib.errors import InputError
 
@@ -17,6 +15,9 @@ def learned(sentences: Iterable[Sequence[str]], width: int, *, window: int = 5) 
     are smoothed by the power 0.75; its truncated singular value decomposition with the square root of the singular
     values (Levy et al., TACL 2015). Every vector has the length `typical_length`. Deterministic.
     """
+    from scipy.sparse import csr_array  # slow to load: not for who asks for names alone
+    from scipy.sparse.linalg import svds
+
     sentences = [list(sentence) for sentence in sentences]
     counts = Counter(word for sentence in sentences for word in sentence)
     ranked = sorted(counts, key=lambda word: (-counts[word], word))

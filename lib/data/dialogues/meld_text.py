@@ -5,23 +5,29 @@ read from a file that the user gives. Emotion words such as `sadness` do not occ
 emotion is then the mean over everyday words for it.
 """
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
 
 from lib.data.arrays.sequences import Side, pad
-from lib.data.corpus import Corpus, Source, Split
+from lib.data.corpus import Corpus, Split
 from lib.data.dialogues.learned_vectors import learned, typical_length
 from lib.data.io import vector_files
 from lib.data.io.cache import cached
-from lib.data.io.source_files import hash_sources, heed_stand_in
+from lib.data.io.source_files import concluded, hash_sources, opened_source
 from lib.data.io.text_files import records
 from lib.errors import InputError
 from lib.files import sha256_file
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 EMOTIONS = ("neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear")
 EVERYDAY = {
@@ -56,14 +62,14 @@ def read(root: Path, *, window: int = 20, width: int = 100, file: str = "", side
     Ids are `<split>_<dialogue>_<utterance>`. Raises InputError for a missing or damaged table or file of vectors.
     """
     root = Path(root)
-    hashes = hash_sources("meld", root, files(root))
+    source = opened_source("meld_text", root, files(root))
     tables = {split: _rows(path) for split, path in zip(_FILES, files(root), strict=True)}
     if file:
         wanted = sum((_vocabulary(rows) for rows in tables.values()), Counter())
         known = vector_files.known_vectors(root / file, wanted.keys())
         origin = vector_files.coverage(known, wanted, file)
     else:
-        known = _learned(root, tables["train"], hashes, width)
+        known = _learned(root, tables["train"], source.files, width)
         counts = _vocabulary(tables["train"])
         rare = ", ".join(f"{word} {counts[word]}" for word in EMOTIONS)
         origin = (
@@ -84,15 +90,10 @@ def read(root: Path, *, window: int = 20, width: int = 100, file: str = "", side
         numbers = [EMOTIONS.index(row["Emotion"]) for row in rows]
         ids = tuple(f"{split}_{row['Dialogue_ID']}_{row['Utterance_ID']}" for row in rows)
         splits[split] = Split({"text": text}, lengths, np.eye(len(EMOTIONS), dtype=np.float32)[numbers], ids)
-    source = Source(
-        name="MELD (text)",
-        synthetic=False,
-        files=hashes | ({file: sha256_file(root / file)} if file else {}),
-        licence="GPL-3.0 (repository declare-lab/MELD); cite Poria et al. 2019",
-        split_rule="official: train, dev, test dialogues",
-        warnings=(f"text alone, without the dialogue around it; {origin}",),
-    )
-    source = heed_stand_in(root / "meld", source, split_by_reader=False)
+    if file:
+        source = replace(source, files={**source.files, file: sha256_file(root / file)})
+    note = f"text alone, without the dialogue around it; {origin}"
+    source = concluded(source, root / "meld", "official: train, dev, test dialogues", [note])
     return Corpus("multilabel", EMOTIONS, {"text": width}, splits, source)
 
 

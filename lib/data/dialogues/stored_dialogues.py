@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from lib.data.arrays.named_arrays import save_pickle
 from lib.data.corpus import Corpus, Source
 from lib.data.dialogues.conversation_batches import (
     Dialogue,
@@ -20,10 +21,11 @@ from lib.data.dialogues.conversation_batches import (
     iemocap_speakers,
     meld_speakers,
 )
+from lib.data.io import safe_pickle
 from lib.data.io.cache import cached
 from lib.data.io.features import Nonfinite, zeroed_notes
 from lib.data.io.ordering import RULE
-from lib.data.io.source_files import hash_sources, heed_stand_in
+from lib.data.io.source_files import concluded, note_stand_in, opened_source
 from lib.errors import InputError
 
 _VERSION = 2  # of what the cache keeps
@@ -139,29 +141,44 @@ class StoredDialogues:
         return (*order, *zeroed_notes(self.zeroed))
 
 
-def read_corpus(
-    kind: Emotions,
-    path: Path,
-    root: Path,
-    source: Source,
-    build: Callable[[], StoredDialogues],
-    *,
-    corpus_name: str,
-    seed: int,
-    split: SplitRule,
-    nonfinite: Nonfinite,
-) -> Corpus:
-    """The corpus in the file `path`, which `build` reads once; what follows is the same for both formats.
+@dataclass(frozen=True)
+class DialoguePickle:
+    """The one file of a corpus, a pickle of tables by dialogue id.
 
-    `source` is completed: the file's hash, the split rule, and the note of a stand-in beside the file.
+    `path` lies below the data folder. `stored` makes of what the pickle holds the dialogues, `tree` goes back.
     """
-    hashes = hash_sources(corpus_name, Path(root), [path])
-    stored = StoredDialogues.of(
-        cached(corpus_name, _VERSION, hashes, {"nonfinite": nonfinite}, lambda: build().arrays())
-    )
-    source = replace(source, files=hashes, warnings=(*source.warnings, *stored.notes()))
-    source = heed_stand_in(path.parent, source, split_by_reader=True)
-    return with_development_set(kind, stored, source, seed=seed, split=split)
+
+    name: str
+    kind: Emotions
+    path: str
+    stored: Callable[[object, Emotions, Path, Nonfinite], StoredDialogues]
+    tree: Callable[[StoredDialogues, Emotions], object]
+    protocol: int
+
+    def files(self, root: Path) -> list[Path]:
+        return [Path(root) / self.path]
+
+    def read(self, root: Path, *, seed: int = 0, split: SplitRule = "paper", nonfinite: Nonfinite = "error") -> Corpus:
+        """A conversation corpus of the file's own widths; `seed` and `split` as in `with_development_set`.
+
+        NaN and infinities in features are refused, or 0 with `nonfinite="zero"`. Raises InputError for these, for a
+        missing, damaged or hostile file, and for what is not as published.
+        """
+        (path,) = self.files(root)
+        source = opened_source(self.name, root, [path])
+
+        def build() -> dict[str, np.ndarray]:
+            return self.stored(safe_pickle.load(path), self.kind, path, nonfinite).arrays()
+
+        stored = StoredDialogues.of(cached(self.name, _VERSION, source.files, {"nonfinite": nonfinite}, build))
+        source = concluded(source, path.parent, "", stored.notes(), split_by_reader=True)
+        return with_development_set(self.kind, stored, source, seed=seed, split=split)
+
+    def write(self, root: Path, stored: StoredDialogues, source: Source) -> None:
+        """Write the file that `read` reads. Of `source`, only what marks a stand-in corpus is kept."""
+        (path,) = self.files(root)
+        with note_stand_in(path.parent, source):
+            save_pickle(path, self.tree(stored, self.kind), protocol=self.protocol)
 
 
 def with_development_set(

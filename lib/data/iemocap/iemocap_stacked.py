@@ -13,14 +13,15 @@ from typing import Literal
 
 import numpy as np
 
+from lib.data.arrays.named_arrays import Part, read_splits
 from lib.data.corpus import SPLITS, Corpus, Source, Split
 from lib.data.iemocap import iemocap_dictionaries as dictionaries
 from lib.data.iemocap.iemocap_dictionaries import LABELS, WIDTHS
 from lib.data.io.cache import cached
-from lib.data.io.features import Nonfinite, finite_modalities, split_columns
+from lib.data.io.features import Nonfinite, split_columns
 from lib.data.io.label_rules import class_numbers
 from lib.data.io.safe_pickle import load_npy
-from lib.data.io.source_files import hash_sources, heed_stand_in, note_stand_in
+from lib.data.io.source_files import concluded, note_stand_in, opened_source
 from lib.errors import InputError
 from lib.files import atomic_path
 
@@ -57,32 +58,24 @@ def read(
     Raises `InputError` for missing, damaged, mis-shaped files, unknown labels, and for NaN and infinity unless
     `nonfinite="zero"` sets them to 0.
     """
-    root = Path(root)
+    root, from_dictionaries = Path(root), _has_dictionaries(root)
     if split not in ("paper", "session"):
         raise InputError(f"unknown IEMOCAP split {split!r}", todo="known: paper, session")
-    hashes = hash_sources("iemocap", root, files(root))
-    if _has_dictionaries(root):
-        splits, notes = _split_dictionaries(root, hashes, split, seed, nonfinite)
+    source = opened_source("iemocap", root, files(root))
+    if from_dictionaries:
+        splits, notes = _split_dictionaries(root, source.files, split, seed, nonfinite)
         rule = _RULES[split].format(seed=seed)
     elif split == "paper":
         (splits, notes), rule = _read_stacked(root, nonfinite), _RULES["stored"]
     else:
         todo = f"put the label table and the three dictionaries into {_dictionary_folder(root)}"
         raise InputError("stacked arrays carry no ids to split by session", where=root / _FOLDER, todo=todo)
-    source = Source(
-        name="IEMOCAP",
-        synthetic=False,
-        files=hashes,
-        licence="restricted: release agreement with the University of Southern California",
-        split_rule=rule,
-        warnings=tuple(notes),
-    )
     return Corpus(
         task="classes",
         label_names=LABELS,
         modalities=WIDTHS,
         splits=splits,
-        source=heed_stand_in(root / _FOLDER, source, split_by_reader=_has_dictionaries(root)),
+        source=concluded(source, root / _FOLDER, rule, notes, split_by_reader=from_dictionaries),
     )
 
 
@@ -154,8 +147,9 @@ def _split_dictionaries(
     parts = paper_split(len(ids), seed) if split == "paper" else session_split(ids)
     splits = {}
     for name, rows in parts.items():
-        features = {modality: arrays[modality][rows] for modality in WIDTHS}
-        splits[name] = _as_split(features, arrays["labels"][rows], tuple(ids[row] for row in rows))
+        features = {modality: np.ascontiguousarray(arrays[modality][rows]) for modality in WIDTHS}
+        labels = np.array(arrays["labels"][rows], dtype=np.int64)
+        splits[name] = Split(features, _filled(features), labels, tuple(ids[row] for row in rows))
     return splits, arrays["notes"].tolist()
 
 
@@ -166,9 +160,9 @@ def _read_stacked(root: Path, nonfinite: Nonfinite) -> tuple[dict[str, Split], l
     if not isinstance(names, list) or any(names.count(name) > 1 or name not in LABELS for name in names):
         raise InputError(f"labels {names}, expected {', '.join(LABELS)} in any order", where=folder / "labels.npy")
     numbers = np.array([LABELS.index(name) for name in names], dtype=np.int64)
-    splits, notes = {}, []
-    for split, name in _FILE_SPLITS.items():
-        path, label_path = folder / f"X_{name}.npy", folder / f"Y_{name}.npy"
+
+    def part(split: str) -> Part:
+        path, label_path = (folder / f"{kind}_{_FILE_SPLITS[split]}.npy" for kind in "XY")
         stacked, labels = load_npy(path), load_npy(label_path)
         if labels.ndim != 1:
             raise InputError(f"labels {labels.dtype} {labels.shape}, expected (N,) numbers", where=label_path)
@@ -177,22 +171,16 @@ def _read_stacked(root: Path, nonfinite: Nonfinite) -> tuple[dict[str, Split], l
             what = f"{stacked.dtype} {stacked.shape}, expected ({n}, T, {width}) numbers"
             raise InputError(what, where=path, todo=f"{label_path.name} has {n} labels")
         labels = numbers[class_numbers(labels, len(names), label_path)]
-        blocks = split_columns(stacked, WIDTHS)
-        features, told = finite_modalities(blocks, split, lambda _, path=path: path, nonfinite)
-        notes += told
-        splits[split] = _as_split(features, labels, tuple(f"{split}_{row}" for row in range(n)))
-    return splits, notes
+        return Part(split_columns(stacked, WIDTHS), labels, lambda modality: path)
+
+    return read_splits(part, nonfinite, lengths=_filled)
 
 
-def _as_split(features: Mapping[str, np.ndarray], labels: np.ndarray, ids: tuple[str, ...]) -> Split:
+def _filled(features: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Steps `(N,)` from the first to the last that is not all zero, in any modality."""
     filled = np.logical_or.reduce([(array != 0).any(axis=2) for array in features.values()])
     lengths = filled.shape[1] - filled.argmax(axis=1) - filled[:, ::-1].argmax(axis=1)
-    return Split(
-        features={modality: np.ascontiguousarray(array) for modality, array in features.items()},
-        lengths=np.where(filled.any(axis=1), lengths, 0).astype(np.int64),
-        labels=np.array(labels, dtype=np.int64),
-        ids=ids,
-    )
+    return np.where(filled.any(axis=1), lengths, 0).astype(np.int64)
 
 
 def _save(path: Path, array: np.ndarray) -> None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pooch
 import requests
 from filelock import FileLock, Timeout
 from requests import exceptions
@@ -103,19 +102,12 @@ def get(
         root.mkdir(parents=True, exist_ok=True)
         with _only_process(root, say), requests.Session() as session:
             needed = _needed(corpus, root)  # again: the process that held the lock may have fetched them
-            shelf = pooch.create(
-                path=root,
-                base_url=server,
-                registry=dict.fromkeys((file.path for file in needed), None),  # pooch knows no git blob ids
-                urls={file.path: file.url(server) for file in needed},
-            )
-            pooch.get_logger().setLevel("WARNING")
             for number, file in enumerate(needed, start=1):
                 if (root / file.path).exists():
                     say(f"{file.path} is damaged and will be fetched again")
                     (root / file.path).unlink()
                 say(f"{name} {number}/{len(needed)}: {file.path}")
-                shelf.fetch(file.path, downloader=_Download(file, file.part(root), session, patience, say))
+                _Download(file, file.part(root), session, patience, say).fetch(file.url(server), root / file.path)
     except exceptions.RequestException as error:
         raise InputError(f"download failed: {_reason(error)}", where=name) from error
     except OSError as error:
@@ -150,7 +142,7 @@ def _only_process(root: Path, say: Say) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Download:
-    """Pooch's downloader for one file: fill `part`, check it, hand it over for the final rename."""
+    """Of one file: fill `part`, check it, and only then give it its name."""
 
     file: PublicFile
     part: Path
@@ -158,9 +150,8 @@ class _Download:
     patience: Patience
     say: Say
 
-    def __call__(self, url: str, output_file: str, _pooch: pooch.Pooch) -> None:
-        placeholder = Path(output_file)
-        placeholder.unlink()  # else a killed process would leave pooch's empty file beside the part
+    def fetch(self, url: str, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
         leftover = self._received() > 0
         if not leftover or self.file.fault(self.part):
             self._receive_all(url)
@@ -171,7 +162,7 @@ class _Download:
             fault = self.file.fault(self.part)
         if fault:
             raise self._refuse(fault, url)
-        self.part.replace(placeholder)
+        self.part.replace(target)
 
     def _refuse(self, fault: str, url: str) -> InputError:
         todo = "nothing of it was kept; the server or a proxy on the way sends something else"

@@ -6,7 +6,6 @@ occurs in the published corpora, and all of it is refused before anything is rea
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from lib.data.io.impostors import CUT_SHORT, refuse
@@ -22,6 +21,8 @@ def read_numbers(path: Path, key: str) -> np.ndarray:
     Raises `InputError` for a damaged file, a missing key, and for anything else than numbers stored in this file.
     """
     refuse(path)
+    import h5py  # slow to load: not for who asks for names alone
+
     try:
         with h5py.File(path, "r") as file:
             if not isinstance(file.get(key, getlink=True), h5py.HardLink) or not isinstance(file[key], h5py.Dataset):

@@ -14,7 +14,7 @@ import pickle
 import re
 import struct
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO, ClassVar, NoReturn
 
@@ -22,8 +22,6 @@ import numpy as np
 
 from lib.data.io.impostors import CUT_SHORT, refuse
 from lib.errors import InputError
-
-Allowed = Mapping[tuple[str, str], object]
 
 _KEYS = (str, bytes, bool, int, float, complex, type(None), np.generic)
 _DEEPEST = 100
@@ -37,33 +35,20 @@ _WRITERS = {
 }
 
 
-class Record:
-    """Stands in for an instance of a foreign class: it keeps the pickled state and has no behaviour."""
-
-    state: object = None
-
-
-def load(
-    source: Path | BinaryIO,
-    *,
-    encoding: str = "latin1",
-    allow: Allowed | None = None,
-    persistent: Callable[[object], object] | None = None,
-) -> object:
+def load(source: Path | BinaryIO, *, encoding: str = "latin1") -> object:
     """One object from a pickle file, or from an open seekable file at its current position.
 
-    `encoding` decodes Python-2 strings (`bytes` keeps them as bytes). `allow` extends the table of names; its
-    values are constructors or `Record` classes. `persistent` resolves persistent ids, refused without it.
+    `encoding` decodes Python-2 strings (`bytes` keeps them as bytes).
 
     Raises `InputError` for a forbidden name (as `module.name`), a forbidden instruction, or a damaged file.
     """
     if isinstance(source, Path):
         refuse(source, expected=".pkl")
         with source.open("rb") as handle:
-            return load(handle, encoding=encoding, allow=allow, persistent=persistent)
+            return load(handle, encoding=encoding)
     where = getattr(source, "name", "pickle")
     try:
-        found = _DataUnpickler(_Bounded(source), encoding, {**_TABLE, **(allow or {})}, persistent).load()
+        found = _DataUnpickler(_Bounded(source), encoding=encoding).load()
         refuse_bombs(found)
         return found
     except InputError as error:
@@ -138,8 +123,6 @@ def _children(item: object) -> Collection | None:
         return item.values()
     if isinstance(item, list | tuple):
         return item
-    if isinstance(item, Record):
-        return (item.state,)
     if isinstance(item, np.ndarray) and item.dtype.hasobject:
         return item.ravel().tolist()
     return None
@@ -171,21 +154,15 @@ class _Bounded:
 class _DataUnpickler(pickle._Unpickler):
     dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
 
-    def __init__(self, file, encoding, table, persistent):
-        super().__init__(file, encoding=encoding)
-        self._table, self._persistent = table, persistent
-
     def find_class(self, module: str, name: str) -> object:
         try:
-            return self._table[module, name]
+            return _TABLE[module, name]
         except KeyError:
             todo = _WRITERS.get(module.partition(".")[0])
             raise InputError(f"the pickle asks for {module}.{name}, which is not plain data", todo=todo) from None
 
-    def persistent_load(self, pid: object) -> object:
-        if self._persistent is None:
-            raise InputError("the pickle refers to objects outside itself (persistent id)")
-        return self._persistent(pid)
+    def persistent_load(self, pid: object) -> NoReturn:
+        raise InputError("the pickle refers to objects outside itself (persistent id)")
 
     def get_extension(self, code: int) -> NoReturn:
         raise InputError(f"the pickle uses extension registry code {code}")
@@ -197,8 +174,6 @@ class _DataUnpickler(pickle._Unpickler):
             _fill_array(target, state)
         elif isinstance(target, np.dtype):
             _set_byte_order(target, state)
-        elif isinstance(target, Record):
-            target.state = state
         else:
             raise InputError(f"the pickle sets the state of a {type(target).__name__}")
 

@@ -10,6 +10,8 @@ The emotion-embedding release keeps the vectors of its emotion words in a plain 
 emotion_embeddings, 5.1).
 """
 
+from __future__ import annotations
+
 import gzip
 import pickle
 import re
@@ -18,15 +20,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from jaxtyping import Float
 
 from lib.data.io import impostors, safe_pickle
 from lib.data.io.impostors import CUT_SHORT
 from lib.errors import InputError
 from lib.files import atomic_path
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 RELEASED = "glove.emotions.840B.300d.pt"
 """The authors' file, below the data folder."""

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.data.arrays.mfn_h5 import MOSI, write_dataset
+from lib.data.arrays.mfn_h5 import MOSI
+from lib.data.arrays.named_arrays import write_dataset
 from lib.data.corpus import SPLITS
 from lib.data.io.hdf5 import read_numbers
 from lib.data.io.label_rules import scaled

@@ -13,7 +13,7 @@ import numpy as np
 from lib.data.corpus import SENTIMENT, Corpus, Source, Split
 from lib.data.io.cache import cached
 from lib.data.io.features import Nonfinite, zeroed_notes
-from lib.data.io.source_files import hash_sources, heed_stand_in, note_stand_in
+from lib.data.io.source_files import concluded, note_stand_in, opened_source
 from lib.data.mosi import mosi_tables
 from lib.data.mosi.mosi_labels import label_files, sentiment, write_sentiment
 from lib.data.mosi.mosi_tables import WIDTHS, Utterances, segment_of, video_of
@@ -23,13 +23,6 @@ CLASSES = ("negative", "non-negative")
 VALIDATION_VIDEOS = 10
 _FOLDER = "mosi_utterance"
 _VERSION = 2  # of what the cache keeps
-_WARNINGS = (
-    "the text and video features were learned with the labels of the training videos: only the test split "
-    "may be reported, and never the standard CMU-MOSI folds, where 24 of the 31 test videos are training "
-    "videos of this split",
-    "the validation videos are cut from those training videos: validation scores are optimistic, and early "
-    "stopping on them is weak",
-)
 
 
 def files(root: Path) -> list[Path]:
@@ -61,27 +54,22 @@ def read(
         raise InputError(f"context {context}, expected 1 (the target utterance alone) or more")
     if task not in ("regression", "classes"):
         raise InputError(f"unknown task {task!r}", todo="known: regression, classes")
-    hashes = hash_sources("mosi_utterances", root, files(root))
-    table = cached_table(root, hashes, nonfinite)
+    source = opened_source("mosi_utterances", root, files(root))
+    table = cached_table(root, source.files, nonfinite)
     values = sentiment_of(root, table)
     labels = values if task == "regression" else table.classes
     rows = _split(table)
     features = {**table.features, "audio": standardise(table.features["audio"], rows["train"])}
-    source = Source(
-        name="CMU-MOSI (utterances)",
-        synthetic=False,
-        files=hashes,
-        licence="MIT (repository declare-lab/multimodal-deep-learning); cite Zadeh et al. 2016 (CMU-MOSI)",
-        split_rule="the repository's training and test videos; validation is the last "
-        f"{VALIDATION_VIDEOS} training videos by id",
-        warnings=(*_WARNINGS, *zeroed_notes(table.zeroed)),
+    rule = (
+        f"the repository's training and test videos; validation is the last {VALIDATION_VIDEOS} training videos by id"
     )
+    notes = zeroed_notes(table.zeroed)
     return Corpus(
         task=task,
         label_names=("sentiment",) if task == "regression" else CLASSES,
         modalities=WIDTHS,
         splits={name: _windows(table.ids, features, labels, part, context) for name, part in rows.items()},
-        source=heed_stand_in(root / _FOLDER, source, split_by_reader=True),
+        source=concluded(source, root / _FOLDER, rule, notes, split_by_reader=True),
         scale=SENTIMENT if task == "regression" else None,
     )
 

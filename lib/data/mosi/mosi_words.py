@@ -5,15 +5,16 @@ test videos. They never leave this reader: the words come from the transcripts, 
 """
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from lib.data.arrays.sequences import Side, pad
-from lib.data.corpus import SENTIMENT, SPLITS, Corpus, Source, Split
+from lib.data.corpus import SENTIMENT, SPLITS, Corpus, Split
 from lib.data.io import vector_files
 from lib.data.io.features import Nonfinite, zeroed_notes
-from lib.data.io.source_files import hash_sources, heed_stand_in
+from lib.data.io.source_files import concluded, opened_source
 from lib.data.mosi import mosi_utterances
 from lib.data.mosi.mosi_tables import Utterances, segment_of, video_of
 from lib.files import sha256_file
@@ -21,11 +22,6 @@ from lib.files import sha256_file
 PADDING, UNKNOWN = 0, 1
 FOLDS = {"train": 52, "valid": 10, "test": 31}
 """Videos per fold, of the videos sorted by id; other numbers of videos are cut in these proportions."""
-_WARNINGS = (
-    "no video, and text as words: the repository's text and video features were learned with labels of the standard "
-    "test fold, so they are not used here",
-    "the words are those of the transcripts; their times are not used",
-)
 AUDIO_LIMIT = 5.0
 """In standard deviations of the training fold. Some columns hardly vary there, so a few test utterances lie up to 151
 away; one such sample would decide the mean error of a network without a bounded output."""
@@ -46,8 +42,8 @@ def read(
     Raises `InputError` for what `mosi_utterances.read` refuses and for a GloVe file that is missing or damaged.
     """
     root = Path(root)
-    hashes = hash_sources("mosi_words", root, files(root))
-    table = mosi_utterances.cached_table(root, hashes, nonfinite)
+    source = opened_source("mosi_words", root, files(root))
+    table = mosi_utterances.cached_table(root, source.files, nonfinite)
     rows = _folds(table)
     labels = mosi_utterances.sentiment_of(root, table)
     audio = mosi_utterances.standardise(table.features["audio"], rows["train"])
@@ -59,7 +55,7 @@ def read(
         wanted = Counter(word for part in kept.values() for words in part for word in words)
         vectors = vector_files.known_vectors(root / glove, wanted.keys())
         notes.append(vector_files.coverage(vectors, wanted, glove))
-        hashes[glove] = sha256_file(root / glove)
+        source = replace(source, files={**source.files, glove: sha256_file(root / glove)})
     else:
         numbers = vocabulary(kept["train"])
         vectors = {word: np.array([number], np.float32) for word, number in numbers.items()}
@@ -78,25 +74,17 @@ def read(
             labels=labels[part],
             ids=tuple(table.ids[row] for row in part),
         )
-    source = Source(
-        name="CMU-MOSI (words)",
-        synthetic=False,
-        files=hashes,
-        licence="MIT (repository declare-lab/multimodal-deep-learning); cite Zadeh et al. 2016 (CMU-MOSI)",
-        split_rule="standard folds: videos sorted by id, 52 train, 10 validation, 31 test",
-        warnings=(
-            *_WARNINGS,
-            *notes,
-            f"audio is limited to {AUDIO_LIMIT:g} standard deviations: {far} utterances lie beyond. This limit was set "
-            "after a run had shown what outliers do to the test score, so it is no choice made blind",
-        ),
+    notes.append(
+        f"audio is limited to {AUDIO_LIMIT:g} standard deviations: {far} utterances lie beyond. This limit was set "
+        "after a run had shown what outliers do to the test score, so it is no choice made blind"
     )
+    rule = "standard folds: videos sorted by id, 52 train, 10 validation, 31 test"
     return Corpus(
         task="regression",
         label_names=("sentiment",),
         modalities={"text": width, "audio": audio.shape[1]},
         splits=splits,
-        source=heed_stand_in(root / "mosi_utterance", source, split_by_reader=True),
+        source=concluded(source, root / "mosi_utterance", rule, notes, split_by_reader=True),
         scale=SENTIMENT,
     )
 
@@ -104,7 +92,7 @@ def read(
 def transcripts(root: Path) -> dict[str, list[str]]:
     """The whole transcripts, lower-case, in the order of the corpus' samples: for models of the bag of words."""
     root = Path(root)
-    table = mosi_utterances.cached_table(root, hash_sources("mosi_words", root, files(root)))
+    table = mosi_utterances.cached_table(root, opened_source("mosi_words", root, files(root)).files)
     folds = _folds(table)
     return {name: [" ".join(_words(table.transcripts[row])) for row in part] for name, part in folds.items()}
 

@@ -41,7 +41,7 @@ def weights(folder: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class AlbertTokenizer:
-    """Texts to ids and mask, cut and padded behind to `length`. Needs the package `tokenizers`."""
+    """Texts to ids and mask, cut and padded behind to `length`. Needs the package `tokenizers` (the extra `albert`)."""
 
     path: Path
     sha256: str
@@ -69,7 +69,8 @@ def _tokenizers():
     try:
         return import_module("tokenizers")
     except ImportError as error:
-        raise InputError("the package tokenizers is not installed", todo="pip install tokenizers") from error
+        todo = "pip install 'tokenizers>=0.20', the extra `albert` of pyproject.toml"
+        raise InputError("the package tokenizers is not installed", todo=todo) from error
 
 
 def _present(folder: Path, name: str) -> Path:

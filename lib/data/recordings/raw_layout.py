@@ -92,10 +92,9 @@ def split_list(kind: Kind, root: Path, split: str) -> Path:
     return folder / f"{split}_split.txt"
 
 
-def read(kind: Kind, root: Path, *, folders: bool = True) -> RawCorpus:
+def read(kind: Kind, root: Path) -> RawCorpus:
     """List the corpus. Problems of single utterances are collected.
 
-    Without `folders`, text and label suffice: hand-crafted features stand for an utterance's images and waveform.
     Raises InputError for an unknown kind, a missing or damaged `meta.pkl` or split list, an utterance in two splits,
     and a split of which nothing is left.
     """
@@ -112,7 +111,7 @@ def read(kind: Kind, root: Path, *, folders: bool = True) -> RawCorpus:
                 raise InputError(f"utterance {utterance_id!r} is listed twice", where=path)
             seen.add(utterance_id)
             try:
-                items.append(_item(kind, root, utterance_id, meta, folders))
+                items.append(_item(kind, root, utterance_id, meta))
             except InputError as error:
                 problems.append(Problem(utterance_id, error.what, "skipped"))
         if not items:
@@ -136,16 +135,16 @@ def listed_ids(path: Path) -> list[str]:
     return listed(path)
 
 
-def _item(kind: Kind, root: Path, utterance_id: str, meta: Mapping[str, object], folders: bool) -> RawItem:
+def _item(kind: Kind, root: Path, utterance_id: str, meta: Mapping[str, object]) -> RawItem:
     folder = utterance_folder(kind, root, utterance_id)
     entry = meta.get(utterance_id)
     if not isinstance(entry, dict):
         raise InputError("not in meta.pkl")
     if not isinstance(entry.get("text"), str):
         raise InputError("its text is not a string")
-    if folders and not folder.is_dir():
+    if not folder.is_dir():
         raise InputError("its folder is missing")
-    if folders and not folder.resolve().is_relative_to(Path(root).resolve()):
+    if not folder.resolve().is_relative_to(Path(root).resolve()):
         raise InputError("its folder leads out of the corpus")
     return RawItem(utterance_id, kind, folder, entry["text"], _label(kind, entry.get("label")))
 

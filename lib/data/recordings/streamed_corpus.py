@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from lib.data import corpora
 from lib.data.corpus import SPLITS, Source
 from lib.data.io.features import Nonfinite
 from lib.data.io.impostors import refuse
@@ -29,6 +30,10 @@ from lib.source_closure import closure
 
 Ragged = RawBatches | HandcraftedBatches
 
+_RULES = {
+    "iemocap": "the authors' random utterance split: speakers and dialogues occur in all parts (quirk Q19)",
+    "mosei": "the authors' split by video",
+}
 RAW, PREPARED = "mme2e", "mme2e_prepared"
 """Folders of the data folder: raw layout and features as released, and what was decoded from it."""
 
@@ -127,19 +132,11 @@ def _prepared(folder: Path) -> dict:
 
 
 def _source(prepared: dict) -> Source:
-    return raw_source(prepared["kind"], prepared["synthetic"])
-
-
-def raw_source(kind: Kind, synthetic: bool) -> Source:
-    """Where a corpus of the raw layout comes from."""
-    if synthetic:
+    kind: Kind = prepared["kind"]
+    if prepared["synthetic"]:
         return stand_in_source(kind)
-    rule = {
-        "iemocap": "the authors' random utterance split: speakers and dialogues occur in all parts (quirk Q19)",
-        "mosei": "the authors' split by video",
-    }[kind]
-    names = {"iemocap": "IEMOCAP (raw, end-to-end layout)", "mosei": "CMU-MOSEI (raw, end-to-end layout)"}
-    return Source(names[kind], synthetic=False, files={}, licence="see the corpus", split_rule=rule)
+    about = corpora.get(f"{kind}_raw")
+    return Source(about.label, False, {}, about.licence, _RULES[kind], cluster=about.cluster)
 
 
 def _is_sound(path: Path, key: str) -> bool:

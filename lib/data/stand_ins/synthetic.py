@@ -22,14 +22,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from filelock import FileLock
 from scipy.stats import truncnorm
 
+from lib.data import corpora
 from lib.data.arrays.mfn_h5 import MOSI
-from lib.data.corpus import SENTIMENT, SPLITS, Corpus, Source, Split
+from lib.data.corpus import SPLITS, Corpus, Source, Split, Task
 from lib.data.iemocap import iemocap_stacked
 from lib.data.iemocap.iemocap_dictionaries import LABELS, Utterances
 from lib.data.io.cache import cache_root
@@ -71,8 +72,9 @@ MOSI_CUES = {
 }
 """So far apart, text behind audio and video, that three seeds of a small network show negative co-learning."""
 SENTIMENT_MEAN, SENTIMENT_SD = 0.1, 1.2
-_VERSION = 1  # of what the generators return
+_VERSION = 2  # of what the generators return
 _LIST = "written.json"
+Found = TypeVar("Found")
 
 
 class Drawn(NamedTuple):
@@ -107,7 +109,7 @@ def iemocap_like(samples: int, seed: int, steps: int) -> Drawn:
 def mosi_like(samples: int, seed: int, steps: int) -> Drawn:
     """Segments of `steps // 2` to `steps` real steps with a sentiment in -3..3."""
     rng = np.random.default_rng([seed, 2])
-    labels = _sentiment_prior().rvs(samples, random_state=rng)
+    labels = sentiment_prior().rvs(samples, random_state=rng)
     lengths = rng.integers(max(1, steps // 2), steps + 1, size=samples)
     features, told, variance = {}, {}, {}
     for modality, cue in MOSI_CUES.items():
@@ -142,7 +144,7 @@ def class_ceiling(modalities: tuple[str, ...]) -> dict[str, float]:
 def sentiment_posterior(told: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Grid of sentiments `(G,)` and posterior `(N, G)` given one reading `(N,)` of known variance `(N,)`."""
     grid = np.linspace(-3, 3, 601)
-    log = _sentiment_prior().logpdf(grid) - (told[:, None] - grid) ** 2 / (2 * variance[:, None])
+    log = sentiment_prior().logpdf(grid) - (told[:, None] - grid) ** 2 / (2 * variance[:, None])
     posterior = np.exp(log - log.max(axis=1, keepdims=True))
     return grid, posterior / posterior.sum(axis=1, keepdims=True)
 
@@ -162,11 +164,11 @@ def sentiment_ceiling(modalities: tuple[str, ...], steps: int, draws: int = 20_0
     With 20 000 draws the standard errors are about 0.003.
     """
     rng = np.random.default_rng(0)
-    labels = _sentiment_prior().rvs(draws, random_state=rng)
+    labels = sentiment_prior().rvs(draws, random_state=rng)
     lengths = rng.integers(max(1, steps // 2), steps + 1, size=draws)
     variance = {m: _variance(MOSI_CUES[m], lengths) for m in modalities}
     told = {m: labels + rng.normal(scale=np.sqrt(variance[m])) for m in modalities}
-    return _sentiment_scores(labels, told, variance)
+    return sentiment_scores(labels, told, variance)
 
 
 def load_iemocap_like(
@@ -178,7 +180,7 @@ def load_iemocap_like(
     """
     drawn = iemocap_like(samples, seed, steps)
     ids = tuple(f"Ses{1 + 5 * i // samples:02d}F_impro01_F{i:05d}" for i in range(samples))
-    source = stand_in_source("IEMOCAP-like", {name: class_ceiling(subset) for name, subset in SUBSETS.items()})
+    source = stand_in_source("iemocap_like", {name: class_ceiling(subset) for name, subset in SUBSETS.items()})
     identity = {"kind": "iemocap", "cues": _plain(IEMOCAP_CUES), "samples": samples, "seed": seed, "steps": steps}
     corpus = through_files(
         identity,
@@ -199,28 +201,18 @@ def load_mosi_like(root: Path, samples: int, seed: int = 0, steps: int = 20) -> 
     """A MOSI-like corpus of `samples` segments in the published proportions, by way of the MFN HDF5 files."""
     drawn = mosi_like(samples, seed, steps)
     stops = np.cumsum([round(samples * part / 2199) for part in (1284, 229)])
-    rows = dict(zip(SPLITS, np.split(np.arange(samples), stops), strict=True))
-    source = stand_in_source("MOSI-like", {name: sentiment_ceiling(subset, steps) for name, subset in SUBSETS.items()})
-    splits = {
-        name: Split(
-            features={m: x[index] for m, x in drawn.features.items()},
-            lengths=np.zeros(len(index), dtype=np.int64),
-            labels=drawn.labels[index],
-            ids=tuple(map(str, index)),
-        )
-        for name, index in rows.items()
-    }
-    widths = {m: cue.width for m, cue in MOSI_CUES.items()}
+    source = stand_in_source("mosi_like", {name: sentiment_ceiling(subset, steps) for name, subset in SUBSETS.items()})
+    made = cut("regression", ("sentiment",), drawn.features, drawn.labels, stops, source)
     identity = {"kind": "mosi", "cues": _plain(MOSI_CUES), "samples": samples, "seed": seed, "steps": steps}
     identity["sentiment"] = [SENTIMENT_MEAN, SENTIMENT_SD]
     corpus = through_files(
         identity,
-        lambda folder: MOSI.write(folder, Corpus("regression", ("sentiment",), widths, splits, source, SENTIMENT)),
+        lambda folder: MOSI.write(folder, made),
         MOSI.read,
     )
-    test = rows["test"]
+    test = slice(stops[-1], None)
     scores = {
-        name: _sentiment_scores(
+        name: sentiment_scores(
             drawn.labels[test],
             {m: drawn.told[m][test] for m in subset},
             {m: drawn.variance[m][test] for m in subset},
@@ -230,7 +222,7 @@ def load_mosi_like(root: Path, samples: int, seed: int = 0, steps: int = 20) -> 
     return _with_test_scores(corpus, scores)
 
 
-def _sentiment_prior():
+def sentiment_prior():
     low, high = (-3 - SENTIMENT_MEAN) / SENTIMENT_SD, (3 - SENTIMENT_MEAN) / SENTIMENT_SD
     return truncnorm(low, high, loc=SENTIMENT_MEAN, scale=SENTIMENT_SD)
 
@@ -240,7 +232,7 @@ def _variance(cue: Cue, lengths: np.ndarray) -> np.ndarray:
     return cue.reliability**2 + (cue.noise / cue.signal) ** 2 / lengths
 
 
-def _sentiment_scores(labels: np.ndarray, told: Mapping, variance: Mapping) -> dict[str, float]:
+def sentiment_scores(labels: np.ndarray, told: Mapping, variance: Mapping) -> dict[str, float]:
     median, positive = best_sentiment(told, variance)
     return {"mae": float(np.abs(median - labels).mean()), "acc2_nonneg": float(np.mean(positive == (labels >= 0)))}
 
@@ -250,16 +242,31 @@ def _padded_in_front(x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return np.where(real[..., None], x, 0.0).astype(np.float32)
 
 
-def stand_in_source(name: str, ceilings: Mapping[str, Mapping[str, float]]) -> Source:
-    return Source(
-        name=name,
-        synthetic=True,
-        files={},
-        licence="none needed: generated",
-        split_rule="as for the corpus it stands for",
-        warnings=("SYNTHETIC stand-in: its scores say nothing about the real corpus",),
-        ceilings=ceilings,
-    )
+def cut(
+    task: Task,
+    label_names: tuple[str, ...],
+    features: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    stops,
+    source: Source,
+) -> Corpus:
+    """Samples `(N, ...)` to be written, cut at two `stops` into training, validation and test; readers find lengths."""
+    splits = {
+        split: Split(
+            features={m: x[rows] for m, x in features.items()},
+            lengths=np.zeros(len(rows), dtype=np.int64),
+            labels=labels[rows],
+            ids=tuple(map(str, rows)),
+        )
+        for split, rows in zip(SPLITS, np.split(np.arange(len(labels)), stops), strict=True)
+    }
+    return Corpus(task, label_names, {m: x.shape[2] for m, x in features.items()}, splits, source)
+
+
+def stand_in_source(corpus: str, ceilings: Mapping[str, Mapping[str, float]]) -> Source:
+    """Of the synthetic corpus of this name, as it is described in `corpora`."""
+    about, rule = corpora.get(corpus), "as for the corpus it stands for"
+    return Source(about.label, True, {}, about.licence, rule, about.warnings, ceilings, about.cluster)
 
 
 def _plain(cues: Mapping[str, Cue]) -> dict[str, dict]:
@@ -267,8 +274,8 @@ def _plain(cues: Mapping[str, Cue]) -> dict[str, dict]:
 
 
 def through_files(
-    identity: Mapping[str, object], write: Callable[[Path], None], read: Callable[[Path], Corpus]
-) -> Corpus:
+    identity: Mapping[str, object], write: Callable[[Path], None], read: Callable[[Path], Found]
+) -> Found:
     """Write the corpus beside the cache unless it is there, and read it; a damaged one is written anew.
 
     Several processes may come at once: the first writes, the others wait.

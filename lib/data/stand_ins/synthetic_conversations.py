@@ -12,7 +12,7 @@ utterance, and its most likely emotion is the best decision that any model can m
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -24,8 +24,7 @@ from sklearn.metrics import f1_score
 from lib.data.corpus import Corpus
 from lib.data.dialogues import spcl_pickles
 from lib.data.dialogues.conversation_batches import Dialogue
-from lib.data.dialogues.spcl_pickles import SpclPickle
-from lib.data.dialogues.stored_dialogues import MODALITIES, SplitRule, StoredDialogues
+from lib.data.dialogues.stored_dialogues import MODALITIES, DialoguePickle, SplitRule, StoredDialogues
 from lib.data.stand_ins import synthetic
 from lib.errors import InputError
 
@@ -158,7 +157,7 @@ def ceilings(drawn: Drawn, prior: np.ndarray, stay: float) -> dict[str, dict[str
 
 
 def _load(
-    layout: SpclPickle,
+    layout: DialoguePickle,
     lengths: tuple[int, int],
     samples: int,
     seed: int,
@@ -184,8 +183,7 @@ def _load(
     expected = ceilings(draw(np.random.default_rng([seed, 7]), expected_from, *about), prior, stay)
     found = ceilings(Drawn(drawn.dialogues[:tested], drawn.told[:tested]), prior, stay)
     both = {s: best | {f"{k}, this test set": v for k, v in found[s].items()} for s, best in expected.items()}
-    source = synthetic.stand_in_source(f"{kind.title}-like conversations", both)
-    source = replace(source, licence="none needed: generated")
+    source = synthetic.stand_in_source(f"{layout.name}_like", both)
     identity = {
         "kind": f"{kind.name} conversations",
         "conversations version": _VERSION,

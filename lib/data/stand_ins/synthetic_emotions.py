@@ -19,19 +19,18 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import product
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from jaxtyping import Float
 from sklearn.metrics import roc_auc_score
 
+from lib.data.arrays import emotion_arrays
+from lib.data.arrays.emotion_arrays import EmotionArrays
 from lib.data.arrays.emotion_rules import IEMOCAP_EMOTIONS, MOSEI_EMOTIONS
-from lib.data.corpus import SPLITS, Corpus, Split
-from lib.data.iemocap import iemocap_emotions
+from lib.data.corpus import Corpus
 from lib.data.io import vector_files
 from lib.data.io.cache import cache_root
-from lib.data.mosei import mosei_emotions
-from lib.data.stand_ins.synthetic import stand_in_source, through_files
+from lib.data.stand_ins.synthetic import cut, stand_in_source, through_files
 from lib.errors import InputError
 from lib.files import sha256_json
 
@@ -80,7 +79,7 @@ class Kind:
     """
 
     title: str
-    layout: ModuleType
+    layout: EmotionArrays
     emotions: tuple[str, ...]
     share: tuple[float, ...]
     exclusive: bool
@@ -108,7 +107,7 @@ class Kind:
 
 MOSEI = Kind(
     title="MOSEI-emotions-like",
-    layout=mosei_emotions,
+    layout=emotion_arrays.MOSEI,
     emotions=MOSEI_EMOTIONS,
     share=(0.25, 0.2, 0.15, 0.5, 0.3, 0.15),
     exclusive=False,
@@ -116,7 +115,7 @@ MOSEI = Kind(
 )
 IEMOCAP = Kind(
     title="IEMOCAP-emotions-like",
-    layout=iemocap_emotions,
+    layout=emotion_arrays.IEMOCAP,
     emotions=IEMOCAP_EMOTIONS,
     share=(0.35, 0.15, 0.25, 0.25),
     exclusive=True,
@@ -262,20 +261,8 @@ def _load(kind: Kind, samples: int, seed: int, control: str) -> Corpus:
         steps = shown[:, None] + rng.normal(scale=channel.noise, size=(samples, STEPS, channel.width))
         features[modality] = np.where(real[..., None], steps, 0.0).astype(np.float32)
     stops = np.rint(samples * np.array([0.6, 0.75])).astype(int)
-    splits = {
-        split: Split(
-            features={m: x[rows] for m, x in features.items()},
-            lengths=lengths[rows],
-            labels=labels[rows].astype(np.float32),
-            ids=tuple(map(str, rows)),
-        )
-        for split, rows in zip(SPLITS, np.split(np.arange(samples), stops), strict=True)
-    }
-    source = replace(
-        stand_in_source(kind.title, _ceilings(kind)),
-        licence="none needed: generated",
-    )
-    made = Corpus("multilabel", kind.emotions, WIDTHS, splits, source)
+    source = stand_in_source(f"{kind.layout.name}_like", _ceilings(kind))
+    made = cut("multilabel", kind.emotions, features, labels.astype(np.float32), stops, source)
     identity = {"kind": kind.title, "emotions version": _VERSION, "samples": samples, "seed": seed}
     identity |= {"channels": {m: asdict(channel) for m, channel in kind.channels.items()}, "qualities": QUALITIES}
     identity |= {"share": kind.share, "steps": [SHORTEST, STEPS], "size": SIZE, "own": OWN}

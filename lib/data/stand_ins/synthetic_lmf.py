@@ -18,13 +18,12 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import truncnorm
 
 from lib.data.arrays import lmf_pickles
 from lib.data.arrays.sequences import Side, pad
-from lib.data.corpus import SPLITS, Corpus, Split
+from lib.data.corpus import Corpus
 from lib.data.stand_ins import synthetic
-from lib.data.stand_ins.synthetic import SENTIMENT_MEAN, SENTIMENT_SD, SUBSETS, best_sentiment
+from lib.data.stand_ins.synthetic import SUBSETS, sentiment_prior, sentiment_scores
 
 STEPS, SHORTEST = 20, 5
 
@@ -83,19 +82,19 @@ def load_iemocap(root: Path, samples: int, label: str = "happy", seed: int = 0) 
     names = lmf_pickles.IEMOCAP.emotions
     layout = lmf_pickles.IEMOCAP.layouts[0]
     corpora = {
-        name: _corpus("iemocap", "classes", layout, features, (emotion == number).astype(np.int64), EMOTIONS)
+        name: _corpus("iemocap", "classes", layout, features, (emotion == number).astype(np.int64))
         for number, name in enumerate(names)
     }
     corpus = _through_pickle(
         "iemocap", lmf_pickles.IEMOCAP, EMOTIONS, corpora, {"samples": samples, "seed": seed}, label
     )
-    number, test = names.index(label), _rows("iemocap", samples)["test"]
+    number, test = names.index(label), slice(_stops("iemocap", samples)[-1], None)
     ceilings = {}
     for name, subset in SUBSETS.items():
         best = emotion_posterior({m: cues[m][test] for m in subset})[:, number] > 0.5
         on_test = float(np.mean(best == (emotion[test] == number)))
         ceilings[name] = {"acc": emotion_ceiling(subset, number), "acc, this test set": on_test}
-    return _with_ceilings(corpus, ceilings)
+    return _with_ceilings(corpus, "iemocap", ceilings)
 
 
 def emotion_posterior(cues: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -125,11 +124,11 @@ def regression_ceiling(
 ) -> dict[str, float]:
     """The lowest expected MAE and the best expected two-class accuracy of one target, by simulation (s.e. 0.003)."""
     rng = np.random.default_rng(0)
-    labels = _labels(rng, (draws,))
+    labels = sentiment_prior().rvs((draws,), random_state=rng)
     lengths = rng.integers(SHORTEST, STEPS + 1, size=draws)
     variance = {m: _variance(m, channels[m], lengths) for m in modalities}
     told = {m: labels + rng.normal(scale=np.sqrt(variance[m])) for m in modalities}
-    return _scores(labels, told, variance)
+    return sentiment_scores(labels, told, variance)
 
 
 def _regression(
@@ -142,7 +141,7 @@ def _regression(
     seed: int,
 ) -> Corpus:
     rng = np.random.default_rng([seed, 3])
-    labels = _labels(rng, (samples, targets))
+    labels = sentiment_prior().rvs((samples, targets), random_state=rng)
     directions = {m: _directions(rng, targets, channel) for m, channel in channels.items()}
     shown = {
         m: (labels + rng.normal(scale=channel.error, size=labels.shape)) @ directions[m]
@@ -155,13 +154,13 @@ def _regression(
         mean = features[modality].sum(axis=1, dtype=np.float64) / (lengths[:, None] if modality == "text" else 1)
         told[modality] = mean @ directions[modality].T / channel.signal**2
         variance[modality] = _variance(modality, channel, lengths)
-    corpus = _corpus(name, "regression", layout.layouts[0], features, labels.squeeze() + centre, channels)
+    corpus = _corpus(name, "regression", layout.layouts[0], features, labels.squeeze() + centre)
     corpus = _through_pickle(name, layout, channels, corpus, {"samples": samples, "seed": seed, "targets": targets})
-    test = _rows(name, samples)["test"]
+    test = slice(_stops(name, samples)[-1], None)
     ceilings = {}
     for subset, modalities in SUBSETS.items():
         columns = [
-            _scores(
+            sentiment_scores(
                 labels[test, k], {m: told[m][test, k] for m in modalities}, {m: variance[m][test] for m in modalities}
             )
             for k in range(targets)
@@ -171,12 +170,7 @@ def _regression(
         ceilings[subset] = {**expected, **on_test}
     if centre:  # a scale without a neutral point has no two classes
         ceilings = {s: {k: v for k, v in best.items() if k.startswith("mae")} for s, best in ceilings.items()}
-    return _with_ceilings(corpus, ceilings)
-
-
-def _labels(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    low, high = (-3 - SENTIMENT_MEAN) / SENTIMENT_SD, (3 - SENTIMENT_MEAN) / SENTIMENT_SD
-    return truncnorm(low, high, loc=SENTIMENT_MEAN, scale=SENTIMENT_SD).rvs(shape, random_state=rng)
+    return _with_ceilings(corpus, name, ceilings)
 
 
 def _directions(rng: np.random.Generator, number: int, channel: Channel) -> np.ndarray:
@@ -210,30 +204,15 @@ def _variance(modality: str, channel: Channel, lengths: np.ndarray) -> np.ndarra
     return channel.error**2 + (channel.noise / channel.signal) ** 2 / steps
 
 
-def _scores(labels: np.ndarray, told: Mapping, variance: Mapping) -> dict[str, float]:
-    median, positive = best_sentiment(told, variance)
-    return {"mae": float(np.abs(median - labels).mean()), "acc2_nonneg": float(np.mean(positive == (labels >= 0)))}
-
-
-def _rows(name: str, samples: int) -> dict[str, np.ndarray]:
-    """Rows of each split, in the published proportions."""
+def _stops(name: str, samples: int) -> np.ndarray:
+    """Where validation and test begin, in the published proportions."""
     parts = np.array(_PARTS[name])
-    stops = np.rint(samples * parts.cumsum() / parts.sum()).astype(int)[:-1]
-    return dict(zip(SPLITS, np.split(np.arange(samples), stops), strict=True))
+    return np.rint(samples * parts.cumsum() / parts.sum()).astype(int)[:-1]
 
 
-def _corpus(name, task, label_names, features, labels, channels) -> Corpus:
-    splits = {
-        split: Split(
-            features={m: x[index] for m, x in features.items()},
-            lengths=np.zeros(len(index), dtype=np.int64),
-            labels=labels[index],
-            ids=tuple(map(str, index)),
-        )
-        for split, index in _rows(name, len(labels)).items()
-    }
-    widths = {m: channel.width for m, channel in channels.items()}
-    return Corpus(task, label_names, widths, splits, synthetic.stand_in_source(name, {}))
+def _corpus(name, task, label_names, features, labels) -> Corpus:
+    source = synthetic.stand_in_source(f"{name}_lmf_like", {})
+    return synthetic.cut(task, label_names, features, labels, _stops(name, len(labels)), source)
 
 
 def _through_pickle(
@@ -252,7 +231,9 @@ def _through_pickle(
     )
 
 
-def _with_ceilings(corpus: Corpus, ceilings: Mapping[str, Mapping[str, float]]) -> Corpus:
-    warning = "SYNTHETIC stand-in: its scores say nothing about the real corpus"
-    source = replace(corpus.source, warnings=(warning, *corpus.source.warnings), ceilings=ceilings)
+def _with_ceilings(corpus: Corpus, name: str, ceilings: Mapping[str, Mapping[str, float]]) -> Corpus:
+    """The file holds no more than that it is synthetic."""
+    about = synthetic.stand_in_source(f"{name}_lmf_like", ceilings)
+    warnings = (*about.warnings, *corpus.source.warnings)
+    source = replace(corpus.source, warnings=warnings, ceilings=ceilings, cluster=about.cluster)
     return replace(corpus, source=source)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from lib.data import corpora
 from lib.params import NONFINITE, Nonfinite, Parameters
 
 Rate = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -56,7 +57,7 @@ class Colearning(Parameters):
 class IemocapColearning(Colearning):
     """biEFLSTM on nine IEMOCAP classes."""
 
-    dataset: Literal["iemocap", "iemocap_like"]
+    dataset: Literal[corpora.names(task="classes", form="sequences")]
     split: Literal["paper", "session"] = "paper"
     hidden: int = Field(ge=1)
     dropout: float = Field(ge=0.0, lt=1.0)
@@ -65,7 +66,7 @@ class IemocapColearning(Colearning):
 class MosiColearning(Colearning):
     """MFN regression; one width and one dropout per block, as in the published configuration."""
 
-    dataset: Literal["mosi", "mosi_like", "mosi_utterances", "mmmo", "pom"]
+    dataset: Literal[corpora.names(task="regression", form="sequences")]
     hidden: tuple[int, int, int]
     memory: int = Field(ge=1)
     widths: tuple[int, int, int, int, int]

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lib.data import corpora
 from lib.params import NONFINITE, Nonfinite, Parameters
 
 MODALITIES = ("text", "audio", "video")
@@ -11,7 +12,7 @@ Modality = Literal["text", "audio", "video"]
 Positive = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
-Dataset = Literal["iemocap_raw", "mosei_raw", "iemocap_raw_like", "mosei_raw_like"]
+Dataset = Literal[corpora.names(form="recordings")]
 Change = Literal["corrected", "learned"]
 """Of the sparse model: features stay at their sites; attention is trained as well."""
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 from torch import nn
 
 from lib.data import data_root
@@ -14,11 +13,9 @@ from lib.data.arrays.label_columns import refuse_absent
 from lib.data.recordings import albert_folder
 from lib.data.recordings.raw_batches import HashTokenizer, Tokenizer
 from lib.data.recordings.raw_decoding import Options
-from lib.data.recordings.raw_preprocessing import preprocess
 from lib.data.recordings.streamed_corpus import RawReader, StreamedCorpus, open_handcrafted, open_raw
-from lib.data.stand_ins import synthetic_handcrafted, synthetic_raw
+from lib.data.stand_ins.synthetic_recordings import prepared
 from lib.errors import InputError
-from lib.files import WORKSPACE
 from lib.metrics.presence import best_thresholds
 from lib.metrics.scores import emotion_scores
 from lib.papers.end_to_end import Change, EndToEnd, RandomAlbert, Training
@@ -105,18 +102,21 @@ def about(record: Record) -> dict[str, object]:
 
 
 def load_corpora(p: EndToEnd) -> Corpora:
-    """Open what the models need; a stand-in is written and decoded first, below the result folder.
+    """Open what the models need; a stand-in is written and decoded first, unless an earlier run or a chunk has done so.
 
-    Chunks of one run share the stand-in: one writes at a time, always the same bytes, and no reader sees a part.
     Raises InputError for data that are not there, or that were decoded in another way than the parameters say.
     """
     chosen = set(p.models.chosen())
     reader, root, shown = RawReader(p.kind), data_root(p.data_root or None), {}
     if p.samples:
-        root = WORKSPACE / p.results / "stand_in"
-        root.mkdir(parents=True, exist_ok=True)
-        with FileLock(root / ".lock"):
-            shown = _write_stand_in(p, reader, root, handcrafted=bool(chosen & set(BASELINES)))
+        root, shown = prepared(
+            reader,
+            p.samples.model_dump(exclude={"frames"}),
+            frames=p.samples.frames,
+            options=options(p),
+            features=bool(chosen & set(BASELINES)),
+            workers=p.cores,
+        )
     raw = open_raw(reader.folder(root), tokenizer(p)) if chosen - set(BASELINES) else None
     if raw and raw.options != asdict(options(p)):
         raise InputError(
@@ -132,15 +132,6 @@ def load_corpora(p: EndToEnd) -> Corpora:
             todo = "raise `samples`" if p.samples else "the list of the training split must name some that do"
             refuse_absent(corpus.labels("train"), corpus.label_names, corpus.source.name, todo)
     return Corpora(raw, features, shown)
-
-
-def _write_stand_in(p: EndToEnd, reader: RawReader, root: Path, *, handcrafted: bool) -> dict[str, dict[str, int]]:
-    sizes = p.samples.model_dump(exclude={"frames"})
-    shown = synthetic_raw.write(p.kind, reader.features(root), sizes, frames=p.samples.frames)
-    preprocess(p.kind, reader.features(root), reader.folder(root).parent, options(p), workers=p.cores)
-    if handcrafted:
-        synthetic_handcrafted.write(reader.folder(root), reader.features(root))
-    return shown
 
 
 def options(p: EndToEnd) -> Options:

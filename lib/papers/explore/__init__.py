@@ -4,30 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from lib.data import corpora
 from lib.params import NONFINITE, Nonfinite, Parameters
-from lib.params.self_paced_balance import FAMILIES, Pace
+from lib.params.self_paced_balance import Pace
 
 Kind = Literal["classes", "regression", "multilabel", "conversation"]
 Modality = Literal["text", "audio", "video"]
 Positive = Annotated[int, Field(ge=1)]
 
-CORPORA: dict[str, Kind] = {
-    "iemocap_like": "classes",
-    "mosi_like": "regression",
-    "mosei_emotions_like": "multilabel",
-    "iemocap_emotions_like": "multilabel",
-    "iemocap_conversations_like": "conversation",
-    "meld_conversations_like": "conversation",
-    "iemocap": "classes",
-    "mosi": "regression",
-    "mosi_utterances": "regression",
-    "mmmo": "regression",
-    "pom": "regression",
-    "meld_text": "multilabel",
-    "mosei_emotions": "multilabel",
-    "iemocap_emotions": "multilabel",
-    **{name: "conversation" for name in FAMILIES if not name.endswith("_like")},
-}
+CORPORA: dict[str, Kind] = {name: corpora.get(name).kind for name in corpora.names(form=("sequences", "dialogues"))}
 """What is asked of an utterance of each corpus, and whether it stands in a conversation; stand-ins first."""
 SINGLE = ("ef_lstm", "mfn", "lmf", "tfn")
 CONVERSATION = ("late_fusion", "mmgcn", "mm_dfn", "dialogue_gcn", "biddin")

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lib.data import corpora
 from lib.errors import InputError
 from lib.params import NONFINITE, Nonfinite, Parameters
 
@@ -23,15 +24,7 @@ Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0.0)]
 
 FAMILIES: dict[str, Literal["mosi", "pom", "iemocap"]] = {
-    "mosi_lmf": "mosi",
-    "mosi_lmf_like": "mosi",
-    "mosi_words": "mosi",
-    "mosi_utterances": "mosi",
-    "pom_lmf": "pom",
-    "pom_lmf_like": "pom",
-    "pom": "pom",
-    "iemocap_lmf": "iemocap",
-    "iemocap_lmf_like": "iemocap",
+    name: corpora.get(name).family for name in (*corpora.names(form="averaged"), "mosi_utterances", "pom")
 }
 """Which of the paper's three tasks a corpus poses; it sets loss, outputs, metrics and search space."""
 TRAITS = (

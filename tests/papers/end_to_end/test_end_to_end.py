@@ -298,8 +298,8 @@ def test_the_manifest_declares_the_text_encoder(trained):
 
 
 def test_data_decoded_in_another_way_is_refused(trained, tmp_path):
-    p, _, _, _ = trained
-    folder = Path(p.results) / "stand_in"
+    p, corpora, _, _ = trained
+    folder = corpora.raw.splits["train"].folder.parents[1]
     real = p.model_copy(update={"samples": None, "dataset": "iemocap_raw", "data_root": str(folder)})
     e2e.load_corpora(real)
     with pytest.raises(InputError, match=r"decoded with .*'interval_ms': 34.*, expected .*'interval_ms': 500"):

@@ -159,7 +159,7 @@ def test_less_than_one_minibatch_and_a_modality_that_is_not_there_are_refused(tm
 def batch_run(target: Path, values: dict) -> None:
     """The notebook through papermill as `run_all.sh` runs it, in a process of its own."""
     code = (
-        "import json, sys; from pathlib import Path; from lib.workflow.execution import execute; "
+        "import json, sys; from pathlib import Path; from lib.workflow.kernel import execute; "
         "execute(Path('notebooks/explore.ipynb'), Path(sys.argv[1]), json.loads(sys.argv[2]), 300)"
     )
     command = [sys.executable, "-P", "-c", code, str(target), json.dumps(values)]

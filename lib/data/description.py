@@ -1,0 +1,69 @@
+"""What there is to say of a corpus before any of its files is opened."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from operator import attrgetter
+from pathlib import Path
+from typing import Literal
+
+from lib.data.corpus import Scale, Task, Unit
+from lib.data.obtaining import OnRequest
+
+Form = Literal["sequences", "averaged", "dialogues", "recordings"]
+"""Of a sample: all modalities over time; text over time with one vector of sound and picture; the utterances of a
+dialogue, a vector each; media files, made into batches when they are asked for."""
+Family = Literal["iemocap", "meld", "mmmo", "mosei", "mosi", "pom"]
+
+
+@dataclass(frozen=True)
+class Description:
+    """`label` names the corpus in results, `title` says in one line what it is.
+
+    `reader` is `module:function` and imported only when asked for; beside `read` stands `files`, which lists what is
+    read, also where nothing is there. None: files of the catalogue that no corpus is made of. `cluster` and `scale` are
+    those of `Source` and `Corpus`; `warnings` must stand beside any result. `family` is the collection of recordings
+    that it was cut from. `measured`: it holds features that somebody else computed, so not all need be finite.
+
+    `how` says how to obtain what cannot be downloaded; `files_of` names the corpus of the catalogue whose files it
+    reads, if that is not its own name. `stands_for` is the corpus that a synthetic one is made like. `beside` is the
+    corpus that it completes: nothing is run on it alone.
+    """
+
+    name: str
+    label: str
+    title: str
+    reader: str | None
+    task: Task
+    form: Form
+    family: Family
+    cluster: Unit
+    licence: str
+    scale: Scale | None = None
+    warnings: tuple[str, ...] = ()
+    measured: bool = True
+    how: OnRequest | None = None
+    files_of: str = ""
+    stands_for: str = ""
+    beside: str = ""
+
+    @property
+    def kind(self) -> Literal["regression", "classes", "multilabel", "conversation"]:
+        """What is asked of an utterance, and whether it stands in a conversation."""
+        return "conversation" if self.form == "dialogues" else self.task
+
+    @property
+    def module(self) -> str:
+        """Dotted name of the module that reads it."""
+        return self.reader.partition(":")[0]
+
+    def load(self, root: Path, **options: object):
+        """What the reader makes of the data folder `root`."""
+        return self._part(self.reader.partition(":")[2])(root, **options)
+
+    def files(self, root: Path) -> list[Path]:
+        """The files it is read from, whether they exist or not; none for a stand-in."""
+        return [] if self.stands_for else self._part(self.reader.partition(":")[2].removesuffix("read") + "files")(root)
+
+    def _part(self, name: str) -> Callable:
+        return attrgetter(name)(import_module(self.module))

@@ -1,0 +1,112 @@
+"""What the tables say, in sentences made from their numbers."""
+
+import pandas as pd
+
+from lib.papers.emotion_embeddings.study import EEA
+from lib.reporting.words import interval, number
+from lib.study import Task
+
+_TOLD = {"positive": "better", "negative": "worse"}
+_NEITHER = "not told apart"
+
+
+def comparisons(table: pd.DataFrame) -> list[str]:
+    """EEA against the baselines by one metric, in one sentence; from `eea_gains`."""
+    if table.empty:
+        return []
+    metric, found = table["metric"].iloc[0], {"better": [], "worse": [], _NEITHER: []}
+    for row in table.to_dict("records"):
+        words = f"{_bare(row['baseline'])} ({_gain(row)})"
+        found[_TOLD.get(row["verdict"], _NEITHER)].append(words)
+    said = [
+        f"better than {', '.join(found['better'])}" if found["better"] else "",
+        f"worse than {', '.join(found['worse'])}" if found["worse"] else "",
+        f"{_NEITHER} from {', '.join(found[_NEITHER])}" if found[_NEITHER] else "",
+    ]
+    score = table["score"].max() if table["score"].isna().iloc[0] else table["score"].iloc[0]
+    return [f"{table['variant'].iloc[0]}, {metric} {number(score)}: {'; '.join(filter(None, said))}."]
+
+
+def contrasts(table: pd.DataFrame) -> list[str]:
+    """Each named change against the reference; from `contrast_gains`."""
+    sentences = []
+    for row in table.to_dict("records"):
+        if row["gain"] == 0 and row["gain_std"] == 0:
+            sentences.append(f"{row['variant']}: {row['metric']} {row['score']:.4f}, the reference's with every seed.")
+            continue
+        sentences.append(
+            f"{row['variant']}: {row['metric']} {number(row['score'])} against {number(row['baseline_score'])} of the "
+            f"reference's ({_gain(row)}): {_TOLD.get(row['verdict'], _NEITHER)}."
+        )
+    return sentences
+
+
+def modalities(task: Task, table: pd.DataFrame) -> list[str]:
+    """What each modality is good for; from `ablation`."""
+    if table.empty:
+        return []
+    rows = table.set_index("modalities")
+    whole, metric = rows.iloc[0], rows["metric"].iloc[0]
+    if pd.isna(whole["score"]):
+        return [f"{task.variant(EEA)} on all modalities: test {metric} undefined, so nothing is said of single ones."]
+    best = rows["score"].idxmax()
+    less = rows.iloc[1:]
+    helped = [name for name, row in less.iterrows() if row["gain_low"] > 0]
+    harmed = [name for name, row in less.iterrows() if row["gain_high"] < 0]
+    alike = [name for name in less.index if name not in (*helped, *harmed)]
+    groups = [
+        (f"better than {', '.join(helped)}", helped),
+        (f"worse than {', '.join(harmed)}", harmed),
+        (f"not told apart from {', '.join(alike)}", alike),
+    ]
+    said = "; ".join(words for words, members in groups if members)
+    return [
+        f"{task.variant(EEA)} on all modalities, {metric} {whole['score']:.4f}: {said}. Highest mean: {best} "
+        f"({rows.loc[best, 'score']:.4f})."
+    ]
+
+
+def floors(task: Task, floor: pd.DataFrame, overview: pd.DataFrame) -> list[str]:
+    """Plain accuracy beside never finding anything."""
+    never = floor.iloc[0]
+    rows = overview.set_index("variant")
+    name = task.variant(EEA) if task.variant(EEA) in rows.index else rows.index[0]
+    ours = rows.loc[name]
+    if pd.isna(ours["acc"]):
+        return [f"{name}: no run has a score; finding no emotion, ever, has plain accuracy {never['acc']:.4f}."]
+    side = "above" if ours["acc"] > never["acc"] else "not above"
+    return [
+        f"{name}: plain accuracy {ours['acc']:.4f}, {side} the {never['acc']:.4f} of finding no emotion, ever; "
+        f"weighted accuracy {number(ours['weighted_acc'])}, where that has {number(never['weighted_acc'])}."
+    ]
+
+
+def geometry(task: Task, table: pd.DataFrame) -> list[str]:
+    """What training does to the mapped emotion vectors; from `space_table`, empty without EEA."""
+    if table.empty:
+        return []
+    sentences = []
+    for modality, rows in table[table["training"] != "frozen"].groupby("modality", sort=False):
+        before, after = (rows.set_index("training").loc[when] for when in ("before", "after"))
+        words = (
+            f"{task.variant(EEA)}, emotions as {modality} sees them: mean cosine {before['mean_cosine']:+.3f} before "
+            f"training, {after['mean_cosine']:+.3f} after"
+        )
+        if pd.notna(after["correlation_with_text"]):
+            words += (
+                f"; correlation with the cosines of the word vectors {before['correlation_with_text']:+.2f} before, "
+                f"{after['correlation_with_text']:+.2f} after"
+            )
+        sentences.append(f"{words}.")
+    return sentences
+
+
+def _gain(row: dict) -> str:
+    if row["n"] < 2:
+        return f"{number(row['gain'], '+.4f')}, {'one seed' if row['n'] else 'no common seed'}"
+    return f"{row['gain']:+.4f}, {interval(row['t_interval_low'], row['t_interval_high'])}"
+
+
+def _bare(variant: str) -> str:
+    """The kind, without the corpus in front."""
+    return variant.rpartition(": ")[2]
