@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_COPIED = ("lib", "params", "notebooks", "tests", "Snakefile", "run_all.sh", "pyproject.toml", "requirements.lock")
+COPIED = ("lib", "params", "notebooks", "tests", "Snakefile", "run_all.sh", "pyproject.toml", "requirements.lock")
 
 
 def workspace_copy(root: Path) -> Path:
     """All that runs and tests need, without results."""
     root.mkdir()
     ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
-    for name in _COPIED:
+    for name in COPIED:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, root / name, ignore=ignored)
         else:
