@@ -1,4 +1,4 @@
-"""LMF and TFN as their specification describes them (spec lmf, sections 1, 2.1 and 6), in the plainest way.
+"""LMF and TFN as their specification describes them (spec low_rank_fusion, sections 1, 2.1 and 6), in the plainest way.
 
 Adam, dropout and the LSTM are torch's own; nothing of `lib.models` is used.
 """

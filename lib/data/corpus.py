@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -108,7 +109,7 @@ class Corpus:
                 raise InputError(f"the corpus has no {name} split", where=self.source.name)
             _check_split(self, name, self.splits[name])
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over all that training reads: names, widths, features, labels; of conversations also who speaks."""
         digest = hashlib.sha256(repr((self.task, self.label_names, dict(self.modalities))).encode())

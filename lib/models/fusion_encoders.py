@@ -1,4 +1,4 @@
-"""The three sub-networks in front of tensor fusion, shared by TFN and LMF (spec lmf, 1.2 and 1.3)."""
+"""The three sub-networks in front of tensor fusion, shared by TFN and LMF (spec low_rank_fusion, 1.2 and 1.3)."""
 
 from collections.abc import Mapping
 from typing import Literal

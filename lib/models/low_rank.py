@@ -1,4 +1,4 @@
-"""Low-rank multimodal fusion (Liu, Shen et al., ACL 2018; spec lmf, section 1)."""
+"""Low-rank multimodal fusion (Liu, Shen et al., ACL 2018; spec low_rank_fusion, section 1)."""
 
 from collections.abc import Mapping
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Tensor fusion network (Zadeh et al., EMNLP 2017) as the authors of LMF rewrote it (spec lmf, 2.1)."""
+"""Tensor fusion network (Zadeh et al., EMNLP 2017) as the authors of LMF rewrote it (spec low_rank_fusion, 2.1)."""
 
 from collections.abc import Mapping
 from typing import Literal

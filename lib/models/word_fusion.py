@@ -1,4 +1,4 @@
-"""LMF and TFN over words: a learned embedding before the text network, as in the Keras original (spec lmf, 2.2)."""
+"""LMF and TFN over words: a learned embedding before the text network, as in Keras (spec low_rank_fusion, 2.2)."""
 
 import torch
 from jaxtyping import Float

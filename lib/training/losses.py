@@ -20,12 +20,12 @@ def mse(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def l1_sum(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Absolute errors summed over samples and outputs (spec lmf, section 6)."""
+    """Absolute errors summed over samples and outputs (spec low_rank_fusion, section 6)."""
     return F.l1_loss(outputs.reshape(targets.shape), targets, reduction="sum")
 
 
 def cross_entropy_sum(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy summed over samples (spec lmf, section 6)."""
+    """Cross-entropy summed over samples (spec low_rank_fusion, section 6)."""
     return F.cross_entropy(outputs, targets, reduction="sum")
 
 

@@ -30,7 +30,7 @@ def text_groups(model: nn.Module, learning_rate: float, text_lr_factor: float) -
 def factor_groups(
     model: nn.Module, factor_learning_rate: float, learning_rate: float, legacy: bool = False
 ) -> list[dict]:
-    """Groups for `torch.optim`: LMF's modality factors, and everything else (spec lmf, 1.5 and 6).
+    """Groups for `torch.optim`: LMF's modality factors, and everything else (spec low_rank_fusion, 1.5 and 6).
 
     Parameters come as `(name, parameter)` pairs, so the optimiser keeps the names as `param_names`. `legacy`
     leaves the rank weights and the bias of the fusion at their initial values, as the scripts did before

@@ -49,7 +49,7 @@ class Recipe:
     (quirk 4); `drop_last` leaves out the remainder. `plateau_patience` halves the learning rate after that many
     epochs without a better validation loss. `ties`, `patience` and `abandon_on_nan` are those of `Selection`.
     `select_by` is the validation loss, or a score of which more is better (`lib.training.validation`).
-    `tested_epoch` is the selected one, or the last (spec lmf, quirk 3). `groups` are the arguments of
+    `tested_epoch` is the selected one, or the last (spec low_rank_fusion, quirk 3). `groups` are the arguments of
     `parameter_groups` that give some parameters a learning rate of their own. `precision="bfloat16"` rounds
     the factors of the products in a training step's forward pass; weights, data and evaluation stay float32.
     Held-out splits are evaluated in one batch, or in batches of `evaluation_batch` for models whose result depends on

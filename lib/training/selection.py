@@ -10,10 +10,10 @@ class Selection:
     """The epoch with the lowest validation loss so far.
 
     Of equal losses the `ties` one is kept: `later` in the co-learning scripts (spec colearning, section 6),
-    `earlier` in the LMF scripts, where only a strictly smaller loss is an improvement (spec lmf, section 6). Training
-    stops after `patience` epochs in a row without an improvement (None: never). A NaN is no improvement; with
-    `abandon_on_nan` it also stops the run, and nothing of it is to be evaluated or reported. Epochs count from 0;
-    `best_epoch` is -1 before the first improvement.
+    `earlier` in the LMF scripts, where only a strictly smaller loss is an improvement (spec low_rank_fusion,
+    section 6). Training stops after `patience` epochs in a row without an improvement (None: never). A NaN is no
+    improvement; with `abandon_on_nan` it also stops the run, and nothing of it is to be evaluated or reported. Epochs
+    count from 0; `best_epoch` is -1 before the first improvement.
     """
 
     def __init__(self, patience: int | None = None, *, ties: Ties = "earlier", abandon_on_nan: bool = False):

@@ -2,7 +2,8 @@
 
 Absence is declared per model. By default a missing modality is zeros at the input, as in modality dropout and in the
 evaluation on fewer modalities (spec colearning, sections 3 and 4.3). `encoders` names, by modality, the sub-module
-whose output becomes zeros instead: for LMF and TFN that leaves the constant 1 of the modality's slot (spec lmf, 1.2).
+whose output becomes zeros instead: for LMF and TFN that leaves the constant 1 of the modality's slot (spec
+low_rank_fusion, 1.2).
 """
 
 from collections.abc import Callable, Iterator, Mapping

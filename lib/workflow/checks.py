@@ -4,8 +4,8 @@ import argparse
 import os
 import subprocess
 
-from lib.workflow.engine import available_cores
 from lib.workflow.runs import ROOT
+from lib.workflow.scheduler import available_cores
 from lib.workflow.surroundings import python_command
 
 WORKERS = max(2, min(8, available_cores()))

@@ -8,10 +8,10 @@ from contextlib import suppress
 from lib.errors import InputError
 from lib.workflow.chunk_jobs import Chunk, chunk_counts, chunks, forget_stale
 from lib.workflow.display import Display, Followed, Outcome, plan, summary
-from lib.workflow.engine import command, last_words, refusal, snakemake
 from lib.workflow.freshness import Freshness, comes_last
 from lib.workflow.process import Busy, Stopped, locked, stop_on_signals
 from lib.workflow.runs import ROOT, Run, known_runs
+from lib.workflow.scheduler import command, last_words, refusal, snakemake
 
 POLL_S = 0.2
 PAGE = "results/index.html"

@@ -65,7 +65,7 @@ def test_tfn_head_reads_the_outer_product():
     ],
 )
 def test_parameter_counts(audio, video, lmf, tfn):
-    """Spec lmf, section 3, the paper's complexity setting. The reference counts TFN's two constants as
+    """Spec low_rank_fusion, section 3, the paper's complexity setting. The reference counts TFN's two constants as
     parameters.
     """
     arguments = {
@@ -85,7 +85,7 @@ def count(model: torch.nn.Module) -> int:
 
 @pytest.mark.parametrize(("rank", "output_size"), [(1, 1), (4, 1), (16, 16)])
 def test_initial_spread_of_the_fusion(rank, output_size):
-    """Spec lmf, 1.6. With n draws, the standard deviation is known to 1 / sqrt(2 n); five of those are
+    """Spec low_rank_fusion, 1.6. With n draws, the standard deviation is known to 1 / sqrt(2 n); five of those are
     allowed.
     """
     factors, weights = [], []

@@ -13,7 +13,7 @@ Scores = dict[str, float]
 
 
 def lmf_mosi(predictions: np.ndarray, labels: np.ndarray) -> Scores:
-    """The paper's MOSI columns: MAE, Corr, Acc-7 (not clipped), Acc-2 and F1 (zero counts as positive); spec lmf, 7."""
+    """The paper's MOSI columns: MAE, Corr, Acc-7 (unclipped), Acc-2, F1 (zero is positive); spec low_rank_fusion, 7."""
     scores = regression(predictions.ravel(), labels.ravel())
     kept = ("mae", "corr", "acc7_rounded", "acc2_nonneg", "f1_binary_weighted")
     return {name: scores[name] for name in kept} | {"corr": round(scores["corr"], 5)}

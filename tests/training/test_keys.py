@@ -22,7 +22,7 @@ EVERY_MEMBER = {
 FAMILIES = {
     "mfn": "gated_memory mfn",
     "ef_lstm": "ef_lstm",
-    "low_rank_fusion": "fusion_encoders low_rank_fusion",
+    "low_rank": "fusion_encoders low_rank",
     "tensor_fusion": "fusion_encoders tensor_fusion wide_linear",
     "emotion_embeddings": "emotion_embeddings modality_rnn",
     "recurrent_baselines": "modality_rnn recurrent_baselines",

@@ -8,11 +8,11 @@ import pytest
 from lib.errors import InputError
 from lib.workflow import chunk_jobs, process
 from lib.workflow.chunk_jobs import Chunk, all_records, chunk_counts
-from lib.workflow.engine import command
 from lib.workflow.freshness import Freshness
 from lib.workflow.jobs import UNFINISHED, Failure
 from lib.workflow.process import locked, one_device
 from lib.workflow.runs import Run
+from lib.workflow.scheduler import command
 from lib.workflow.usage import parse
 
 RUN = Run("mosi_positive_colearning", "quick")

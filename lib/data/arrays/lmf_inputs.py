@@ -1,4 +1,4 @@
-"""From corpora of sequences to what LMF reads: audio and video as one vector, averaged over time (spec lmf, 4.4)."""
+"""From corpora of sequences to what LMF reads: mean audio and video (spec low_rank_fusion, 4.4)."""
 
 from collections.abc import Sequence
 from dataclasses import replace

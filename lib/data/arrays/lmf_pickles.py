@@ -1,8 +1,8 @@
-"""The three pickles that the authors of LMF released: `mosi.pkl`, `pom.pkl`, `iemocap.pkl` (spec lmf, 4.1 to 4.3).
+"""The three pickles that the authors of LMF released: `mosi.pkl`, `pom.pkl`, `iemocap.pkl`.
 
-They were written by Python 2. Each split holds utterance means of audio and video, 20 steps of word
-embeddings (POM: sentence embeddings) and labels. IEMOCAP has its four emotions above the splits: binary tasks
-on the same features.
+They were written by Python 2 (spec low_rank_fusion, 4.1 to 4.3). Each split holds utterance means of audio and video,
+20 steps of word embeddings (POM: sentence embeddings) and labels. IEMOCAP has its four emotions above the splits:
+binary tasks on the same features.
 """
 
 from collections.abc import Mapping

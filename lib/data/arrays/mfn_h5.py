@@ -17,7 +17,7 @@ from lib.data.io.label_rules import scaled
 from lib.data.io.source_files import concluded, note_stand_in, opened_source
 from lib.errors import InputError
 
-# Order of the trait names as the authors of LMF list it (spec lmf 4.2); the files do not name their columns.
+# The order is that of the authors of LMF (spec low_rank_fusion, 4.2); the files do not name their columns.
 POM_TRAITS = (
     "Confident",
     "Passionate",

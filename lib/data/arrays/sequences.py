@@ -1,4 +1,4 @@
-"""From ragged sequences to the fixed-size arrays that LMF was trained on (spec lmf, 4.4).
+"""From ragged sequences to the fixed-size arrays that LMF was trained on (spec low_rank_fusion, 4.4).
 
 The preparation scripts kept the last 20 steps, padded with zeros in front (MOSI, POM) or behind (IEMOCAP),
 divided by the training maximum and averaged over all 20 steps, padding included.

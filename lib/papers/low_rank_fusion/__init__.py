@@ -1,7 +1,7 @@
 """Low-rank multimodal fusion against tensor fusion (Liu et al. 2018): parameters, and where its settings come from.
 
-Spec lmf, sections 5, 6, 9 and 10. Low-rank fusion (LMF) and a tensor fusion network (TFN) are trained with one setting
-of their hyper-parameters: that of the YAML, the authors' own, or the best of a random search.
+Low-rank fusion (LMF) and a tensor fusion network (TFN) are trained with one setting of their hyper-parameters: that of
+the YAML, the authors' own, or the best of a random search (SPEC.md, sections 5, 6, 9 and 10).
 """
 
 import csv

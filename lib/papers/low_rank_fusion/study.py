@@ -1,4 +1,4 @@
-"""Which networks are trained on what, and what is published of them (spec lmf)."""
+"""Which networks are trained on what, and what is published of them (see SPEC.md)."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -123,7 +123,7 @@ def model(p: LowRankFusion, corpus: Corpus, setting: Setting, kind: str) -> Mode
 
 
 def recipe(p: LowRankFusion, corpus: Corpus, setting: Setting, *, legacy: bool = False) -> Recipe:
-    """Spec lmf, section 6. `legacy` leaves rank weights and bias of the fusion untrained (quirk 1) and, for IEMOCAP,
+    """SPEC.md, section 6. `legacy` leaves rank weights and bias of the fusion untrained (quirk 1) and, for IEMOCAP,
     tests the last epoch instead of the selected one (quirk 3)."""
     classes = corpus.task == "classes"
     return Recipe(
@@ -300,7 +300,7 @@ def beside_published(p: LowRankFusion) -> dict[str, list[str]]:
 
 
 def comparable(p: LowRankFusion) -> dict[str, object]:
-    """Whether the run is on the published files, and how it then differs from the released protocol (spec lmf,
+    """Whether the run is on the published files, and how it then differs from the released protocol (SPEC.md,
     sections 6 and 9)."""
     if not p.dataset.endswith("_lmf"):
         return {"same_corpus": False}

@@ -200,7 +200,7 @@ def reference_table(corpus: Corpus, root: Path | str, words: int) -> pd.DataFram
     """Test MAE, correlation and two-class accuracy of ridge regression on tf-idf, and of the training mean.
 
     Beside the reference stand the same regression on the `words` last words, which is all that LMF reads, and without
-    pairs of words. `corpus` is `mosi_words`, whose labels and order are used (inventory 1.5).
+    pairs of words. `corpus` is `mosi_words`, whose labels and order are used.
     """
     texts = mosi_words.transcripts(data_root(root or None))
     last = {name: [" ".join(text.split()[-words:]) for text in part] for name, part in texts.items()}

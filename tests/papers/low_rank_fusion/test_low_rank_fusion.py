@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 
 from lib import papers, params
-from lib.data.arrays.lmf_pickles import IEMOCAP, POM
 from lib.errors import InputError
-from lib.papers.low_rank_fusion import SPACES, TARGETS, LowRankFusion, Setting, chosen, conclusions, tables
+from lib.papers.low_rank_fusion import LowRankFusion, chosen, conclusions, tables
 from lib.papers.low_rank_fusion import study as lmf
 from lib.reporting import gains
 from lib.reporting.report import Report
@@ -95,16 +94,6 @@ def test_a_finished_run_is_not_trained_again(trained):
     again = trained.study.train()
     assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.safetensors")} == before
     assert [r.key for r in again.records] == [r.key for r in trained.records]
-
-
-def test_the_draws_are_those_of_the_published_lists_and_repeatable():
-    p = given(search_draws=5)
-    settings = lmf.drawn(p)
-    assert settings == lmf.drawn(p)
-    assert settings != lmf.drawn(given(search_draws=5, search_seed=8))
-    for setting in settings:
-        for name, value in setting.model_dump().items():
-            assert value in SPACES["mosi"][name]
 
 
 def test_the_winner_has_the_lowest_validation_loss_and_is_repeated_with_other_seeds(trained, task):
@@ -334,23 +323,6 @@ def test_both_fusions_are_asked_with_slots(trained):
     assert len(lmf.asked(lost(trained, "LMF", 0))) == 3
 
 
-def test_the_settings_are_those_of_the_authors():
-    assert chosen("iemocap", "happy") == Setting(
-        audio_hidden=4, video_hidden=16, text_hidden=128, audio_dropout=0.3, video_dropout=0.1, text_dropout=0.5,
-        factor_learning_rate=0.003, learning_rate=0.001, rank=1, batch_size=128, weight_decay=0.002,
-    )  # fmt: skip
-    assert chosen("pom", "Confident") == chosen("pom", "Persuasive") == chosen("pom", "Passionate")
-    for trait in POM.layouts[1]:
-        assert chosen("pom", trait).rank in (1, 4, 8, 16)
-    with pytest.raises(InputError, match="no published setting for mosi sentiment"):
-        chosen("mosi", "sentiment")
-
-
-def test_targets_are_the_labels_of_the_files():
-    assert TARGETS["pom"] == ("all", *POM.layouts[0])
-    assert TARGETS["iemocap"] == IEMOCAP.emotions
-
-
 def test_confusion_counts_every_test_sample_of_every_seed(trained, task):
     variants = [lmf.TFN, lmf.LMF]
     panels = trained.confusion(task, variants)
@@ -373,64 +345,9 @@ def test_published_numbers_stand_beside_ours_and_are_not_compared_on_a_stand_in(
     assert compared["verdict"].str.startswith("not comparable: stand-in data").all()
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({}, {"LMF": 0.796, "TFN": 0.886}),
-        ({"targets": ["Vivid", "Nervous"], "setting": None}, {"mean: LMF": 0.796, "mean: TFN": 0.886}),
-    ],
-)
-def test_published_traits_are_means(changes, expected):
-    p = given(**{"dataset": "pom_lmf_like", "targets": ["all"], "search_draws": 0} | changes)
-    found = by_seed(lmf.paper(p), "mae").loc[0]
-    assert found[list(expected)].to_dict() == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(("targets", "own"), [(["sad"], "LMF"), (["happy", "sad"], "sad: LMF")])
-def test_published_emotions_stand_one_by_one(targets, own):
-    found = by_seed(lmf.paper(given(dataset="iemocap_lmf_like", targets=targets)), "weighted_f1").loc[0]
-    assert found[[own, "neutral: TFN"]].tolist() == pytest.approx([0.859, 0.654])
-    assert len(found) == 12
-
-
-def test_deviations_are_named_on_the_published_files_alone():
-    def deviations(**changes):
-        return lmf.comparable(given(**changes)).get("deviations", "another corpus")
-
-    same = {"dataset": "mosi_lmf", "samples": 0, "epochs": 500, "patience": 20}
-    assert deviations(**same) == []
-    assert deviations(**same | {"epochs": 9}) == ["9 epochs instead of 500"]
-    assert deviations() == "another corpus"
-    trait = same | {"dataset": "pom_lmf", "targets": ["Vivid"]}
-    assert deviations(**trait) == ["1 of 16 traits"]
-    assert deviations(**trait | {"targets": ["all"]}) == []
-
-
 def test_a_missing_pickle_is_one_clear_line(tmp_path):
     for name in ("mosi", "pom", "iemocap", "paper"):
         p = papers.load(ROOT / "params" / "low_rank_fusion" / f"{name}.yaml", results="r", data_root=str(tmp_path))
         with pytest.raises(InputError, match=r"\.pkl: missing; see \./run_all\.sh data get \w+_lmf$") as caught:
             lmf.study(p)
         assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"targets": ["happy"]}, "no target 'happy' in mosi_lmf_like; there are: sentiment"),
-        ({"setting": None}, "hyperparams.txt has no row for 'sentiment'"),
-        ({"search_seed": 1}, "search_seed is among the seeds"),
-        ({"samples": 0}, "samples must be positive for a stand-in"),
-        ({"ranks": [1, 1]}, "ranks holds a value twice"),
-        ({"setting": SMALL | {"rank": 0}}, "key 'setting.rank' = 0"),
-        ({"dataset": "pom_lmf_like", "targets": ["all", "Vivid"]}, "`all` is one network for every trait"),
-        (
-            {"dataset": "iemocap_lmf_like", "targets": ["sad"], "setting": None},
-            "the search is compared with one setting",
-        ),
-    ],
-)
-def test_impossible_parameters_are_refused(changes, message):
-    with pytest.raises(InputError, match=r"^test: ") as caught:
-        given(**changes)
-    assert message in str(caught.value)

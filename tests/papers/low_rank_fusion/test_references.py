@@ -35,7 +35,7 @@ def test_sentences_about_the_reference_follow_the_numbers():
 
 
 def test_weights_at_the_papers_sizes_are_those_counted_in_the_reference():
-    """Spec lmf, section 3; its TFN counts hold two constants that are not trained."""
+    """Spec low_rank_fusion, section 3; its TFN counts hold two constants that are not trained."""
     table = tables.complexity_table(repeats=1)
     assert list(table["weights"]) == [237_347, 2_503_061 - 2, 11_588_501 - 2]
     assert table["fusion_weights"].iloc[0] == 4 * (33 + 33 + 65) + 4 + 1
