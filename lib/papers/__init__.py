@@ -14,9 +14,6 @@ from lib.errors import InputError
 from lib.params import Parameters, check, read
 
 HERE = Path(__file__).parent
-_NOT_YET_A_FOLDER = {
-    "unseen_emotions": "lib.params.unseen_emotions:UnseenEmotions",
-}
 
 
 @cache
@@ -26,9 +23,6 @@ def schemas() -> dict[str, type[Parameters]]:
     found = {}
     for folder in folders:
         found |= import_module(f"{__name__}.{folder}").NOTEBOOKS
-    for notebook, place in _NOT_YET_A_FOLDER.items():
-        module, name = place.split(":")
-        found[notebook] = getattr(import_module(module), name)
     return dict(sorted(found.items()))
 
 

@@ -1,4 +1,4 @@
-"""What of each notebook can be cut into chunks: its grid, as its `train_all` trains it.
+"""What of each notebook can be cut into chunks: the grid of its study.
 
 Left to the notebook itself, because it depends on results: the seeds of a random search's winner (low-rank fusion),
 fine-tuning and the random emotion vectors (unseen emotions). A notebook that is not named here runs whole: those that
@@ -7,7 +7,7 @@ only read results, and the explorer.
 
 from collections.abc import Callable
 
-from lib.papers import study_of, unseen_emotions
+from lib.papers import study_of
 from lib.params.base import Parameters
 from lib.training.chunks import Grid
 
@@ -17,16 +17,6 @@ def grids(notebook: str, p: Parameters) -> list[Grid]:
     return GRIDS[notebook](p)
 
 
-def _unseen_emotions(p: unseen_emotions.UnseenEmotions) -> list[Grid]:
-    """A network that serves several emotions is trained once, on the first emotion's copy of the corpus."""
-    found, seen = [], set()
-    for job in unseen_emotions.plan(p, unseen_emotions.load_cases(p)):
-        new = [m for m in unseen_emotions.members(p, job) if (m.variant, m.seed) not in seen]
-        seen |= {(m.variant, m.seed) for m in new}
-        found.append((job.task.corpus, new))
-    return found
-
-
 GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
     "iemocap_negative_colearning": lambda p: study_of(p).grids,
     "mosi_positive_colearning": lambda p: study_of(p).grids,
@@ -34,5 +24,5 @@ GRIDS: dict[str, Callable[[Parameters], list[Grid]]] = {
     "emotion_embeddings": lambda p: study_of(p).grids,
     "self_paced_balance": lambda p: study_of(p).grids,
     "end_to_end_sparse": lambda p: study_of(p).grids,
-    "unseen_emotions": _unseen_emotions,
+    "unseen_emotions": lambda p: study_of(p).grids,
 }

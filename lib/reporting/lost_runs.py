@@ -102,9 +102,3 @@ def sentence(lost: Sequence[Record], trainings: int) -> tuple[str, str]:
     else:
         what = f"{number} trainings have no score: {'; '.join(f'{count} {words}' for count, words in kinds)}"
     return what, "; ".join(_ADVICE[status] for status in counts)
-
-
-def confusable(records: Sequence[Record], variant: str, seeds: int) -> tuple[list[Record], str]:
-    """The scored runs of a variant, and in brackets how many of the seeds they are; nothing if they are all."""
-    found = [record for record in records if record.variant == variant and record.scored]
-    return found, "" if len(found) == seeds else f" ({len(found)} of {seeds} seeds)"

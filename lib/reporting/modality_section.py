@@ -1,44 +1,17 @@
 """The section that every notebook can have: what each modality brings, and what noise or its loss costs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.data.corpus import Corpus
 from lib.reporting import figures, modality_figures, tables
 from lib.reporting.modality_share import share_table
 from lib.reporting.robustness import MISSING, MISSING_RATES, NOISE, NOISE_LEVELS, robustness_table
-from lib.training.recipe import Member
-from lib.training.records import Record
-from lib.training.trained import Score, Trained, feature_spread, load
+from lib.training.trained import Trained
 
 SHARES, ROBUSTNESS = "modality_share", "robustness"
-
-
-def ask(
-    folder: Path,
-    corpus: Corpus,
-    runs: Iterable[tuple[Member, Record]],
-    score: Score,
-    *,
-    encoders: Mapping[str, str] | None = None,
-    quiet: Sequence[str] = (),
-) -> list[Trained]:
-    """Those of the runs on one corpus that have a score, from their records in the result folder `folder`.
-
-    `encoders` are those of `Trained`; the modalities in `quiet` take no noise.
-    """
-    runs = [(member, record) for member, record in runs if record.scored]
-    if not runs:
-        return []
-    splits = {name: corpus.batches(name, dtype=runs[0][0].recipe.dtype) for name in ("train", "test")}
-    spread = {m: values for m, values in feature_spread(splits["train"]).items() if m not in quiet}
-    return [
-        load(folder / "members", member, record, splits["test"], score, spread=spread, encoders=encoders)
-        for member, record in runs
-    ]
 
 
 def write(

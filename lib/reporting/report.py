@@ -21,10 +21,13 @@ SCORE = ("variant", "n", "score", "t_interval")
 
 
 class Report:
-    """Writes below the study's result folder and shows what it writes; `finish` leaves the manifest."""
+    """Writes below the study's result folder and shows what it writes; `finish` leaves the manifest.
 
-    def __init__(self, study: Study):
-        self.study, self.folder, self.label = study, study.folder, study.label
+    `label` is that of the corpora, where the study's own does not name them all.
+    """
+
+    def __init__(self, study: Study, label: str | None = None):
+        self.study, self.folder, self.label = study, study.folder, label or study.label
         self._started = time.perf_counter()
         self._share_rule_told = False
 

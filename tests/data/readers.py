@@ -310,7 +310,7 @@ READERS: dict[str, Reader] = {
         ("mmgcn/meld/MELD_features_raw1.pkl",),
         "mmgcn_pickles",
     ),
-    "note of a stand-in": corpus("mmmo", write_note, ("mfn/new_data/mmmo/stand_in.json",), "source_files"),
+    "note of a stand-in": corpus("mmmo", write_note, ("mfn/new_data/mmmo/stand_in.json",), "provenance"),
     "pickled word vectors": Reader(write_vectors, look_up("words.pt"), ("words.pt",), ("vector_files",)),
     "lines of word vectors": Reader(
         lambda root: (root / "words.txt").write_text("happy 1 2\nsad 3 4\n"),

@@ -12,8 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 from lib import data
 from lib.data import corpora
 from lib.data.corpus import SPLITS, Corpus, Split
-from lib.data.io.source_files import concluded, opened_source
+from lib.data.io.provenance import concluded, opened_source
 from lib.errors import InputError
+from lib.source_closure import closure
 from tests.data.readers import READERS
 
 
@@ -93,3 +94,9 @@ def test_one_more_corpus_is_a_description_and_a_reader(tmp_path, monkeypatch):
     (tmp_path / "voices.txt").unlink()
     with pytest.raises(InputError, match=r"voices\.txt: missing; see \./run_all\.sh data get voices"):
         data.load("voices", tmp_path)
+
+
+def test_a_changed_description_orphans_no_trained_network():
+    batches = ("lib.data.batches", "lib.data.recordings.raw_batches", "lib.data.recordings.handcrafted_batches")
+    trained = closure([*batches, "lib.training.fleet"])
+    assert not {"lib/data/corpora.py", "lib/data/description.py", "lib/data/obtaining.py"} & set(trained)

@@ -36,7 +36,8 @@ from lib.data.corpus import Corpus
 from lib.data.io import safe_pickle
 from lib.data.io.features import Nonfinite
 from lib.data.io.label_rules import one_hot_pairs, scaled, zeros_and_ones
-from lib.data.io.source_files import concluded, note_stand_in, opened_source
+from lib.data.io.provenance import concluded, opened_source
+from lib.data.io.source_files import note_stand_in
 from lib.errors import InputError
 
 INTENSITIES = (0.0, 3.0)

@@ -19,7 +19,7 @@ from lib.data.corpus import Corpus, Scale
 from lib.data.io import safe_pickle
 from lib.data.io.features import Nonfinite
 from lib.data.io.label_rules import one_hot_pairs, scaled
-from lib.data.io.source_files import opened_source
+from lib.data.io.provenance import opened_source
 from lib.errors import InputError
 
 ARRAYS = {"text": "glove", "audio": "covarep", "video": "facet"}

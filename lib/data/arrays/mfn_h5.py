@@ -14,7 +14,8 @@ from lib.data.corpus import SPLITS, Corpus, Scale, Split
 from lib.data.io.features import Nonfinite, split_columns
 from lib.data.io.hdf5 import read_numbers
 from lib.data.io.label_rules import scaled
-from lib.data.io.source_files import concluded, note_stand_in, opened_source
+from lib.data.io.provenance import concluded, opened_source
+from lib.data.io.source_files import note_stand_in
 from lib.errors import InputError
 
 # The order is that of the authors of LMF (spec low_rank_fusion, 4.2); the files do not name their columns.

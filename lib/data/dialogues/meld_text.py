@@ -21,7 +21,8 @@ from lib.data.corpus import Corpus, Split
 from lib.data.dialogues.learned_vectors import learned, typical_length
 from lib.data.io import vector_files
 from lib.data.io.cache import cached
-from lib.data.io.source_files import concluded, hash_sources, opened_source
+from lib.data.io.provenance import concluded, opened_source
+from lib.data.io.source_files import hash_sources
 from lib.data.io.text_files import records
 from lib.errors import InputError
 from lib.files import sha256_file

@@ -25,7 +25,8 @@ from lib.data.io import safe_pickle
 from lib.data.io.cache import cached
 from lib.data.io.features import Nonfinite, zeroed_notes
 from lib.data.io.ordering import RULE
-from lib.data.io.source_files import concluded, note_stand_in, opened_source
+from lib.data.io.provenance import concluded, opened_source
+from lib.data.io.source_files import note_stand_in
 from lib.errors import InputError
 
 _VERSION = 2  # of what the cache keeps

@@ -20,8 +20,9 @@ from lib.data.iemocap.iemocap_dictionaries import LABELS, WIDTHS
 from lib.data.io.cache import cached
 from lib.data.io.features import Nonfinite, split_columns
 from lib.data.io.label_rules import class_numbers
+from lib.data.io.provenance import concluded, opened_source
 from lib.data.io.safe_pickle import load_npy
-from lib.data.io.source_files import concluded, note_stand_in, opened_source
+from lib.data.io.source_files import note_stand_in
 from lib.errors import InputError
 from lib.files import atomic_path
 

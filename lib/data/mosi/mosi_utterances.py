@@ -13,7 +13,8 @@ import numpy as np
 from lib.data.corpus import SENTIMENT, Corpus, Source, Split
 from lib.data.io.cache import cached
 from lib.data.io.features import Nonfinite, zeroed_notes
-from lib.data.io.source_files import concluded, note_stand_in, opened_source
+from lib.data.io.provenance import concluded, opened_source
+from lib.data.io.source_files import note_stand_in
 from lib.data.mosi import mosi_tables
 from lib.data.mosi.mosi_labels import label_files, sentiment, write_sentiment
 from lib.data.mosi.mosi_tables import WIDTHS, Utterances, segment_of, video_of

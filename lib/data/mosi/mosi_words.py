@@ -14,7 +14,7 @@ from lib.data.arrays.sequences import Side, pad
 from lib.data.corpus import SENTIMENT, SPLITS, Corpus, Split
 from lib.data.io import vector_files
 from lib.data.io.features import Nonfinite, zeroed_notes
-from lib.data.io.source_files import concluded, opened_source
+from lib.data.io.provenance import concluded, opened_source
 from lib.data.mosi import mosi_utterances
 from lib.data.mosi.mosi_tables import Utterances, segment_of, video_of
 from lib.files import sha256_file

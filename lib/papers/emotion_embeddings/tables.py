@@ -27,6 +27,7 @@ from lib.reporting.modality_share import RETRAINED, retrained_scores, share_rows
 from lib.reporting.published import compare
 from lib.run_table import by_seed
 from lib.study import Runs, Task
+from lib.training.execution import one_thread
 from lib.training.records import load_weights
 from lib.training.streams import SeededStreams
 
@@ -182,11 +183,11 @@ def spaces(runs: Runs, task: Task) -> Spaces:
     return {key: np.stack(found[key]) for key in order}
 
 
-@torch.no_grad()
 def cosines(model: Model, modality: str) -> Float[np.ndarray, "emotions emotions"]:
-    """Of the emotion vectors with each other."""
-    vectors = torch.nn.functional.normalize(model.emotion_space(modality), dim=-1)
-    return (vectors @ vectors.T).numpy()
+    """Of the emotion vectors with each other, to the same bits whatever the number of threads."""
+    with one_thread(), torch.no_grad():
+        vectors = torch.nn.functional.normalize(model.emotion_space(modality), dim=-1)
+        return (vectors @ vectors.T).numpy()
 
 
 def space_table(found: Spaces) -> pd.DataFrame:

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from lib import params
 from lib.errors import InputError
 from lib.metrics.presence import acc, decisions, f1_positive, weighted_acc
+from lib.models.eea import EEA as Model
 from lib.papers.emotion_embeddings import EmotionEmbeddings, conclusions, tables
 from lib.papers.emotion_embeddings import study as eea
 from lib.reporting import modality_section
@@ -320,6 +322,20 @@ def test_the_text_space_is_frozen_and_the_maps_learn(trained):
     assert table.loc[("audio", "after"), "correlation_with_text"] == pytest.approx(expected, abs=1e-5)
     assert len(conclusions.geometry(MOSEI, table.reset_index())) == 2
     assert conclusions.geometry(MOSEI, tables.space_table({})) == []
+
+
+def test_cosines_do_not_depend_on_the_threads_of_the_notebook():
+    """Six emotions and twelve units, as in the quick run, are summed in another order by two threads."""
+    torch.manual_seed(0)
+    model = Model({"text": 5, "audio": 4}, {"text": 24, "audio": 12}, torch.randn(6, 24))
+    found, before = [], torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(tables.cosines(model, "audio"))
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(*found)
 
 
 def test_published_numbers_stand_beside_ours_and_are_never_compared(trained):

@@ -1,7 +1,4 @@
-"""Figures of the notebook `unseen_emotions`: zero-shot scores beside chance, and scores by number of samples.
-
-Conventions as in `figures`.
-"""
+"""Zero-shot scores beside chance, and scores by number of samples. Conventions as in `lib.reporting.figures`."""
 
 from collections.abc import Mapping
 

@@ -1,20 +1,13 @@
-"""What the notebook `unseen_emotions` says and draws, from tables made by hand."""
-
-import dataclasses
+"""What is said and drawn of unseen emotions, from tables made by hand."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lib.papers import unseen_emotions_conclusions as conclusions
-from lib.papers import unseen_emotions_context as context
-from lib.papers import unseen_emotions_tables as results_of
-from lib.papers.unseen_emotions import Case
-from lib.reporting import unseen_figures
+from lib.papers.unseen_emotions import conclusions, figures, tables
+from lib.papers.unseen_emotions.study import CLEAN
 from lib.run_table import run_table
-from tests.papers.emotion_tasks import small_task
 
-MOSEI = small_task("mosei_emotions_like")
 LABEL = "small, SYNTHETIC stand-in"
 ZERO_SHOT = pd.DataFrame(
     {
@@ -55,8 +48,7 @@ def random_runs(offset: float) -> pd.DataFrame:
 
 
 def test_the_pooled_table_averages_over_the_emotions_within_a_seed():
-    cases = [Case(emotion, MOSEI) for emotion in ("happy", "sad")]
-    found = results_of.pooled_table(cases, random_runs(0.1)).set_index("vectors")
+    found = tables.pooled_table(("happy", "sad"), random_runs(0.1)).set_index("vectors")
     assert found.loc["of the words", "auc"] == pytest.approx(0.71)
     assert found.loc["of the words", "auc_std"] == pytest.approx(0.01)
     assert found.loc["of the words", "verdict"] == "above chance"
@@ -67,12 +59,14 @@ def test_the_pooled_table_averages_over_the_emotions_within_a_seed():
     assert difference["auc"] == pytest.approx(0.21)
     assert difference["auc_std"] == pytest.approx(0.09)  # 0.30, 0.21, 0.12 by seed
     assert difference["verdict"] == "not told apart"
-    clear = results_of.pooled_table(cases, random_runs(0.02)).set_index("vectors").loc["of the words minus random"]
+    clear = (
+        tables.pooled_table(("happy", "sad"), random_runs(0.02)).set_index("vectors").loc["of the words minus random"]
+    )
     assert clear["verdict"] == "words better"
 
 
 def test_all_emotions_in_one_sentence_and_each_kind_of_vector_in_another():
-    pooled = results_of.pooled_table([Case("happy", MOSEI)], random_runs(0.1))
+    pooled = tables.pooled_table(["happy"], random_runs(0.1))
     first, words, random, _ = conclusions.all_together(ZERO_SHOT, pooled)
     assert first.startswith("Of 3 emotions: 1 above chance (happy); 1 below chance (fear); 1 not distinguishable")
     assert "25% of the distance from chance" in first  # (0.5833 - 0.5) / (0.8333 - 0.5)
@@ -81,28 +75,58 @@ def test_all_emotions_in_one_sentence_and_each_kind_of_vector_in_another():
     assert "**not distinguishable from chance**" in random
 
 
-def test_the_label_of_several_iemocap_corpora_names_each_and_ends_as_labels_do():
-    cases = [Case(word, MOSEI) for word in ("happy", "sad")]
-    assert context.label(cases) == MOSEI.corpus.source.label
-    real = [dataclasses.replace(MOSEI.corpus.source, name=f"IEMOCAP and {w}", synthetic=False) for w in ("x", "y")]
-    tasks = [dataclasses.replace(MOSEI, corpus=dataclasses.replace(MOSEI.corpus, source=source)) for source in real]
-    label = context.label([Case("happy", task) for task in tasks])
-    assert label == "IEMOCAP and x / IEMOCAP and y, real data"
-    assert context.provenance(label) == f"All on {label}."
-    assert "stand-in data show the mechanism" in context.provenance(LABEL)
-
-
 def test_the_dots_stand_at_the_scores():
-    axes = unseen_figures.zero_shot_dots(ZERO_SHOT, label=LABEL, title="t").axes[0]
+    axes = figures.zero_shot_dots(ZERO_SHOT, label=LABEL, title="t").axes[0]
     drawn = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
     np.testing.assert_allclose(sorted(drawn), sorted([*ZERO_SHOT["auc"], *ZERO_SHOT["random_auc"]]))
     assert [text.get_text() for text in axes.get_yticklabels()] == list(ZERO_SHOT["emotion"])
 
 
 def test_the_curve_has_a_point_per_number_of_samples_all_inside_the_axes():
-    axes = unseen_figures.few_shot_curves({"happy": CURVE}, label=LABEL, title="t").axes[0]
+    axes = figures.few_shot_curves({"happy": CURVE}, label=LABEL, title="t").axes[0]
     line = next(line for line in axes.lines if line.get_label() == "happy")
     np.testing.assert_array_equal(line.get_xdata(), CURVE["shots"])
     np.testing.assert_array_equal(line.get_ydata(), CURVE["auc"])
     left, right = axes.get_xlim()
     assert left < 0 < 80 < right
+
+
+@pytest.mark.parametrize(
+    ("lows", "said"),
+    [
+        ([0.5, 0.5, 0.5, 0.5], "Even then the interval of the AUC does not lie above zero-shot's."),
+        ([0.5, 0.5, 0.5, 0.9], "Up to 10 samples the interval of the AUC does not lie above zero-shot's for good."),
+        ([0.5, 0.9, 0.5, 0.9], "Up to 10 samples the interval of the AUC does not lie above zero-shot's for good."),
+        ([0.5, 0.9, 0.9, 0.9], "From 1 sample on (0.800) its interval lies above zero-shot's."),
+        ([0.5, 0.5, 0.9, 0.9], "From 10 samples on (0.800) its interval lies above zero-shot's."),
+    ],
+)
+def test_the_sentence_of_a_curve_holds_for_every_later_point(lows, said):
+    curve = pd.DataFrame({"shots": [0, 1, 10, 99], "auc": [0.6, 0.8, 0.8, 0.95]})
+    curve = curve.assign(setting="s", auc_seeds_low=lows, auc_seeds_high=[0.7, 1.0, 1.0, 1.0])
+    sentence = conclusions.few_shot("joy", curve)
+    assert sentence == f"joy, never seen: AUC 0.600; with all 99 samples: 0.950. {said}"
+
+
+def test_a_gain_is_told_apart_only_if_its_interval_excludes_zero():
+    ends = {"fine-tuned, naive": (0.01, 0.03), "fine-tuned, gem": (-0.01, 0.03), "fine-tuned, joint": (np.nan, np.nan)}
+    rows = [{"setting": CLEAN}]
+    for setting, (low, high) in ends.items():
+        others = {"auc_others_gain": -0.02, "auc_others_gain_low": -0.03, "auc_others_gain_high": -0.01}
+        rows.append({"setting": setting, "auc_gain": 0.02, "auc_gain_low": low, "auc_gain_high": high, **others})
+    naive, gem, joint = conclusions.fine_tuning("joy", pd.DataFrame(rows))
+    assert naive == (
+        "joy, fine-tuned, naive: AUC +0.020 (95 % +0.010 to +0.030), better; "
+        "of the other emotions -0.020 (95 % -0.030 to -0.010), worse."
+    )
+    assert "AUC +0.020 (95 % -0.010 to +0.030), not told apart" in gem
+    assert "AUC +0.020 (one seed)" in joint
+
+
+def test_a_word_matters_only_where_few_random_vectors_stand_as_high():
+    row = {"emotion": "joy", "auc": 0.7, "random_mean": 0.5, "middle_of_random_low": 0.3, "middle_of_random_high": 0.7}
+    rows = [{**row, "random_vectors": 200, "at_least_as_high": k, "random_p": (k + 1) / 201} for k in (0, 9, 10)]
+    best, last, too_many = conclusions.among_random(pd.DataFrame(rows))
+    assert best.endswith("the word matters.")
+    assert last.endswith("the word matters.")
+    assert too_many.endswith("the word is not told apart from any other vector.")

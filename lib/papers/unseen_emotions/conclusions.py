@@ -1,11 +1,25 @@
-"""What the tables of the notebook `unseen_emotions` say, in sentences made from their numbers."""
+"""What the tables say, in sentences made from their numbers."""
 
+from collections.abc import Mapping
 from math import isnan
 
 import pandas as pd
 
-from lib.papers.unseen_emotions_tables import ABOVE, BELOW, CHANCE, NEITHER, UNDEFINED
+from lib.papers.unseen_emotions.tables import ABOVE, BELOW, CHANCE, NEITHER, UNDEFINED
 from lib.reporting.words import interval, number
+
+
+def of(
+    never_seen: pd.DataFrame,
+    pooled: pd.DataFrame,
+    places: pd.DataFrame,
+    curves: Mapping[str, pd.DataFrame],
+    tuned: Mapping[str, pd.DataFrame],
+) -> list[str]:
+    """All that the tables of a run say: zero-shot, averaged, among random vectors, by samples, after fine-tuning."""
+    sentences = [*zero_shot(never_seen), *all_together(never_seen, pooled), *among_random(places)]
+    sentences += [few_shot(emotion, curve) for emotion, curve in curves.items()]
+    return sentences + [sentence for emotion, found in tuned.items() for sentence in fine_tuning(emotion, found)]
 
 
 def zero_shot(table: pd.DataFrame) -> list[str]:
@@ -58,6 +72,19 @@ def all_together(table: pd.DataFrame, pooled: pd.DataFrame) -> list[str]:
             f"{_between(row, 'seeds')}), **{row['verdict']}**."
         )
     return sentences
+
+
+def among_random(table: pd.DataFrame) -> list[str]:
+    """The place of each word among random vectors; from `random_table`."""
+    return [
+        f"{row['emotion']}: undefined, so its word has no place among the random vectors."
+        if isnan(row["auc"])
+        else f"{row['emotion']}: {row['at_least_as_high']} of {row['random_vectors']} random vectors score at least as "
+        f"high as its word (p {row['random_p']:.3f}; the middle 95 % of them {row['middle_of_random_low']:.3f} to "
+        f"{row['middle_of_random_high']:.3f}): the word "
+        f"{'matters' if row['random_p'] < 0.05 else 'is not told apart from any other vector'}."
+        for row in table.to_dict("records")
+    ]
 
 
 def few_shot(emotion: str, table: pd.DataFrame) -> str:

@@ -1,10 +1,14 @@
-"""Parameters of the notebook `unseen_emotions` (spec emotion_embeddings, section 9)."""
+"""Emotions without training samples, or with a few: parameters (spec emotion_embeddings, section 9).
+
+A network of emotion embeddings compares an utterance with the word vector of each emotion, so it can score an emotion
+of which it has seen no sample. Each emotion is held out in turn; beside that stand training on all of its samples, on a
+few of them, and fine-tuning of the network that has seen none.
+"""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lib.data import word_vectors
 from lib.data.arrays.emotion_rules import IEMOCAP_EMOTIONS, IEMOCAP_UNSEEN, MOSEI_EMOTIONS
 from lib.data.dialogues.meld_text import EMOTIONS as MELD_EMOTIONS
 from lib.papers.emotion_embeddings import (
@@ -17,7 +21,7 @@ from lib.papers.emotion_embeddings import (
     Positive,
     Seed,
 )
-from lib.params.base import NONFINITE, Nonfinite, Parameters
+from lib.params import NONFINITE, Nonfinite, Parameters
 
 Regime = Literal["naive", "gem", "joint"]
 _CAN_BE_HELD_OUT = {
@@ -95,7 +99,7 @@ class UnseenEmotions(Parameters):
         return (self.dataset, "iemocap_nine") if self.dataset == "iemocap_emotions" else (self.dataset,)
 
     def further_files(self) -> tuple[str, ...]:
-        return word_vectors.file_names((self.dataset,), self.emotion_vectors)
+        return self.training.further_files()
 
     @model_validator(mode="after")
     def _consistent(self) -> "UnseenEmotions":
@@ -111,3 +115,6 @@ class UnseenEmotions(Parameters):
                 raise ValueError(f"{name} holds a value twice")
         _ = self.training  # its own rules
         return self
+
+
+NOTEBOOKS = {"unseen_emotions": UnseenEmotions}

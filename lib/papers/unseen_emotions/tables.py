@@ -1,6 +1,6 @@
-"""What the notebook `unseen_emotions` shows: scores of the held-out emotion, and whether they are above chance."""
+"""Scores of the held-out emotion, whether they are above chance, and what a few samples of it change."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,93 +8,19 @@ import pandas as pd
 from lib.data.stand_ins import synthetic_emotions
 from lib.metrics import scores as metrics
 from lib.metrics.presence import probabilities
-from lib.papers.unseen_emotions import CLEAN, LEAKING, Case, Job, logits
-from lib.params.unseen_emotions import UnseenEmotions
+from lib.papers.unseen_emotions.answers import RANDOM, logits, tuned
+from lib.papers.unseen_emotions.study import CLEAN, LEAKING, METRICS, Case, zero_shot
 from lib.reporting import gains
 from lib.reporting.statistics import NO_INTERVAL, t_interval
-from lib.run_table import by_seed, run_table
-from lib.training.records import FINISHED, Record
+from lib.run_table import by_seed
+from lib.study import Runs, Study
 
 CHANCE = 0.5
 """Of the area under the ROC curve and of weighted accuracy, whatever the share of the emotion."""
-METRICS = ("auc", "weighted_acc")
-RANDOM = "random vector"
 DIFFERENCE = "of the words minus random"
 RESAMPLES = 1000
 ABOVE, BELOW, NEITHER = "above chance", "below chance", "not distinguishable from chance"
 UNDEFINED = "undefined"
-
-
-def outputs(p: UnseenEmotions, jobs: Sequence[Job], records: Mapping[str, Sequence[Record]]) -> dict:
-    """Test logits `(N, C)` by (emotion, setting, seed); also of the zero-shot networks with a random vector."""
-    found = {}
-    for job in jobs:
-        for record in records[job.variant]:
-            if record.status == FINISHED:
-                found[job.case.emotion, job.setting, record.seed] = logits(p, job, record)
-                if job.setting == CLEAN:
-                    found[job.case.emotion, RANDOM, record.seed] = logits(p, job, record, control=True)
-    return found
-
-
-def scores(
-    p: UnseenEmotions,
-    jobs: Sequence[Job],
-    records: Mapping[str, Sequence[Record]],
-    found: Mapping[tuple[str, str, int], np.ndarray],
-) -> pd.DataFrame:
-    """The long run table: the held-out emotion's scores, and the mean over the others' (`<metric>_others`).
-
-    `found` are those of `outputs` and of fine-tuning; a network without outputs has rows without scores, and so has
-    whatever was to be made from it.
-    """
-    by_emotion = {job.case.emotion: job.case for job in jobs}
-    shots = {(job.case.emotion, job.setting): job.shots for job in jobs}
-    runs = {
-        run: {"status": FINISHED, "metrics": {"test": _scores(by_emotion[run[0]], out)}} for run, out in found.items()
-    }
-    for run, record in _lost(p, jobs, records):
-        runs.setdefault(run, {"status": record.status, "reason": record.reason})
-    selected = f"epoch: validation {p.training.selection(p.dataset)}; hyper-parameters: fixed in the YAML"
-    return run_table(
-        {
-            "variant": f"{emotion}: {setting}",
-            "seed": seed,
-            "selected_on": selected,
-            "emotion": emotion,
-            "setting": setting,
-            "shots": shots.get((emotion, setting), 0),
-            **run,
-        }
-        for (emotion, setting, seed), run in runs.items()
-    )
-
-
-def _lost(
-    p: UnseenEmotions, jobs: Sequence[Job], records: Mapping[str, Sequence[Record]]
-) -> Iterator[tuple[tuple[str, str, int], Record]]:
-    """(emotion, setting, seed) of every network without outputs, and of all that rests on it."""
-    for job in jobs:
-        settings = [job.setting]
-        if job.setting == CLEAN:
-            settings += [RANDOM, *(tuned(r) for r in p.fine_tuning.regimes if job.case.emotion in p.few_shot)]
-        for record in records[job.variant]:
-            if record.status != FINISHED:
-                yield from (((job.case.emotion, setting, record.seed), record) for setting in settings)
-
-
-def tuned(regime: str) -> str:
-    """The setting of a network after fine-tuning."""
-    return f"fine-tuned, {regime}"
-
-
-def _scores(case: Case, out: np.ndarray) -> dict[str, float]:
-    every = metrics.emotion_scores(out, case.complete.corpus.splits["test"].labels)
-    found = {}
-    for metric in METRICS:
-        found[metric] = float(every[metric][case.column])
-        found[f"{metric}_others"] = float(np.mean(every[metric][case.seen]))
-    return found
 
 
 def sample_interval(case: Case, found: Sequence[np.ndarray], level: float = 0.95) -> tuple[float, float]:
@@ -102,7 +28,7 @@ def sample_interval(case: Case, found: Sequence[np.ndarray], level: float = 0.95
 
     NaN without networks, and where all samples or none show the emotion.
     """
-    true = case.complete.corpus.splits["test"].labels[:, case.column] == 1
+    true = case.present("test")
     if not found or true.all() or not true.any():
         return NO_INTERVAL
     columns = probabilities(np.stack([out[:, case.column] for out in found], axis=1))
@@ -131,38 +57,32 @@ def verdict(*intervals: tuple[float, float]) -> str:
     return NEITHER
 
 
-def zero_shot_table(
-    p: UnseenEmotions, cases: Sequence[Case], table: pd.DataFrame, found: Mapping[tuple[str, str, int], np.ndarray]
-) -> pd.DataFrame:
+def zero_shot_table(answered: Runs, table: pd.DataFrame) -> pd.DataFrame:
     """One row per held-out emotion: its AUC from the word vector and, as a control, from a random vector, each with
     both intervals and a verdict; weighted accuracy; and the scores of networks that had the emotion in training.
     """
-    rows = []
-    for case in cases:
-        share = case.complete.corpus.splits["test"].labels[:, case.column].mean()
+    p, rows = answered.study.p, []
+    for setting in zero_shot(answered.study):
+        case = setting.case
+        share = case.corpus.splits["test"].labels[:, case.column].mean()
         row: dict[str, object] = {"emotion": case.emotion, "share_present": float(share)}
-        for setting, prefix in ((CLEAN, ""), (RANDOM, "random_")):
-            own = [
-                out
-                for (emotion, name, _), out in found.items()
-                if (emotion, name) == (case.emotion, setting) and np.isfinite(out).all()
-            ]
-            values = _values(table, case, setting, "auc")
+        for kind, prefix in ((CLEAN, ""), (RANDOM, "random_")):
+            values = _values(table, case, kind, "auc")
             row |= {"n": len(values)} | _moments(values, f"{prefix}auc")
-            seeds, samples = t_interval(values), sample_interval(case, own)
+            seeds, samples = t_interval(values), sample_interval(case, logits(answered, setting, kind))
             row |= {f"{prefix}seeds_low": seeds[0], f"{prefix}seeds_high": seeds[1]}
             row |= {f"{prefix}samples_low": samples[0], f"{prefix}samples_high": samples[1]}
             row[f"{prefix}verdict"] = verdict(seeds, samples)
         row |= _moments(_values(table, case, LEAKING, "auc"), "auc_in_training")
-        for setting, name in ((CLEAN, "weighted_acc"), (LEAKING, "weighted_acc_in_training")):
-            row[name] = _moments(_values(table, case, setting, "weighted_acc"), name)[name]
-        if kind := synthetic_emotions.KINDS.get(p.dataset):
-            row["auc_ceiling"] = float(synthetic_emotions.best_scores(kind, p.modalities)["auc"][case.column])
+        for kind, name in ((CLEAN, "weighted_acc"), (LEAKING, "weighted_acc_in_training")):
+            row[name] = _moments(_values(table, case, kind, "weighted_acc"), name)[name]
+        if stand_in := synthetic_emotions.KINDS.get(p.dataset):
+            row["auc_ceiling"] = float(synthetic_emotions.best_scores(stand_in, p.modalities)["auc"][case.column])
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def pooled_table(cases: Sequence[Case], table: pd.DataFrame) -> pd.DataFrame:
+def pooled_table(emotions: Sequence[str], table: pd.DataFrame) -> pd.DataFrame:
     """Zero-shot AUC averaged over the held-out emotions within each seed, from their word vectors and random ones.
 
     Of the emotions that any seed has a score for (`emotions` says how many), and of the seeds that have one for each of
@@ -170,7 +90,7 @@ def pooled_table(cases: Sequence[Case], table: pd.DataFrame) -> pd.DataFrame:
     rest on the seeds alone: the emotions share their test samples.
     """
     rows, pooled, by_variant = [], {}, by_seed(table, "auc")
-    scored = [case.emotion for case in cases if by_variant[f"{case.emotion}: {CLEAN}"].notna().any()]
+    scored = [emotion for emotion in emotions if by_variant[f"{emotion}: {CLEAN}"].notna().any()]
     for setting, words in ((CLEAN, "of the words"), (RANDOM, "random")):
         complete = by_variant[[f"{emotion}: {setting}" for emotion in scored]].dropna()
         pooled[words] = complete.mean(axis=1)
@@ -196,15 +116,15 @@ def _moments(values: np.ndarray, name: str) -> dict[str, float]:
     return {name: float(values.mean()) if len(values) else np.nan, f"{name}_std": std}
 
 
-def few_shot_table(jobs: Sequence[Job], table: pd.DataFrame, emotion: str) -> pd.DataFrame:
+def few_shot_table(study: Study, table: pd.DataFrame, emotion: str) -> pd.DataFrame:
     """AUC and weighted accuracy by the number of the emotion's training samples, ascending; 0 is zero-shot."""
-    own = sorted((job for job in jobs if job.case.emotion == emotion), key=lambda job: job.shots)
-    return _summary(table, {job.variant: {"setting": job.setting, "shots": job.shots} for job in own})
+    own = sorted((each for each in study.tasks if each.case.emotion == emotion), key=lambda each: each.shots)
+    return _summary(table, {each.variant(each.kind): {"setting": each.kind, "shots": each.shots} for each in own})
 
 
-def fine_tuning_table(emotion: str, table: pd.DataFrame, regimes: Sequence[str]) -> pd.DataFrame:
+def fine_tuning_table(study: Study, table: pd.DataFrame, emotion: str) -> pd.DataFrame:
     """The held-out emotion and the mean of the others, before fine-tuning and after it, and the paired gains."""
-    settings = [CLEAN, *map(tuned, regimes)]
+    settings = [CLEAN, *map(tuned, study.p.fine_tuning.regimes)]
     variants = {f"{emotion}: {setting}": {"setting": setting} for setting in settings}
     found = _summary(table, variants, others=True)
     own = table[table["variant"].isin(variants)]
@@ -234,24 +154,3 @@ def _summary(
 def score_table(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Mean and interval over the seeds of every variant."""
     return gains.summary(table, metric).drop(columns="rate")
-
-
-def leak_table(cases: Sequence[Case]) -> pd.DataFrame:
-    """Samples per split, and how many of them carry the held-out emotion, in the clean and the leaking protocol."""
-    rows = []
-    for case in cases:
-        complete, clean = case.complete.corpus, case.clean().corpus
-        for protocol, corpus in (("clean", clean), ("leaking", complete)):
-            row = {"emotion": case.emotion, "protocol": protocol}
-            for split in ("train", "valid"):
-                carriers = {
-                    name
-                    for name, there in zip(
-                        complete.splits[split].ids, complete.splits[split].labels[:, case.column] == 1, strict=True
-                    )
-                    if there
-                }
-                row[split] = len(corpus.splits[split])
-                row[f"{split}_with_it"] = len(carriers & set(corpus.splits[split].ids))
-            rows.append(row)
-    return pd.DataFrame(rows)

@@ -1,0 +1,231 @@
+"""What trained networks say of an emotion they have never seen, and the tables and figures of a whole small run."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lib.metrics.presence import decisions, weighted_acc
+from lib.metrics.scores import auc
+from lib.papers.unseen_emotions import answers, conclusions, figures, tables
+from lib.papers.unseen_emotions import study as unseen
+from lib.papers.unseen_emotions.study import CLEAN, LEAKING
+from lib.study import Runs
+from lib.training.records import load_weights
+from tests.papers.unseen_emotions.held_out import MOSEI, given, held_out
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A whole small run: the networks, what they answer, the run table."""
+    p = given(results=str(tmp_path_factory.mktemp("run")))
+    runs = unseen.plan(p, [held_out(emotion) for emotion in p.held_out]).train()
+    answered = answers.answers(runs)
+    return runs, answered, answers.scores(answered)
+
+
+def outputs(answered: Runs) -> dict[tuple[str, str, int], np.ndarray]:
+    """Test logits by emotion, setting and seed."""
+    return {(r.tags["emotion"], r.tags["setting"], r.seed): r.outputs["test"] for r in answered.records}
+
+
+def test_the_scores_are_those_of_the_held_out_column_on_the_complete_test_split(run):
+    """The network is built here from its stored weights, and the missing word vector is put in its place."""
+    runs, answered, table = run
+    setting, found = unseen.zero_shot(runs.study)[1], outputs(answered)
+    case, true = setting.case, MOSEI.corpus.splits["test"].labels == 1
+    assert case.emotion == "happy"
+    for _, member, record in unseen.trained(runs, setting):
+        weights = load_weights(runs.study.folder / "members", record)
+        assert weights["emotion_vectors"].shape[0] == len(MOSEI.corpus.label_names) - 1
+        model = member.model.build()
+        model.load_state_dict(weights)
+        model.set_emotions(torch.from_numpy(MOSEI.vectors))
+        with torch.no_grad():
+            inputs = {m: torch.from_numpy(x) for m, x in MOSEI.corpus.splits["test"].features.items()}
+            out = model.eval()(**inputs).numpy()
+        np.testing.assert_allclose(found["happy", CLEAN, record.seed], out, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(out[:, case.seen], record.outputs["test"], rtol=1e-5, atol=1e-6)
+        rows = table[(table["variant"] == f"happy: {CLEAN}") & (table["seed"] == record.seed)]
+        values = rows.set_index("metric")["value"]
+        assert values["auc"] == pytest.approx(auc(out, true)[case.column], abs=1e-6)
+        assert values["weighted_acc"] == pytest.approx(weighted_acc(decisions(out), true)[case.column])
+        assert values["auc_others"] == pytest.approx(auc(out, true)[case.seen].mean(), abs=1e-6)
+
+
+def test_the_random_vector_is_another_per_seed_and_changes_the_held_out_column_alone(run):
+    runs, answered, _ = run
+    case, found = runs.study.tasks[0].case, outputs(answered)
+    differences = []
+    for seed in (0, 1):
+        own, drawn = (found[case.emotion, setting, seed] for setting in (CLEAN, answers.RANDOM))
+        np.testing.assert_array_equal(own[:, case.seen], drawn[:, case.seen])
+        differences.append(own[:, case.column] - drawn[:, case.column])
+    assert np.abs(differences).min(axis=1).max() > 0
+    assert not np.allclose(*differences)
+
+
+def test_fine_tuning_starts_from_the_zero_shot_network_and_is_kept(run):
+    """Tuned again it gives the same bits; other settings are other runs."""
+    runs, answered, _ = run
+    p, found = runs.study.p, outputs(answered)
+    files = sorted((Path(p.results) / "members").glob("*-fine-tuned-*.npy"))
+    assert len(files) == len(p.fine_tuning.regimes) * len(p.seeds)
+    written = [path.stat().st_mtime_ns for path in files]
+    kept = after_tuning(runs)
+    assert [path.stat().st_mtime_ns for path in files] == written
+    files[0].unlink()
+    again = after_tuning(runs)
+    settings = [(f"fine-tuned, {regime}", seed) for regime in ("naive", "gem", "joint") for seed in p.seeds]
+    assert list(kept) == list(again) == [("happy", setting, seed) for setting, seed in settings]
+    for (emotion, setting, seed), out in again.items():
+        np.testing.assert_array_equal(out, found[emotion, setting, seed])
+        assert not np.array_equal(out, found[emotion, CLEAN, seed])
+    tuning = p.fine_tuning.model_copy(update={"learning_rate": 1e-6})
+    slower = dataclasses.replace(runs.study, p=p.model_copy(update={"fine_tuning": tuning}))
+    for (emotion, _, seed), out in after_tuning(Runs(slower, runs.done)).items():
+        np.testing.assert_allclose(out, found[emotion, CLEAN, seed], atol=1e-2)
+
+
+def after_tuning(runs: Runs) -> dict[tuple[str, str, int], np.ndarray]:
+    return {key: out for key, out in outputs(answers.answers(runs)).items() if key[1].startswith("fine-tuned")}
+
+
+def test_the_word_is_ranked_among_random_vectors_of_its_length(run):
+    runs, answered, _ = run
+    p, found, cases = runs.study.p, outputs(answered), [s.case for s in unseen.zero_shot(runs.study)]
+    table = answers.random_table(runs)
+    assert list(table["emotion"]) == list(p.held_out)
+    true = MOSEI.corpus.splits["test"].labels == 1
+    for row, case in zip(table.to_dict("records"), cases, strict=True):
+        own = np.mean([auc(found[case.emotion, CLEAN, seed], true)[case.column] for seed in p.seeds])
+        assert row["auc"] == pytest.approx(own, abs=1e-3)
+        assert row["middle_of_random_low"] < row["random_mean"] < row["middle_of_random_high"]
+        assert row["random_p"] == (row["at_least_as_high"] + 1) / 201
+    vectors = answers.candidates(cases[0])
+    np.testing.assert_array_equal(vectors[0], cases[0].vectors[cases[0].column])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), np.linalg.norm(vectors[0]), rtol=1e-5)
+    assert len(np.unique(vectors, axis=0)) == answers.VECTORS + 1
+
+
+@pytest.mark.parametrize(
+    ("intervals", "said"),
+    [
+        (((0.52, 0.6), (0.51, 0.7)), "above chance"),
+        (((0.52, 0.6), (0.49, 0.7)), "not distinguishable from chance"),
+        (((0.5, 0.6),), "not distinguishable from chance"),
+        (((0.4, 0.49), (0.3, 0.48)), "below chance"),
+        (((0.52, 0.6), (0.3, 0.48)), "not distinguishable from chance"),
+        (((math.nan, math.nan), (0.6, 0.7)), "not distinguishable from chance"),
+    ],
+)
+def test_the_verdict_needs_every_interval(intervals, said):
+    assert tables.verdict(*intervals) == said
+
+
+def test_the_interval_over_test_samples_covers_chance_for_noise_and_excludes_it_for_a_cue():
+    case, rng = held_out("happy"), np.random.default_rng(0)
+    labels = MOSEI.corpus.splits["test"].labels
+    noise = [rng.normal(size=labels.shape) for _ in range(3)]
+    low, high = tables.sample_interval(case, noise)
+    assert low < 0.5 < high
+    low, _ = tables.sample_interval(case, [out + 5 * labels for out in noise])
+    assert low > 0.9
+
+
+def test_the_tables_and_sentences_of_a_run(run):
+    runs, answered, table = run
+    study, p, found = runs.study, runs.study.p, outputs(answered)
+    zero_shot = tables.zero_shot_table(answered, table)
+    assert list(zero_shot["emotion"]) == list(p.held_out)
+    sentences = conclusions.zero_shot(zero_shot)
+    for row, sentence in zip(zero_shot.to_dict("records"), sentences, strict=True):
+        assert f"**{row['verdict']}**" in sentence
+        assert f"{row['auc']:.3f}" in sentence
+    curve = tables.few_shot_table(study, table, "happy")
+    assert list(curve["shots"]) == sorted(each.shots for each in study.tasks if each.case.emotion == "happy")
+    assert curve["setting"].iloc[0] == CLEAN
+    assert curve["setting"].iloc[-1] == LEAKING
+    tuned = tables.fine_tuning_table(study, table, "happy")
+    assert [row.split(":")[0] for row in conclusions.fine_tuning("happy", tuned)] == [
+        f"happy, fine-tuned, {regime}" for regime in p.fine_tuning.regimes
+    ]
+    true, column = MOSEI.corpus.splits["test"].labels == 1, study.tasks[2].case.column
+    gains = [
+        auc(found["happy", "fine-tuned, gem", seed], true)[column] - auc(found["happy", CLEAN, seed], true)[column]
+        for seed in p.seeds
+    ]
+    assert tuned.set_index("setting").loc["fine-tuned, gem", "auc_gain"] == pytest.approx(np.mean(gains), abs=1e-6)
+
+
+def test_the_average_over_the_emotions_is_taken_within_each_seed(run):
+    runs, answered, table = run
+    pooled = tables.pooled_table(runs.study.p.held_out, table).set_index("vectors")
+    for setting, words in ((CLEAN, "of the words"), (answers.RANDOM, "random")):
+        rows = table[(table["setting"] == setting) & (table["metric"] == "auc")]
+        by_seed = rows.groupby("seed")["value"].mean()
+        assert pooled.loc[words, "auc"] == pytest.approx(by_seed.mean())
+        assert pooled.loc[words, "auc_std"] == pytest.approx(by_seed.std())
+        assert pooled.loc[words, "n"] == 2
+    sentences = conclusions.all_together(tables.zero_shot_table(answered, table), pooled.reset_index())
+    assert len(sentences) == 4
+    assert f"{pooled.loc['random', 'auc']:.3f}" in sentences[2]
+
+
+@pytest.mark.parametrize("lost", [[("happy", 1)], [("happy", 1), ("disgust", 1)]], ids=["one run", "a seed"])
+def test_a_network_that_diverged_costs_its_seed_alone(run, lost):
+    """With one seed left there is no interval and no verdict."""
+    runs = without(run[0], [(f"{emotion}: {CLEAN}", seed) for emotion, seed in lost])
+    answered = answers.answers(runs)
+    table = answers.scores(answered)
+    assert set(table[table["status"] == "diverged"]["variant"]) >= {f"{emotion}: {CLEAN}" for emotion, _ in lost}
+    rows = tables.zero_shot_table(answered, table).set_index("emotion")
+    assert rows.loc["happy", "n"] == 1
+    assert rows.loc["happy", "verdict"] == "not distinguishable from chance"
+    assert np.isfinite(rows.loc["happy", "auc"])
+    pooled = tables.pooled_table(runs.study.p.held_out, table)
+    assert list(pooled["n"]) == [1, 1, 1]
+    assert pooled["auc"].notna().all()
+    assert set(pooled["verdict"]) == {"undefined"}
+
+
+def test_what_rests_on_a_lost_network_is_lost_with_it(run):
+    """Its rows stay, without a score and with its reason; the same emotion's other networks keep theirs."""
+    table = answers.scores(answers.answers(without(run[0], [(f"happy: {CLEAN}", 1)])))
+    lost = table[table["status"] == "diverged"]
+    rest = ("random vector", "fine-tuned, naive", "fine-tuned, gem", "fine-tuned, joint")
+    assert set(lost["setting"]) == {CLEAN, *rest}
+    assert set(zip(lost["emotion"], lost["seed"], lost["reason"], strict=True)) == {("happy", 1, "no finite loss")}
+    assert lost["value"].isna().all()
+    others = table[(table["emotion"] == "happy") & (table["seed"] == 1) & (table["status"] == "finished")]
+    assert LEAKING in set(others["setting"])
+    assert list(table["variant"].unique()) == list(run[2]["variant"].unique())
+
+
+def without(runs: Runs, lost: list[tuple[str, int]]) -> Runs:
+    """The same runs, of which these have diverged."""
+    gone = {"status": "diverged", "reason": "no finite loss", "outputs": {}}
+    return Runs(
+        runs.study,
+        [
+            (setting, member, dataclasses.replace(r, **gone) if (r.variant, r.seed) in lost else r)
+            for setting, member, r in runs.done
+        ],
+    )
+
+
+def test_the_figures_show_every_emotion_and_chance(run):
+    runs, answered, table = run
+    zero_shot, label = tables.zero_shot_table(answered, table), MOSEI.corpus.source.label
+    dots = figures.zero_shot_dots(zero_shot, label=label, title="Never seen")
+    (axes,) = dots.axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == list(runs.study.p.held_out)
+    curve = tables.few_shot_table(runs.study, table, "happy")
+    (curves,) = figures.few_shot_curves({"happy": curve}, label=label, title="Few").axes
+    for ax, chance in ((axes, "get_xdata"), (curves, "get_ydata")):
+        assert [list(getattr(line, chance)()) for line in ax.lines if line.get_label() == "chance"] == [[0.5, 0.5]]
+    drawn = next(line for line in curves.lines if line.get_label() == "happy")
+    np.testing.assert_allclose(sorted(drawn.get_ydata()), sorted(curve.drop_duplicates("shots")["auc"]))
