@@ -21,8 +21,8 @@ from lib.data.corpus import Corpus, Source
 from lib.data.dialogues.conversation_batches import Dialogue, conversation_split
 from lib.data.dialogues.stored_dialogues import IEMOCAP
 from lib.papers import load
-from lib.papers import self_paced_balance as spcl
-from lib.params.self_paced_balance import SelfPacedBalance
+from lib.papers.self_paced_balance import SelfPacedBalance
+from lib.papers.self_paced_balance import study as self_paced
 from lib.training.loop import train_epoch
 from lib.training.recipe import Member
 from lib.training.strategies import ModalityDropout
@@ -153,11 +153,11 @@ def conversations(quick: bool) -> Iterator[Row]:
     whole = corpus([n // 10 + 1 for n in lengths(4)] if quick else lengths(32), p.widths)
     for device in DEVICES:
         for backbone in BACKBONES:
-            row = {"model": spcl.TITLES[backbone], "device": device}
+            row = {"model": self_paced.TITLES[backbone], "device": device}
             if not there(device):
                 yield row | {"direct_s": NOT_MEASURED}
                 continue
-            member = spcl.member(p, whole, 12, backbone, "atv", spcl=True)
+            member = self_paced.member(p, whole, 12, backbone, "atv", spcl=True)
             train = whole.batches("train", device=device)
             with threads(1):
                 rate = matmul_rate(device)
@@ -184,7 +184,7 @@ def conversation_memory(quick: bool) -> Iterator[Row]:
         surroundings = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=True)
         size = {"dialogues": 4 if quick else 64, "utterances each": 11 if quick else LONGEST}
-        yield {"model": spcl.TITLES[backbone]} | size | {"peak_GiB": float(done.stdout)}
+        yield {"model": self_paced.TITLES[backbone]} | size | {"peak_GiB": float(done.stdout)}
 
 
 def peak(backbone: str, quick: bool) -> float:
@@ -192,7 +192,7 @@ def peak(backbone: str, quick: bool) -> float:
     torch.set_num_threads(1)
     p = parameters(quick).model_copy(update={"batch_size": 64})
     whole = corpus([11] * 4 if quick else [LONGEST] * 64, p.widths)
-    member = spcl.member(p, whole, 12, backbone, "atv", spcl=True)
+    member = self_paced.member(p, whole, 12, backbone, "atv", spcl=True)
     our_epoch(member, whole.batches("train"))()
     return resident_peak() / 2**20
 

@@ -7,16 +7,12 @@ rest of the folder what only this paper has: tables, figures, conclusions, `publ
 
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from lib.errors import InputError
 from lib.params import Parameters, check, read
 
 HERE = Path(__file__).parent
-_NOT_YET_A_FOLDER = {
-    "self_paced_balance": "lib.params.self_paced_balance:SelfPacedBalance",
-}
 
 
 @cache
@@ -26,9 +22,6 @@ def schemas() -> dict[str, type[Parameters]]:
     found = {}
     for folder in folders:
         found |= import_module(f"{__name__}.{folder}").NOTEBOOKS
-    for notebook, place in _NOT_YET_A_FOLDER.items():
-        module, name = place.split(":")
-        found[notebook] = getattr(import_module(module), name)
     return dict(sorted(found.items()))
 
 
@@ -51,11 +44,6 @@ def load(path: Path, **given: object) -> Parameters:
         if reserved in values:
             raise InputError(f"key {reserved!r} is set by the runner", where=where, todo="remove it")
     return check(schema_for(path.parent.name), {**values, **given}, where=where)
-
-
-def trains(schema: type[Parameters]) -> bool:
-    """Whether a notebook has networks of its own; some only read results."""
-    return find_spec(f"{schema.__module__}.study") is not None
 
 
 def study_of(p: Parameters):

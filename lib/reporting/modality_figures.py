@@ -11,12 +11,16 @@ from lib.reporting import figures
 from lib.reporting.figures import new_figure
 from lib.reporting.modality_share import in_order
 from lib.reporting.robustness import MISSING, NOISE
-from lib.reporting.spcl_figures import metric_name
 
 _MARKS = "osv^DPX"
 _LINES = ("-", "--", "-.", ":")
 BANDED = 4
 _LEVELS = {NOISE: "noise, training deviations", MISSING: "share of utterances without"}
+
+
+def metric_name(metric: str) -> str:
+    """In words."""
+    return figures.metric_name(metric).replace(" f1", " F1")
 
 
 def shares(table: pd.DataFrame, *, label: str, title: str = "What each modality brings") -> Figure:

@@ -198,7 +198,7 @@ class Report:
         self, runs: Runs, selected_on: Mapping[str, str] | None = None, seeds: Sequence[int] | None = None
     ) -> None:
         """`manifest.json`: what ran, on what, and what chose its numbers."""
-        sources = {task.corpus.source.name: task.corpus.source for task in self.study.tasks}
+        sources = {(s.name, s.split_rule): s for s in (task.corpus.source for task in self.study.tasks)}
         write_manifest(
             self.folder,
             params=self.study.p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),

@@ -27,9 +27,7 @@ COPIED = (
     "lib/source_closure.py",
     "lib/papers/__init__.py",
     "lib/papers/summary",
-    "lib/params/__init__.py",
-    "lib/params/base.py",
-    "lib/params/yaml_file.py",
+    "lib/params.py",
     "lib/reporting/__init__.py",
     "lib/reporting/caption.py",
     "lib/reporting/claims.py",
@@ -184,8 +182,6 @@ class Workspace:
         workspace = cls(root)
         for name, text in OWN_FILES.items():
             workspace.write(name, text.lstrip("\n"))
-        discovery = root / "lib/papers/__init__.py"
-        discovery.write_text(f"{discovery.read_text()}\n_NOT_YET_A_FOLDER = {{}}\n")
         for name, cell in NOTEBOOKS.items():
             workspace.write_notebook(name, cell)
             workspace.parameters(f"{name}/quick", number=3)

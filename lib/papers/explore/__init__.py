@@ -1,12 +1,12 @@
 """Parameters of the notebook `explore`: one model on one corpus, chosen freely within what fits together."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from lib.data import corpora
+from lib.papers.self_paced_balance import Pace
 from lib.params import NONFINITE, Nonfinite, Parameters
-from lib.params.self_paced_balance import Pace
 
 Kind = Literal["classes", "regression", "multilabel", "conversation"]
 Modality = Literal["text", "audio", "video"]
@@ -26,6 +26,8 @@ class Explore(Parameters):
     null or 0 draws nothing. `curriculum` is the first threshold of SPCL and its growth, null for none; only models of
     conversations allow it.
     """
+
+    grid: ClassVar[bool] = False
 
     samples: int = Field(0, ge=0, description="utterances or dialogues of a stand-in, all splits; 0 for real data")
     dataset: Literal[tuple(CORPORA)]

@@ -18,8 +18,8 @@ from lib.errors import InputError
 from lib.metrics import scores
 from lib.metrics.presence import decisions
 from lib.papers.explore import CORPORA, Explore
-from lib.papers.self_paced_balance import SPEAKERS
-from lib.params.self_paced_balance import FAMILIES
+from lib.papers.self_paced_balance import FAMILIES
+from lib.papers.self_paced_balance.study import SPEAKERS
 from lib.study import Classes, Runs, Study, Task
 from lib.training import records, wanted
 from lib.training.execution import ERRORS, in_words, one_thread

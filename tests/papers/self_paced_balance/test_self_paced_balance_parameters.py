@@ -7,9 +7,9 @@ import pytest
 from lib import papers, params
 from lib.data import corpora
 from lib.errors import InputError
-from lib.params.self_paced_balance import FAMILIES, SelfPacedBalance
+from lib.papers.self_paced_balance import FAMILIES, SelfPacedBalance
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RUNS = ROOT / "params" / "self_paced_balance"
 
 

@@ -1,11 +1,10 @@
-"""What the tables of the notebook `self_paced_balance` say, in sentences made from their numbers."""
-
-from collections.abc import Mapping
+"""What the tables say, in sentences made from their numbers."""
 
 import pandas as pd
 
 from lib.data.corpus import Corpus
-from lib.reporting.spcl_figures import metric_name
+from lib.papers.self_paced_balance.study import TRI, floor
+from lib.reporting.modality_figures import metric_name
 from lib.reporting.words import interval, number
 
 VERDICTS = ("positive", "negative", "neutral", "no verdict")
@@ -54,8 +53,7 @@ def trimodal(table: pd.DataFrame) -> list[str]:
         below = int((rows["gain_points"] < 0).sum())
         sentences.append(
             f"{words}, three modalities score below two in {below} of {rows['gain_points'].count()} comparisons by the "
-            "mean; by the "
-            f"interval: {_counted(rows['verdict'])}."
+            f"mean; by the interval: {_counted(rows['verdict'])}."
         )
     change = table[table["spcl"] == "with - without"]
     mean, least, most = (number(change["gain_points"].agg(how), "+.2f") for how in ("mean", "min", "max"))
@@ -94,11 +92,10 @@ def balance(curves: pd.DataFrame) -> list[str]:
 def mends(claims: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
     """What the mends do to the scores and to the claims' verdicts."""
     sentences = []
-    for mend, rows in claims.groupby("mend", sort=False):
+    for mend, rows in claims.groupby("mend", sort=False) if len(claims) else ():
         own = scores[scores["mend"] == mend]
-        score = 100 * own["gain"]
         other = rows[rows["verdict_published"] != rows["verdict_mended"]]
-        ends = (number(value, "+.2f") for value in (score.min(), score.max()))
+        ends = (number(100 * own["gain"].agg(how), "+.2f") for how in ("min", "max"))
         spread = f"{' to '.join(ends)} points ({_counted(own['verdict'])})"
         changed = "; ".join(
             f"{row['backbone']} {row['quantity']} from {row['verdict_published']} to {row['verdict_mended']}"
@@ -111,30 +108,22 @@ def mends(claims: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def bounds(corpus: Corpus, floor: pd.DataFrame, effect: pd.DataFrame) -> list[str]:
+def bounds(corpus: Corpus, effect: pd.DataFrame) -> list[str]:
     """The best network beside a constant answer and, on a stand-in, beside the ceiling."""
-    rows = effect[(effect["modalities"] == "atv") & effect[["without", "with_spcl"]].notna().any(axis=1)]
+    rows = effect[(effect["modalities"] == TRI) & effect[["without", "with_spcl"]].notna().any(axis=1)]
     if rows.empty:
         return ["No run on three modalities has a score."]
-    best = rows.loc[rows[["without", "with_spcl"]].max(axis=1).idxmax()]
-    score = best[["without", "with_spcl"]].max()
-    metric = metric_name(effect["metric"].iloc[0])
-    constant = floor.iloc[0]
+    top = rows[["without", "with_spcl"]].max(axis=1)
+    best, metric, constant = rows["backbone"][top.idxmax()], effect["metric"].iloc[0], floor(corpus).iloc[0]
     sentence = (
-        f"The best backbone on three modalities, {best['backbone']}, has a test {metric} of {score:.3f}; "
-        f"{constant['prediction']} has {constant[effect['metric'].iloc[0]]:.3f}"
+        f"The best backbone on three modalities, {best}, has a test {metric_name(metric)} of {top.max():.3f}; "
+        f"{constant['prediction']} has {constant[metric]:.3f}"
     )
-    ceiling = corpus.source.ceilings.get("text+audio+video", {}).get(effect["metric"].iloc[0])
+    ceiling = corpus.source.ceilings.get("text+audio+video", {}).get(metric)
     return [sentence + (f", the best possible decision {ceiling:.3f}." if ceiling else ".")]
-
-
-def provenance(corpus: Corpus) -> str:
-    """Real or not, and what else must stand beside the numbers."""
-    end = ": stand-in data show the mechanism, not the corpus" if corpus.source.synthetic else ""
-    return f"All on {corpus.source.label}{end}."
 
 
 def published_reasons(comparison: pd.DataFrame) -> str:
     """Why the published gains are or are not compared."""
-    counts: Mapping[str, int] = comparison["verdict"].value_counts().to_dict()
-    return "Published gains: " + "; ".join(f"{verdict} ({count})" for verdict, count in counts.items()) + "."
+    counts = comparison["verdict"].value_counts().items()
+    return f"Published gains: {'; '.join(f'{verdict} ({count})' for verdict, count in counts)}."

@@ -1,4 +1,4 @@
-"""Figures of the SPCL notebook: its effect, three modalities against two, the pace. Conventions as in `figures`."""
+"""The effect of SPCL, three modalities against two, the pace. Conventions as in `lib.reporting.figures`."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,19 +10,15 @@ from matplotlib.ticker import MaxNLocator
 
 from lib.reporting import figures
 from lib.reporting.figures import BLUE, ORANGE, new_figure
+from lib.reporting.modality_figures import metric_name
 from lib.reporting.words import number
 
 _SIDES = (("without", "without SPCL", ORANGE, "s", -0.18), ("with", "with SPCL", BLUE, "o", 0.18))
 _MODALITY_MARKS = {"text": "-", "audio": "--", "video": ":"}
 
 
-def metric_name(metric: str) -> str:
-    """In words."""
-    return figures.metric_name(metric).replace(" f1", " F1")
-
-
 def effect(table: pd.DataFrame, metric: str, *, label: str, references: dict[str, float]) -> Figure:
-    """Scores with and without SPCL, one row per backbone and subset; `table` is that of `spcl_tables.effect_table`.
+    """Scores with and without SPCL, one row per backbone and subset; `table` is that of `tables.effect`.
 
     Bars through the points are standard deviations over the seeds; the words at the right are the paired gain's
     verdict. `references` are scores drawn as vertical lines.
@@ -31,19 +27,8 @@ def effect(table: pd.DataFrame, metric: str, *, label: str, references: dict[str
     rows = [f"{row['backbone']} {row['modalities']}" for row in table.to_dict("records")]
     with plt.rc_context(figures.STYLE):
         figure, axes = new_figure(8.0, 2.2 + 0.32 * len(table), f"{name[0].upper()}{name[1:]}, SPCL off and on", label)
-        places = np.arange(len(table))
-        for (_, words, colour, marker, offset), column in zip(_SIDES, ("without", "with_spcl"), strict=True):
-            spread = table[f"{column}_std"].fillna(0.0)
-            axes.errorbar(
-                table[column],
-                places + offset,
-                xerr=spread,
-                fmt=marker,
-                color=colour,
-                capsize=2,
-                markersize=5,
-                label=words,
-            )
+        for side, column in zip(_SIDES, ("without", "with_spcl"), strict=True):
+            _points(axes, side, table[column], table[f"{column}_std"].fillna(0.0))
         for place, row in enumerate(table.to_dict("records")):
             words = f"{number(100 * row['gain'], '+.1f')} points, {row['verdict']}"
             axes.text(1.01, place, words, transform=axes.get_yaxis_transform(), va="center", fontsize=8)
@@ -56,26 +41,17 @@ def effect(table: pd.DataFrame, metric: str, *, label: str, references: dict[str
 
 
 def trimodal(table: pd.DataFrame, *, label: str) -> Figure:
-    """Gain in points of three modalities over each pair, with 95 % t-intervals, from `spcl_tables.trimodal_table`."""
+    """Gain in points of three modalities over each pair, with 95 % t-intervals, from `tables.trimodal`."""
     groups = table[["backbone", "over"]].drop_duplicates().to_dict("records")
     rows = [f"{row['backbone']}: atv over {row['over']}" for row in groups]
     metric = metric_name(table["metric"].iloc[0])
     with plt.rc_context(figures.STYLE):
         title = "Three modalities against two"
         figure, axes = new_figure(8.0, 2.2 + 0.36 * len(rows), title, label)
-        for spcl, words, colour, marker, offset in _SIDES:
-            mine = table[table["spcl"] == spcl]
+        for side in _SIDES:
+            mine = table[table["spcl"] == side[0]]
             spread = np.abs(mine[["points_low", "points_high"]].to_numpy().T - mine["gain_points"].to_numpy())
-            axes.errorbar(
-                mine["gain_points"],
-                np.arange(len(mine)) + offset,
-                xerr=np.nan_to_num(spread),
-                fmt=marker,
-                color=colour,
-                capsize=2,
-                markersize=5,
-                label=words,
-            )
+            _points(axes, side, mine["gain_points"], np.nan_to_num(spread))
         axes.axvline(0, color="black", linewidth=0.8)
         _rows(axes, rows)
         axes.set_xlabel(f"points gained in test {metric}: mean over paired seeds and 95 % t-interval")
@@ -86,7 +62,7 @@ def trimodal(table: pd.DataFrame, *, label: str) -> Figure:
 def pace(curves: pd.DataFrame, backbone: str, *, label: str, cap: float) -> Figure:
     """Threshold, share of selected utterances and modality ratios per epoch, means over the seeds.
 
-    `curves` is the table of `spcl_tables.curves`. A ratio compares a modality's summed true-class probability with
+    `curves` is the table of `tables.curves`. A ratio compares a modality's summed true-class probability with
     the smallest one, with SPCL over the selected utterances; 1 for all is balance.
     """
     mine = curves[curves["backbone"] == backbone]
@@ -119,6 +95,13 @@ def pace(curves: pd.DataFrame, backbone: str, *, label: str, cap: float) -> Figu
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
             ax.grid(axis="y", alpha=0.3)
     return figure
+
+
+def _points(axes: Axes, side: tuple, x: pd.Series, spread: np.ndarray | pd.Series) -> None:
+    """Without or with SPCL, one point per row."""
+    _, words, colour, marker, offset = side
+    style = {"fmt": marker, "color": colour, "capsize": 2, "markersize": 5}
+    axes.errorbar(x, np.arange(len(x)) + offset, xerr=spread, label=words, **style)
 
 
 def _rows(axes: Axes, names: list[str]) -> None:

@@ -1,0 +1,302 @@
+"""Which backbones are trained with SPCL and without, at which pace, on which conversations (spec spcl, 1 to 4)."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib import data
+from lib.data.corpus import SPLITS, Corpus
+from lib.data.dialogues import mosi_conversations, stored_dialogues
+from lib.errors import InputError
+from lib.metrics import scores
+from lib.papers.self_paced_balance import Pace, SelfPacedBalance
+from lib.study import Classes, Study, Task
+from lib.training.recipe import Member, ModelSpec, Recipe, SelfPacedSpec
+from lib.training.records import Record
+from lib.training.self_paced import CAP, next_threshold
+
+TRI = "atv"
+MODALITIES = {"a": "audio", "t": "text", "v": "video"}
+SPEAKERS = {
+    "iemocap": stored_dialogues.IEMOCAP.speakers,
+    "meld": stored_dialogues.MELD.speakers,
+    "mosi": mosi_conversations.SPEAKERS,
+}
+TITLES = {
+    "biddin": "BiDDIN",
+    "dialogue_gcn": "DialogueGCN",
+    "mm_dfn": "MM-DFN",
+    "mmgcn": "MMGCN",
+    "late_fusion": "LateFusion",
+}
+"""In the order of what an epoch costs, dearest first."""
+PLAIN = SelfPacedSpec(threshold=1.0, growth=1.0, enabled=False)
+"""Without SPCL: the same bits as without a curriculum, with the modality ratios on record."""
+SETTINGS = Path(__file__).with_name("settings.csv")
+README = "README"
+DEFAULTS = (0.4, 1.25)
+"""First threshold and growth of the training script; LateFusion has no row of its own."""
+
+
+def study(p: SelfPacedBalance) -> Study:
+    """A task per development set, all with one question: IEMOCAP's depends on the seed (quirk 14), no other does.
+
+    Raises InputError for unusable data, and for feature widths that are not those of the parameters.
+    """
+    options: dict[str, object] = {"nonfinite": p.nonfinite} | ({"samples": p.samples} if p.samples else {})
+    if p.family == "meld":
+        options["split"] = p.split
+    if p.family == "iemocap":
+        name = "split_seed" if p.samples else "seed"
+        tasks = {seed: task(data.load(p.dataset, p.data_root or None, **options, **{name: seed})) for seed in p.seeds}
+    else:
+        tasks = dict.fromkeys(p.seeds, task(data.load(p.dataset, p.data_root or None, **options)))
+    found = tasks[p.seeds[0]].corpus
+    if p.widths is not None and dict(p.widths) != dict(found.modalities):
+        raise InputError(
+            f"feature widths {dict(found.modalities)}, expected {dict(p.widths)}",
+            where=found.source.name,
+            todo="correct `widths`, or set it to null to take those of the data",
+        )
+
+    def members(task: Task) -> list[Member]:
+        """Dearest first, whatever the seed."""
+        mine = [m for seed, its in tasks.items() if its is task for m in grid(p, task.corpus, seed)]
+        order = list(TITLES)
+        return sorted(mine, key=lambda m: (order.index(m.tags["backbone"]), -len(m.train_on)))
+
+    distinct = {id(task): task for task in tasks.values()}
+    return Study(p, tuple(distinct.values()), members, about=partial(about, p))
+
+
+def task(corpus: Corpus) -> Task:
+    """Scores over utterances, whichever dialogue they stand in."""
+    names = corpus.label_names
+
+    def score(split: str, out: np.ndarray) -> dict[str, float]:
+        return scores.classification(out, flat_labels(corpus, split), len(names))
+
+    classes = Classes(names, lambda labels: labels[labels >= 0], scores.predicted_classes)
+    return Task(corpus, score, ("weighted_f1", "acc"), classes)
+
+
+def flat_labels(corpus: Corpus, split: str) -> np.ndarray:
+    """`(N,)`: the labels of the real utterances, one dialogue after another."""
+    labels = corpus.splits[split].labels
+    return labels[labels >= 0]
+
+
+def variant(backbone: str, subset: str, *, spcl: bool, mend: str = "") -> str:
+    """Name of a variant in the run table."""
+    return f"{TITLES[backbone]} {subset}{' + SPCL' if spcl else ''}{f', {mend}' if mend else ''}"
+
+
+def subsets(p: SelfPacedBalance, backbone: str, mend: str = "") -> tuple[str, ...]:
+    """Those that a backbone is trained on, as published or under a mend; `axis` concerns BiDDIN alone."""
+    if mend == "axis" and backbone != "biddin":
+        return ()
+    return p.mend_subsets if mend else p.subsets
+
+
+def sides(mend: str) -> tuple[bool, ...]:
+    """Without SPCL and with it; `selected` changes nothing without, and is compared with the variant as published."""
+    return (True,) if mend == "selected" else (False, True)
+
+
+def grid(p: SelfPacedBalance, corpus: Corpus, seed: int) -> Iterator[Member]:
+    """Every variant with one seed: of each backbone those as published, then those under each mend."""
+    for backbone in p.backbones.chosen():
+        for mend in ("", *p.mends):
+            for subset in subsets(p, backbone, mend):
+                for spcl in sides(mend):
+                    yield member(p, corpus, seed, backbone, subset, spcl=spcl, mend=mend)
+
+
+def member(
+    p: SelfPacedBalance, corpus: Corpus, seed: int, backbone: str, subset: str, *, spcl: bool, mend: str = ""
+) -> Member:
+    """One network. Its tags carry what the tables need, and the development set."""
+    threshold, growth = paces(p, backbone, subset)
+    over = "selected" if mend == "selected" else "all"
+    curriculum = SelfPacedSpec(threshold, growth, over=over) if spcl else PLAIN
+    modalities = tuple(MODALITIES[m] for m in subset)
+    return Member(
+        variant=variant(backbone, subset, spcl=spcl, mend=mend),
+        seed=seed,
+        model=model(p, corpus, backbone, subset, mend),
+        recipe=recipe(p, backbone, curriculum),
+        train_on=modalities,
+        evaluate_on=modalities,
+        tags={
+            "backbone": backbone,
+            "modalities": subset,
+            "spcl": int(spcl),
+            "mend": mend,
+            "development": " ".join(corpus.splits["valid"].ids),
+        },
+    )
+
+
+def model(p: SelfPacedBalance, corpus: Corpus, backbone: str, subset: str, mend: str = "") -> ModelSpec:
+    """A backbone on some modalities, in the order of their letters, which is that of their logits' sum."""
+    arguments: dict[str, object] = {
+        "input_sizes": {MODALITIES[m]: int(corpus.modalities[MODALITIES[m]]) for m in subset},
+        "classes": len(corpus.label_names),
+        **p.backbones.chosen()[backbone].model_dump(exclude={"learning_rate", "epochs"}),
+    }
+    if backbone in ("biddin", "dialogue_gcn"):
+        arguments["speakers"] = SPEAKERS[p.family]
+    if backbone != "biddin":
+        arguments |= {"layers": p.layers, "feedforward": p.feedforward}
+    elif mend in ("axis", "masks"):  # padding can only be left out where attention stays within a dialogue
+        arguments["attention_axis"] = "dialogue"
+    if mend == "masks":
+        arguments["padding_mask"] = True
+    return ModelSpec(f"{backbone}:{TITLES[backbone].replace('-', '')}", arguments)
+
+
+def recipe(p: SelfPacedBalance, backbone: str, curriculum: SelfPacedSpec) -> Recipe:
+    """Spec spcl, section 4: Adam, clipping always on, the epoch with the best development weighted F1."""
+    setting = p.backbones.chosen()[backbone]
+    return Recipe(
+        loss="cross_entropy",
+        epochs=setting.epochs,
+        batch_size=p.batch_size,
+        learning_rate=setting.learning_rate,
+        weight_decay=p.weight_decay,
+        plateau_patience=None,
+        clip_norm=p.clip_norm,
+        patience=p.early_stopping,
+        ties="earlier",
+        select_by="weighted_f1",
+        reshuffle=True,
+        drop_last=False,
+        evaluation_batch=p.batch_size,
+        curriculum=curriculum,
+    )
+
+
+def paces(p: SelfPacedBalance, backbone: str, subset: str) -> tuple[float, float]:
+    """First threshold and growth."""
+    if isinstance(p.pace, Pace):
+        return p.pace.threshold, p.pace.growth
+    return published_pace(p.pace, backbone, subset)
+
+
+def published_pace(dataset: str, backbone: str, subset: str) -> tuple[float, float]:
+    """Threshold and growth of the README's table. Raises InputError for a combination that it does not have."""
+    if backbone == "late_fusion":
+        return DEFAULTS
+    for row in published_paces().itertuples():
+        if (row.given_in, row.dataset, row.backbone, row.modalities) == (README, dataset, backbone, subset):
+            return row.threshold, row.growth
+    raise InputError(f"no published threshold for {backbone} {subset} on {dataset}", where=SETTINGS.name)
+
+
+def published_paces() -> pd.DataFrame:
+    """What the authors published, the README's table before their example scripts (spec spcl, 4.2)."""
+    return pd.read_csv(SETTINGS, dtype=str).astype({"threshold": float, "growth": float})
+
+
+def conflicts() -> list[str]:
+    """Where an example script gives another pair than the README, in words."""
+    rows, found = published_paces(), []
+    for row in rows[rows["given_in"] != README].itertuples():
+        threshold, growth = published_pace(row.dataset, row.backbone, row.modalities)
+        if (row.threshold, row.growth) != (threshold, growth):
+            found.append(
+                f"{row.dataset} {row.backbone} {row.modalities}: {row.given_in} has threshold {row.threshold:g} and "
+                f"growth {row.growth:g}, the README {threshold:g} and {growth:g}"
+            )
+    return found
+
+
+def epochs_to_cap(threshold: float, growth: float, most: int = 1000) -> int | None:
+    """After how many epochs every utterance is selected for certain; None if not within `most`."""
+    for epoch in range(most):
+        if threshold >= CAP:
+            return epoch
+        threshold = next_threshold(threshold, growth)
+    return None
+
+
+def settings(p: SelfPacedBalance) -> pd.DataFrame:
+    """Threshold and growth of every backbone and subset, and the epoch from which every utterance is selected."""
+    rows = []
+    for backbone, setting in p.backbones.chosen().items():
+        for subset in p.subsets:
+            threshold, growth = paces(p, backbone, subset)
+            cap = epochs_to_cap(threshold, growth)
+            row = {"backbone": TITLES[backbone], "modalities": subset, "threshold": threshold, "growth": growth}
+            rows.append(row | {"cap after epochs": "never" if cap is None else str(cap), "epochs": setting.epochs})
+    return pd.DataFrame(rows)
+
+
+def about(p: SelfPacedBalance, record: Record) -> dict[str, object]:
+    """Columns of the run table."""
+    origin = "the authors' README" if isinstance(p.pace, str) else "fixed in the YAML"
+    return {
+        "selected_on": f"epoch: {record.selected_on['epoch']}; threshold and growth: {origin}",
+        **{name: record.tags[name] for name in ("backbone", "modalities", "spcl", "mend", "development")},
+        "epochs": len(record.history.get("train_loss", ())),
+    }
+
+
+def selected_on(p: SelfPacedBalance) -> dict[str, str]:
+    """What chose the numbers of a run."""
+    origin = "the authors' README" if isinstance(p.pace, str) else "none (fixed in the YAML)"
+    return {
+        "epoch": "development weighted F1 (strictly greater)",
+        "hyper-parameters": f"thresholds and growths: {origin}; how they were chosen is not stated",
+    }
+
+
+def development_sets(study: Study) -> str:
+    """In words, whether the seeds share a development set."""
+    seeds, sets = len(study.p.seeds), {frozenset(task.corpus.splits["valid"].ids) for task in study.tasks}
+    if len(sets) == 1:
+        return f"All {seeds} seeds share the development set."
+    size = len(next(iter(sets)))
+    return (
+        f"The {seeds} seeds have {len(sets)} different development sets of {size} dialogues; each run's record "
+        "names its own. The test set is the same for all."
+    )
+
+
+def describe(corpus: Corpus) -> pd.DataFrame:
+    """Dialogues, utterances, speakers and class counts per split."""
+    rows = []
+    for name in SPLITS:
+        split, labels = corpus.splits[name], flat_labels(corpus, name)
+        counts = {label: int((labels == number).sum()) for number, label in enumerate(corpus.label_names)}
+        size = {"dialogues": len(split), "utterances": len(labels), "longest": int(split.lengths.max())}
+        rows.append({"split": name, **size, "speakers": int(split.speakers.max()) + 1, **counts})
+    return pd.DataFrame(rows)
+
+
+def floor(corpus: Corpus) -> pd.DataFrame:
+    """What always answering the commonest training class scores on the test set."""
+    classes = len(corpus.label_names)
+    commonest = int(np.bincount(flat_labels(corpus, "train"), minlength=classes).argmax())
+    labels = flat_labels(corpus, "test")
+    found = scores.classification(np.tile(np.eye(classes)[commonest], (len(labels), 1)), labels, classes)
+    row = {"prediction": f"always {corpus.label_names[commonest]}"}
+    return pd.DataFrame([row | {name: found[name] for name in ("weighted_f1", "acc")}])
+
+
+def ceilings(corpus: Corpus) -> pd.DataFrame:
+    """Best reachable scores of a stand-in by modality subset; empty for real data, whose ceilings nobody knows."""
+    table = pd.DataFrame([{"from": subset, **best} for subset, best in corpus.source.ceilings.items()])
+    return table[sorted(table, key=lambda name: (name != "from", "this test set" in name))]
+
+
+def references(corpus: Corpus, metric: str) -> dict[str, float]:
+    """What a figure of scores is read against: the constant answer, and the ceiling of three modalities if known."""
+    constant = floor(corpus).iloc[0]
+    found = {constant["prediction"]: float(constant[metric])}
+    if best := corpus.source.ceilings.get("text+audio+video"):
+        found["best possible, three modalities"] = best[metric]
+    return found

@@ -1,0 +1,102 @@
+"""What the tables of SPCL say of given scores."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lib import papers
+from lib.data.corpus import Source
+from lib.papers.self_paced_balance import SelfPacedBalance, conclusions, tables
+from lib.run_table import run_table
+from tests.papers.self_paced_balance.small_grid import MMGCN, given
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def fake(values: dict[str, list[float]], metric: str = "weighted_f1", mend: str = "") -> list[dict]:
+    return [
+        {
+            "variant": variant,
+            "seed": seed,
+            "metrics": {"test": {metric: value, "acc": value}},
+            "selected_on": "-",
+            "status": "finished",
+            "mend": mend,
+        }
+        for variant, scores in values.items()
+        for seed, value in enumerate(scores)
+    ]
+
+
+TRI_AND_BI = {
+    "MMGCN atv": [0.60, 0.62, 0.61],
+    "MMGCN atv + SPCL": [0.66, 0.69, 0.66],
+    "MMGCN at": [0.50, 0.62, 0.64],
+    "MMGCN at + SPCL": [0.50, 0.62, 0.64],
+}
+
+
+def mmgcn_only(**changes) -> SelfPacedBalance:
+    return given(backbones={"mmgcn": MMGCN}, seeds=[0, 1, 2], **changes)
+
+
+def test_gains_of_three_modalities_over_two_by_both_formulas():
+    p, table = mmgcn_only(), run_table(fake(TRI_AND_BI))
+    found = tables.trimodal(p, table, "weighted_f1").set_index("spcl")
+    assert found.loc["without", "gain_points"] == pytest.approx(100 * np.mean([0.10, 0.00, -0.03]))
+    assert found.loc["without", "gain_relative"] == pytest.approx(100 * np.mean([0.10 / 0.5, 0, -0.03 / 0.64]))
+    assert found.loc["with - without", "gain_points"] == pytest.approx(100 * np.mean([0.06, 0.07, 0.05]))
+    assert found["verdict"].to_dict() == {"without": "neutral", "with": "neutral", "with - without": "positive"}
+    sentences = " ".join(conclusions.trimodal(found.reset_index()))
+    assert "Without SPCL, three modalities score below two in 0 of 1 comparisons by the mean" in sentences
+    assert "+6.00 points on average" in sentences
+
+
+def test_the_effect_of_spcl_is_paired_over_the_seeds():
+    p, table = mmgcn_only(), run_table(fake(TRI_AND_BI))
+    found = tables.effect(p, table, "weighted_f1").set_index("modalities")
+    assert found.loc["atv", "gain"] == pytest.approx(0.06)
+    assert found.loc["atv", "gain_std"] == pytest.approx(0.01)
+    assert found.loc["atv", "verdict"] == "positive"
+    assert (found.loc["at", ["gain", "without", "with_spcl"]] == [0.0, *[found.loc["at", "without"]] * 2]).all()
+    sentences = conclusions.effects(found.reset_index())
+    assert "2 comparisons: 1 positive, 1 neutral" in sentences[0]
+    assert "between +0.00 points (MMGCN at) and +6.00 points (MMGCN atv)" in sentences[0]
+
+
+def test_a_mend_that_undoes_the_effect_changes_the_verdict():
+    p = mmgcn_only(mends=["selected"], mend_subsets=["atv", "at"])
+    mended = {
+        "MMGCN atv + SPCL, selected": TRI_AND_BI["MMGCN atv"],
+        "MMGCN at + SPCL, selected": TRI_AND_BI["MMGCN at + SPCL"],
+    }
+    table = run_table(fake(TRI_AND_BI) + fake(mended, mend="selected"))
+    claims = tables.mend_claims(p, table, "weighted_f1").set_index("quantity")
+    row = claims.loc["SPCL on atv"]
+    assert (row["as_published"], row["mended"]) == (pytest.approx(6.0), 0.0)
+    assert (row["verdict_published"], row["verdict_mended"]) == ("positive", "neutral")
+    assert claims.loc["atv over at, with SPCL", "mended"] == pytest.approx(100 * np.mean([0.10, 0.00, -0.03]))
+    scores = tables.mend_scores(p, table, "weighted_f1")
+    assert list(scores["spcl"]) == ["with", "with"]
+    sentence = conclusions.mends(claims.reset_index(), scores)[0]
+    assert "1 of 3 verdicts on the claims change: MMGCN SPCL on atv from positive to neutral" in sentence
+
+
+def test_the_papers_own_corpus_is_judged():
+    """MMGCN's published bars are +0.01 over T+A and +3.68 over A+V points or per cent of weighted F1."""
+    p = papers.load(ROOT / "params" / "self_paced_balance" / "paper.yaml", results="-")
+    p = p.model_copy(update={"backbones": p.backbones.model_copy(update=dict.fromkeys(("biddin", "mm_dfn")))})
+    real = Source("IEMOCAP conversations", synthetic=False, files={}, licence="", split_rule="")
+    scores = {"MMGCN atv": [0.66, 0.665, 0.67, 0.66, 0.665], "MMGCN at": [0.66, 0.664, 0.67, 0.661, 0.665]}
+    scores["MMGCN av"] = [0.62, 0.63, 0.635, 0.625, 0.63]
+    scores["MMGCN tv"] = scores["MMGCN at"]
+    scores |= {f"DialogueGCN {subset}": [0.60, 0.61, 0.605, 0.6, 0.61] for subset in p.subsets}
+    found = tables.published_gains(p, real, run_table([run | {"seed": 12 + run["seed"]} for run in fake(scores)]))
+    points = found[found["quantity"] == "gain_points of weighted_f1"].set_index("variant")
+    assert points.loc["MMGCN: atv over av", "verdict"] == "reproduced"
+    assert points.loc["MMGCN: atv over at", "difference"] == pytest.approx(0.0 - 0.01, abs=1e-9)
+    assert points.loc["DialogueGCN: atv over at", "verdict"] == "not reproduced"
+    assert points.loc["BiDDIN: atv over av", "verdict"] == "not comparable: not run"
+    changed = tables.deviations(p.model_copy(update={"feedforward": 64, "batch_size": 8}))
+    assert changed == ["batches of 8 dialogues instead of 16 or 32", "feed-forward width 64 instead of 2048"]
