@@ -1,4 +1,4 @@
-"""The SPCL backbones and objective of spec spcl, written down directly, as a yardstick.
+"""The SPCL backbones and objective of spec self_paced_balance, written down directly, as a yardstick.
 
 As in the published code: torch's transformer layers over padded dialogues, one dense graph over all utterances of a
 batch, edge lists and edge attention by Python loops, a DialogueRNN cell per modality, direction and time step, and an

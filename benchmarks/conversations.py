@@ -29,7 +29,7 @@ from lib.training.strategies import ModalityDropout
 
 ROOT = Path(__file__).resolve().parents[1]
 DIALOGUES, UTTERANCES, LONGEST = 108, 5230, 110
-"""Training dialogues of IEMOCAP, their utterances (about) and the longest (spec spcl, 1.2)."""
+"""Training dialogues of IEMOCAP, their utterances (about) and the longest (spec self_paced_balance, 1.2)."""
 BACKBONES = ("biddin", "dialogue_gcn", "mm_dfn", "mmgcn")
 
 

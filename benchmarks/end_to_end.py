@@ -13,7 +13,7 @@ from lib.models.mme2e_sparse import MME2ESparse
 from lib.papers.end_to_end.costs import counted_flops, nominal_multiply_adds
 
 BATCH, FACES, PIECES, TOKENS = 2, 10, 12, 100
-"""Utterances of a step, and what each holds: the minibatch of the reference's figures (spec mme2e, section 10)."""
+"""Utterances of a step, and what each holds: the minibatch of the reference's figures (spec end_to_end, section 10)."""
 THRESHOLDS = (0.5, 0.7)
 REFERENCE_S = {1.0: 2.80, 0.7: 2.53}
 """Seconds of the reference's step; only their ratio compares."""

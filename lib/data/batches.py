@@ -99,7 +99,8 @@ class Examples:
         return replace(self, inputs={**self.inputs, **changed})
 
     def take(self, index: np.ndarray | slice) -> "Examples":
-        """The samples at `index`; an index array copies, so nothing can write through to the source (quirk 13)."""
+        """The samples at `index`; an index array copies, so nothing can write through to the source (spec colearning,
+        quirk 13)."""
         if isinstance(index, np.ndarray):
             index = torch.from_numpy(index).to(self.targets.device)
         targets = self.targets[index]

@@ -30,7 +30,7 @@ def best_thresholds(logits: Logits, truths: Truths) -> PerEmotion:
     """Per emotion the threshold in 0.05, 0.10, ... 0.95 with the highest F1, the first of equal ones.
 
     The end-to-end reference finds them on the validation split, scores that split with them, and the test split too
-    (spec mme2e, quirk Q11). An emotion that no threshold finds gets 0.05.
+    (spec end_to_end, quirk Q11). An emotion that no threshold finds gets 0.05.
     """
     likelihood, true = probabilities(logits), truths == 1
     f1 = np.stack([f1_positive(likelihood > threshold, true) for threshold in CANDIDATES])
@@ -45,7 +45,7 @@ def acc(predicted: Decisions, true: Decisions) -> PerEmotion:
 def weighted_acc(predicted: Decisions, true: Decisions) -> PerEmotion:
     """(TP N/P + TN) / 2N, the mean of the two recalls; NaN for an emotion that is never or always present.
 
-    The emotion-embedding reference divides by zero there and stops (its specification, section 8).
+    The emotion-embedding reference divides by zero there and stops (spec emotion_embeddings, section 8).
     """
     recall_of_presence = ratio((predicted & true).sum(0), true.sum(0))
     recall_of_absence = ratio((~predicted & ~true).sum(0), (~true).sum(0))

@@ -100,7 +100,8 @@ def f1(labels: np.ndarray, predictions: np.ndarray, average: str) -> float:
 
 
 def swapped_f1(labels: np.ndarray, predictions: np.ndarray) -> float:
-    """Each class weighted by its number of predictions, to 5 decimals: the scripts swap the arguments (quirk 3)."""
+    """Each class weighted by its number of predictions, to 5 decimals: the scripts swap the arguments (spec colearning,
+    quirk 3)."""
     return np.round(f1(predictions, labels, "weighted"), 5)
 
 
@@ -316,7 +317,8 @@ def emotion_set_scores(predicted: Decisions, true: Decisions) -> dict[str, float
 
 
 def never_present(truths: Truths) -> dict[str, PerEmotion]:
-    """`EMOTIONS` of the constant answer no; on single-label IEMOCAP its mean `acc` is 5/6 (spec mme2e, quirk Q12)."""
+    """`EMOTIONS` of the constant answer no; on single-label IEMOCAP its mean `acc` is 5/6 (spec end_to_end, quirk
+    Q12)."""
     return emotion_scores(np.full(truths.shape, -1.0, np.float32), truths)
 
 
@@ -324,7 +326,7 @@ def confusion(labels: np.ndarray, predictions: np.ndarray, classes: Sequence[Has
     """Counts (C, C), int64: rows are true classes, columns predictions, both in the order of `classes`.
 
     The order is fixed by the caller, so matrices of different runs can be stacked even where a class is never
-    predicted (quirk 11). Raises ValueError for a value that is not among `classes`.
+    predicted (spec colearning, quirk 11). Raises ValueError for a value that is not among `classes`.
     """
     from sklearn.metrics import confusion_matrix
 

@@ -1,4 +1,4 @@
-"""BiDDIN as the SPCL paper trains it: bidirectional DialogueRNNs and self-attention (spec spcl, 2.7).
+"""BiDDIN as the SPCL paper trains it: bidirectional DialogueRNNs and self-attention (spec self_paced_balance, 2.7).
 
 Unlike in the original BiDDIN nothing passes between the modalities.
 """

@@ -1,4 +1,4 @@
-"""The transformer block that four backbones of the SPCL paper share (spec spcl, 2.1)."""
+"""The transformer block that four backbones of the SPCL paper share (spec self_paced_balance, 2.1)."""
 
 import copy
 from collections.abc import Mapping

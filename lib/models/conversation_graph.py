@@ -37,7 +37,7 @@ def angular_similarity(cosine: Tensor) -> Tensor:
 
 
 def similarity_graph(nodes: Nodes, dialogues: Dialogues) -> SimilarityGraph:
-    """The graph of MMGCN and MM-DFN (spec spcl, 2.3).
+    """The graph of MMGCN and MM-DFN (spec self_paced_balance, 2.3).
 
     Within a modality all pairs of one dialogue are joined, an utterance with itself included; gradients flow
     through the weights. Padding must not be zero; a real node that is exactly zero makes its dialogue NaN, as in
@@ -58,7 +58,7 @@ def similarity_graph(nodes: Nodes, dialogues: Dialogues) -> SimilarityGraph:
 
 
 class GraphConvolution(nn.Module):
-    """A deep-GCN layer: neighbours beside the first nodes, mapped, and a residual (spec spcl, 2.3)."""
+    """A deep-GCN layer: neighbours beside the first nodes, mapped, and a residual (spec self_paced_balance, 2.3)."""
 
     def __init__(self, hidden: int):
         super().__init__()
@@ -91,7 +91,7 @@ class GraphNetwork(nn.Module):
 
 
 class GraphBackbone(ConversationModel):
-    """Encoders and graph of MMGCN and MM-DFN; a subclass adds the classifiers (spec spcl, 2.3).
+    """Encoders and graph of MMGCN and MM-DFN; a subclass adds the classifiers (spec self_paced_balance, 2.3).
 
     `input_sizes` are the feature widths by modality. `layers` counts both the transformer layers and the graph
     convolutions (quirk 6). `padding_mask` mends the encoders (quirk 3). Speakers are not used: the reference makes a

@@ -1,4 +1,4 @@
-"""Text-guided attention over the sites of a frame, and the choice of the sites to keep (spec mme2e, 5.6).
+"""Text-guided attention over the sites of a frame, and the choice of the sites to keep (spec end_to_end, 5.6).
 
 A *frame* is a face image or a spectrogram piece; a *site* is one position of its grid.
 """

@@ -1,4 +1,4 @@
-"""DialogueGCN as the SPCL paper trains it: an independent network per modality (spec spcl, 2.6)."""
+"""DialogueGCN as the SPCL paper trains it: an independent network per modality (spec self_paced_balance, 2.6)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The bidirectional DialogueRNN of BiDDIN, for all modalities at once (spec spcl, 2.7).
+"""The bidirectional DialogueRNN of BiDDIN, for all modalities at once (spec self_paced_balance, 2.7).
 
 The recurrences of all modalities and both directions have the same sizes behind their input products, so they run
 as one: `lane` counts (modality, direction) pairs, forward before backward.

@@ -75,7 +75,8 @@ class ConversationModel(nn.Module):
         lengths: Int[Tensor, "batch"],
         speakers: Int[Tensor, "batch time"],
     ) -> tuple[Float[Tensor, "n classes"], dict[str, Float[Tensor, "n classes"]]]:
-        """The joint logits, an unweighted sum (spec spcl, section 2), and those of each modality, in flat order.
+        """The joint logits, an unweighted sum (spec self_paced_balance, section 2), and those of each modality, in flat
+        order.
 
         Features of padding must be zero and its speaker 0. Raises InputError for a missing modality, an empty
         dialogue and, where the model uses speakers, an undeclared one.

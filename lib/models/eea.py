@@ -1,7 +1,7 @@
 """Modality-transferable emotion embeddings (Dai et al., AACL-IJCNLP 2020, arXiv 2009.09629).
 
 An utterance is scored against word vectors of the emotions, so an emotion without any training sample can be
-scored too: it only needs a word vector. Section numbers refer to the specification of the reference code.
+scored too: it only needs a word vector. Section numbers are those of spec emotion_embeddings.
 """
 
 from collections.abc import Mapping, Sequence

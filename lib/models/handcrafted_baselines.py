@@ -1,6 +1,6 @@
 """Late-fusion baselines on hand-crafted features (LF-LSTM and LF-TRANS of Dai et al., NAACL 2021).
 
-Spec mme2e, 5.7 and 5.8. Attribute names, and the modalities' initials as keys, are the reference's, so its
+Spec end_to_end, 5.7 and 5.8. Attribute names, and the modalities' initials as keys, are the reference's, so its
 checkpoints load.
 """
 

@@ -1,4 +1,4 @@
-"""LateFusion of the SPCL paper: one encoder and one classifier per modality (spec spcl, 2.2)."""
+"""LateFusion of the SPCL paper: one encoder and one classifier per modality (spec self_paced_balance, 2.2)."""
 
 from collections.abc import Mapping
 

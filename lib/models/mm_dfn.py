@@ -1,4 +1,4 @@
-"""MM-DFN as the SPCL paper trains it: MMGCN's graph, then gated fusion (spec spcl, 2.5).
+"""MM-DFN as the SPCL paper trains it: MMGCN's graph, then gated fusion (spec self_paced_balance, 2.5).
 
 The original's dynamic graph module, LSTM encoders and speaker encoder are absent in the reference.
 """

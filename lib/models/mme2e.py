@@ -1,6 +1,6 @@
 """The dense end-to-end emotion model (FE2E of Dai et al., NAACL 2021; `mme2e` in its code).
 
-Spec mme2e, section 5.
+Spec end_to_end, section 5.
 
 Sizes of a batch: `batch` utterances; `frames` face crops and `pieces` spectrogram pieces, those of all
 utterances one after another, with the number per utterance in `video_lengths` and `audio_lengths`. Attribute

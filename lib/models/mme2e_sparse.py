@@ -1,4 +1,4 @@
-"""The sparse end-to-end model (MESM of Dai et al., NAACL 2021; `mme2e_sparse` in its code; spec mme2e, 5.6).
+"""The sparse end-to-end model (MESM of Dai et al., NAACL 2021; `mme2e_sparse` in its code; spec end_to_end, 5.6).
 
 Behind a dense low-level part, each of three stages lets the text choose the sites of every frame that matter
 and computes the convolutions there only.

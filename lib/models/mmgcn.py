@@ -1,4 +1,4 @@
-"""MMGCN as the SPCL paper trains it (spec spcl, 2.4)."""
+"""MMGCN as the SPCL paper trains it (spec self_paced_balance, 2.4)."""
 
 from collections.abc import Mapping
 

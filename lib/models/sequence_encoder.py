@@ -1,4 +1,4 @@
-"""The Transformer that turns the frames, pieces or words of an utterance into a vector (spec mme2e, 5.4)."""
+"""The Transformer that turns the frames, pieces or words of an utterance into a vector (spec end_to_end, 5.4)."""
 
 import copy
 

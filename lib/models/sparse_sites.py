@@ -1,4 +1,4 @@
-"""Convolution blocks that act only on the active sites of a grid (spec mme2e, 5.6), in two forms.
+"""Convolution blocks that act only on the active sites of a grid (spec end_to_end, 5.6), in two forms.
 
 `masked` computes every site and multiplies by the mask: static shapes, no saving. `gathered` collects the
 active sites into rows, multiplies only the pairs of active neighbours, and scatters the result: the
@@ -46,7 +46,7 @@ def _windows(x: Tensor) -> Shaped[Tensor, "frames h 2 w 2 channels"]:
 
 
 class _TiedMaxPool(torch.autograd.Function):
-    """Maximum over 2x2 sites; its gradient goes, undivided, to every site that attains it (spec 5.6)."""
+    """Maximum over 2x2 sites; its gradient goes, undivided, to every site that attains it (spec end_to_end, 5.6)."""
 
     @staticmethod
     def forward(ctx, x):

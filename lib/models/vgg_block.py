@@ -1,4 +1,4 @@
-"""The convolutional parts of the end-to-end emotion models (Dai et al., NAACL 2021; spec mme2e, 5.2-5.3)."""
+"""The convolutional parts of the end-to-end emotion models (Dai et al., NAACL 2021; spec end_to_end, 5.2-5.3)."""
 
 from collections.abc import Sequence
 from itertools import pairwise

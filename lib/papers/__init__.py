@@ -7,7 +7,6 @@ rest of the folder what only this paper has: tables, figures, conclusions, `publ
 
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from lib.errors import InputError
@@ -45,11 +44,6 @@ def load(path: Path, **given: object) -> Parameters:
         if reserved in values:
             raise InputError(f"key {reserved!r} is set by the runner", where=where, todo="remove it")
     return check(schema_for(path.parent.name), {**values, **given}, where=where)
-
-
-def trains(schema: type[Parameters]) -> bool:
-    """Whether a notebook has networks of its own; some only read results."""
-    return find_spec(f"{schema.__module__}.study") is not None
 
 
 def study_of(p: Parameters):

@@ -1,8 +1,8 @@
 """The published numbers and the comparison with ours.
 
-`published.csv` holds one number per row, as printed or stored by the authors, with its source. A topic's
-parser (`published_colearning.py`) turns its rows into a run table of the same form as ours, a number that was
-printed once being one run; everything after that is common to all papers.
+`published.csv` in a paper's folder holds the numbers of each corpus as rows of a run table, under our names of
+variants and metrics and in our units, each with the place that it was read from; everything else is common to all
+papers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,21 +18,7 @@ from lib.metrics.scores import Direction
 from lib.reporting.gains import gain_table, summary
 from lib.run_table import COLUMNS as RUN_COLUMNS
 
-PUBLISHED = Path(__file__).with_name("published.csv")
-COLUMNS = (
-    "topic",
-    "paper",
-    "system",
-    "dataset",
-    "split_or_class",
-    "modalities",
-    "variant",
-    "metric",
-    "value",
-    "source",
-)
-
-FILE_COLUMNS = ("corpus", "variant", "seed", "split", "metric", "value", "selected_on", "status", "published_in")
+COLUMNS = ("corpus", "variant", "seed", "split", "metric", "value", "selected_on", "status", "published_in")
 """What each paper's `published.csv` has at least."""
 
 VERDICT_RULE = (
@@ -49,38 +35,6 @@ VERDICT_RULE = (
 SHOWN = ("variant", "quantity", "paper", "reproduced", "difference", "allowance", "verdict")
 
 
-def load(path: Path = PUBLISHED) -> pd.DataFrame:
-    """All published numbers: strings as in the file, except `value`, a float in the unit printed.
-
-    A plus sign or a percent sign is dropped from the value. Raises InputError for a missing file, a missing column
-    or a value that is no number.
-    """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError("no such table of published numbers", where=path) from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"not readable as csv ({error})", where=path) from None
-    if missing := [column for column in COLUMNS if column not in table]:
-        raise InputError(f"no column {', '.join(missing)}", where=path)
-    values = pd.to_numeric(table["value"].str.removesuffix("%"), errors="coerce")
-    if values.isna().any():
-        row = int(values.isna().to_numpy().argmax())
-        raise InputError(f"value {table['value'].iloc[row]!r} is no number", where=f"{path}, row {row + 2}")
-    return table.assign(value=values)
-
-
-def select(published: pd.DataFrame, **wanted: str) -> pd.DataFrame:
-    """Rows whose columns equal the given values. Raises InputError, listing what there is, for none."""
-    for column, value in wanted.items():
-        kept = published[published[column] == value]
-        if kept.empty:
-            there = ", ".join(map(repr, published[column].unique()[:12]))
-            raise InputError(f"no published number with {column} {value!r}", where="published", todo=f"there: {there}")
-        published = kept
-    return published
-
-
 def runs(path: Path, corpus: str) -> pd.DataFrame:
     """A paper's published numbers on one corpus as a run table; empty if there are none.
 
@@ -93,7 +47,7 @@ def runs(path: Path, corpus: str) -> pd.DataFrame:
         raise InputError("no such table of published numbers", where=path) from None
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(f"not readable as csv ({error})", where=path) from None
-    if missing := [column for column in FILE_COLUMNS if column not in table]:
+    if missing := [column for column in COLUMNS if column not in table]:
         raise InputError(f"no column {', '.join(missing)}", where=path)
     wrong = pd.to_numeric(table["value"], errors="coerce").isna()
     if wrong.any():

@@ -12,7 +12,7 @@ def parameter_groups(model: nn.Module, learning_rate: float, **options: float | 
 
 
 def text_groups(model: nn.Module, learning_rate: float, text_lr_factor: float) -> list[dict]:
-    """Text encoder, text output layer, and everything else (spec mme2e, section 6).
+    """Text encoder, text output layer, and everything else (spec end_to_end, section 6).
 
     The first two learn `text_lr_factor` times more slowly. A factor of 1 leaves one group, as does a model without
     a text encoder of its own.
@@ -34,7 +34,7 @@ def factor_groups(
 
     Parameters come as `(name, parameter)` pairs, so the optimiser keeps the names as `param_names`. `legacy`
     leaves the rank weights and the bias of the fusion at their initial values, as the scripts did before
-    April 2020 (quirk 1). A model without factors, such as TFN, has one group.
+    April 2020 (spec low_rank_fusion, quirk 1). A model without factors, such as TFN, has one group.
     """
     factors, others = [], []
     for name, parameter in model.named_parameters():

@@ -46,17 +46,17 @@ class Recipe:
     """Optimisation and selection; the defaults are those of the co-learning paper (spec colearning, section 6).
 
     Without `reshuffle` the samples are put in a random order once, so the minibatches are the same in all epochs
-    (quirk 4); `drop_last` leaves out the remainder. `plateau_patience` halves the learning rate after that many
-    epochs without a better validation loss. `ties`, `patience` and `abandon_on_nan` are those of `Selection`.
+    (spec colearning, quirk 4); `drop_last` leaves out the remainder. `plateau_patience` halves the learning rate after
+    that many epochs without a better validation loss. `ties`, `patience` and `abandon_on_nan` are those of `Selection`.
     `select_by` is the validation loss, or a score of which more is better (`lib.training.validation`).
     `tested_epoch` is the selected one, or the last (spec low_rank_fusion, quirk 3). `groups` are the arguments of
     `parameter_groups` that give some parameters a learning rate of their own. `precision="bfloat16"` rounds
     the factors of the products in a training step's forward pass; weights, data and evaluation stay float32.
     Held-out splits are evaluated in one batch, or in batches of `evaluation_batch` for models whose result depends on
-    their batch (spec spcl, quirk 3), or that the memory does not hold at once. `curriculum` selects the utterances that
-    count (spec spcl, section 3). `annealed` lowers every learning rate along a cosine to zero, minibatch by minibatch
-    (spec mme2e, section 6). `microbatch` is how many samples are computed at once: gradients are summed until they are
-    those of the whole minibatch, up to what batch norm sees.
+    their batch (spec self_paced_balance, quirk 3), or that the memory does not hold at once. `curriculum` selects the
+    utterances that count (spec self_paced_balance, section 3). `annealed` lowers every learning rate along a cosine to
+    zero, minibatch by minibatch (spec end_to_end, section 6). `microbatch` is how many samples are computed at once:
+    gradients are summed until they are those of the whole minibatch, up to what batch norm sees.
     """
 
     loss: Loss
@@ -171,9 +171,9 @@ class ModalityDropoutSpec:
 class Member:
     """One run of a grid. `train_on` and `evaluate_on` name the modalities that are fed; the others are zeros.
 
-    Validation sees what the test sees, so the epoch is selected on `evaluate_on` as well (quirk 2). Members with
-    the same `chain` share one replayed random stream, in their order in the grid. Without `modality_dropout` nothing
-    is drawn for it.
+    Validation sees what the test sees, so the epoch is selected on `evaluate_on` as well (spec colearning, quirk 2).
+    Members with the same `chain` share one replayed random stream, in their order in the grid. Without
+    `modality_dropout` nothing is drawn for it.
     """
 
     variant: str

@@ -1,4 +1,4 @@
-"""Self-paced curriculum learning for conversations (spec spcl, section 3).
+"""Self-paced curriculum learning for conversations (spec self_paced_balance, section 3).
 
 Everything is in flat order: N utterances of B dialogues, M modalities, C classes.
 """

@@ -24,8 +24,8 @@ def validation_score(criterion: Criterion, outputs: np.ndarray, targets: np.ndar
 
     `outputs` and `targets` `(N, C)` of zeros and ones: the mean over emotions of the metric of that name in
     `lib.metrics.presence` (spec emotion_embeddings, section 7), over those that it is defined for;
-    `tuned_f1` is the F1 of presence at the thresholds that are best for it on this very split (spec mme2e, quirk Q11).
-    Integer `targets` `(N,)`: accuracy, or F1 weighted by the true classes (spec spcl, section 4).
+    `tuned_f1` is the F1 of presence at the thresholds that are best for it on this very split (spec end_to_end, quirk
+    Q11). Integer `targets` `(N,)`: accuracy, or F1 weighted by the true classes (spec self_paced_balance, section 4).
     """
     if not np.isfinite(outputs).all():
         return math.nan

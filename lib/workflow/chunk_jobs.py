@@ -100,16 +100,16 @@ def chunk_counts(runs: Sequence[Run], wanted: int | Literal["auto"] | None, fres
     if wanted is None:
         return {}
     # It loads models and readers: not for those who want no chunks.
-    from lib.papers.grids import GRIDS, grids
+    from lib.papers import schema_for, study_of
 
     def automatic(run: Run) -> int:
         try:
-            members = sum(len(members) for _, members in grids(run.notebook, freshness.inputs(run).parameters))
+            members = sum(len(members) for _, members in study_of(freshness.inputs(run).parameters).grids)
         except InputError:
             return 1  # The run itself will say what is wrong.
         return count(members, seconds_per_member(run))
 
-    counts = {run: automatic(run) if wanted == "auto" else wanted for run in runs if run.notebook in GRIDS}
+    counts = {run: automatic(run) if wanted == "auto" else wanted for run in runs if schema_for(run.notebook).grid}
     return {run: number for run, number in counts.items() if number > 1}
 
 
@@ -134,13 +134,13 @@ def _mean(runs: Iterable[Run]) -> float | None:
 def train(chunk: Chunk, parameters: Parameters) -> dict[str, object]:
     """Train the chunk's share; what it cost. Raises OSError if a member has no record then."""
     # They take seconds to load: after the lock, the log and the choice of a device.
-    from lib.papers.grids import grids
+    from lib.papers import study_of
     from lib.training.chunks import chunk as share
     from lib.training.records import FAILED
     from lib.training.sweep import train_missing
 
     started = time.monotonic()
-    shares = share(grids(chunk.run.notebook, parameters), chunk.index, chunk.count)
+    shares = share(study_of(parameters).grids, chunk.index, chunk.count)
     loaded = time.monotonic()
     records, todo = [], []
     for corpus, members in shares:

@@ -104,7 +104,7 @@ def test_padding_mask_makes_a_dialogue_independent_of_its_batch(make):
     together, faithfully = model(*batch)[0].split(LENGTHS.tolist()), faithful(*batch)[0].split(LENGTHS.tolist())
     for row in range(len(LENGTHS)):
         torch.testing.assert_close(together[row], model(*alone(batch, row))[0], **TOLERANCE)
-    assert (faithfully[0] - faithful(*alone(batch, 0))[0]).abs().max() > 1e-4  # quirk 3
+    assert (faithfully[0] - faithful(*alone(batch, 0))[0]).abs().max() > 1e-4  # spec self_paced_balance, quirk 3
 
 
 @torch.no_grad()

@@ -30,7 +30,8 @@ def lmf_pom(predictions: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray
 
 
 def lmf_iemocap(logits: np.ndarray, labels: np.ndarray) -> Scores:
-    """One emotion, from `(N, 2)` logits and classes (1 is present): the paper's F1 is `weighted_f1` (quirk 24).
+    """One emotion, from `(N, 2)` logits and classes (1 is present): the paper's F1 is `weighted_f1` (spec
+    low_rank_fusion, quirk 24).
 
     Beside it stand the F1 of `present` alone, and what a model scores that never finds the emotion.
     """
@@ -80,7 +81,7 @@ def sentiment_scores(
     *,
     exclude_zero: bool = False,
 ) -> Scores:
-    """The emotion-embedding reference's scores of sentiment in [-3, 3] (its specification, section 8).
+    """The emotion-embedding reference's scores of sentiment in [-3, 3] (spec emotion_embeddings, section 8).
 
     `acc2_above_zero` and the F1s compare "above 0", with `exclude_zero` on samples whose label is not 0 only.
     `weighted_f1_swapped` is the reference's: it passes the predictions as the truth, so their frequencies
@@ -111,7 +112,8 @@ def with_mean(values: PerEmotion) -> Float[np.ndarray, "emotions+1"]:
 
 
 def largest_logit_scores(logits: np.ndarray, classes: Int[np.ndarray, " samples"]) -> Scores:
-    """One class per sample, the largest logit: `acc` and the macro `recall`, `precision` and `f1`; spec mme2e, 7."""
+    """One class per sample, the largest logit: `acc` and the macro `recall`, `precision` and `f1`; spec end_to_end,
+    7."""
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
     predicted = logits.argmax(axis=1)

@@ -99,7 +99,7 @@ def test_every_array_has_a_use(vectors):
 
 @pytest.mark.parametrize(("bidirectional", "expected"), [(True, 5_455_903), (False, 2_213_103)])
 def test_parameter_counts_of_the_emotion_embedding_model(bidirectional, expected):
-    """Specification, section 2.1: the README's setting."""
+    """Spec emotion_embeddings, section 2.1: the README's setting."""
     sizes = {"text": 300, "audio": 74, "video": 35}
     hidden = {"text": 300, "audio": 200, "video": 100}
     model = EEA(sizes, hidden, torch.zeros(4, 300), layers=2, bidirectional=bidirectional)
@@ -107,7 +107,7 @@ def test_parameter_counts_of_the_emotion_embedding_model(bidirectional, expected
 
 
 def test_parameter_counts_of_the_transformers():
-    """Specification, section 4; the encoder layers of section 3.5 counted by torch's own."""
+    """Spec emotion_embeddings, section 4; the encoder layers of section 3.5 counted by torch's own."""
     sizes = {"text": 300, "audio": 74, "video": 35}
     assert sum(p.numel() for p in MulT(sizes, 4).parameters()) == 1_579_964
     layer = nn.TransformerEncoderLayer(160, 8, 2048)

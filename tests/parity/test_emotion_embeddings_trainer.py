@@ -1,6 +1,6 @@
 """Whole training runs of the emotion-embedding reference, without shuffling and dropout.
 
-The loop here is the specification's section 7 in its plainest form, so that a difference points at the
+The loop here is spec emotion_embeddings, section 7, in its plainest form, so that a difference points at the
 models, the metrics or the weights.
 """
 

@@ -5,7 +5,7 @@ import pytest
 
 from lib.data.corpus import Source
 from lib.errors import InputError
-from lib.reporting.published import PUBLISHED, VERDICT_RULE, allowance, compare, compare_groups, load, runs, select
+from lib.reporting.published import VERDICT_RULE, allowance, compare, compare_groups, runs
 from lib.run_table import checked
 from tests.reporting.tables_of_runs import runs_of
 
@@ -25,31 +25,6 @@ def verdicts(paper, ours, *, source=REAL, same_corpus=True, metric="acc", **opti
         **options,
     )
     return table.set_index(["variant", "quantity"])
-
-
-def test_every_topic_loads():
-    numbers = load()
-    assert set(numbers["topic"]) == {"colearning", "emotion_embeddings", "lmf", "spcl", "mme2e"}
-    assert np.isfinite(numbers["value"]).all()
-    assert select(numbers, topic="spcl", metric="smallest claimed w-F1 improvement (approx.)")["value"].item() == 1.2
-
-
-def test_select_says_what_there_is():
-    with pytest.raises(InputError, match="no published number with topic 'colerning'; there: 'colearning'"):
-        select(load(), topic="colerning")
-
-
-def test_damaged_tables_are_refused(tmp_path):
-    header, row = PUBLISHED.read_text(encoding="utf-8").splitlines()[:2]
-    path = tmp_path / "published.csv"
-    with pytest.raises(InputError, match="no such table"):
-        load(path)
-    path.write_text(f"{header}\n{row.replace('0.28488372093023256', '28 or so')}\n", encoding="utf-8")
-    with pytest.raises(InputError, match="row 2: value '28 or so' is no number"):
-        load(path)
-    path.write_text("topic,paper\na,b\n", encoding="utf-8")
-    with pytest.raises(InputError, match="no column system"):
-        load(path)
 
 
 HEADER = "corpus,variant,seed,split,metric,value,selected_on,status,published_in"

@@ -92,7 +92,7 @@ def test_each_member_gets_what_the_plain_loop_gives_it(model, drop_last):
     members = mixed(model, drop_last=drop_last)
     epochs = []
     for m, found in zip(members, fleet(members), strict=True):
-        same_run(found, alone(m), 1e-6)  # fc1.bias of biEFLSTM is rounding noise that Adam enlarges (quirk 14)
+        same_run(found, alone(m), 1e-6)  # Adam enlarges the noise in biEFLSTM's fc1.bias (spec colearning, quirk 14)
         epochs.append(found.epochs_run)
     assert epochs[2] == 2
     assert epochs[3] < 9, "the early stop did not show"
@@ -106,7 +106,7 @@ def test_single_precision_agrees_to_rounding_over_one_epoch(model):
         expected = alone(m, torch.float32)
         np.testing.assert_allclose(found.history["train_loss"], expected.history["train_loss"], rtol=1e-5)
         for key, value in expected.best_state.items():
-            if key != "fc1.bias" and not key.startswith("bn1.running"):  # quirk 14 again
+            if key != "fc1.bias" and not key.startswith("bn1.running"):  # spec colearning, quirk 14, again
                 torch.testing.assert_close(found.best_state[key], value, rtol=1e-4, atol=1e-5)
 
 

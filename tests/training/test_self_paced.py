@@ -34,7 +34,7 @@ def batch(seed=0, lengths=LENGTHS, modalities=MODALITIES, scale=2.0):
 
 
 def by_definition(joint, logits, labels, lengths, threshold):
-    """Section 3 of the specification, one utterance at a time: the loss and who is selected."""
+    """Spec self_paced_balance, section 3, one utterance at a time: the loss and who is selected."""
     losses = [-float(row.log_softmax(0)[y]) for row, y in zip(joint.detach(), labels, strict=True)]
     selected, start = [], 0
     for length in lengths.tolist():

@@ -1,4 +1,4 @@
-"""The corpora of the emotion-embedding release: aligned words, several emotions at a time (its spec, 5.2 to 5.4, 9.2).
+"""The corpora of the emotion-embedding release: aligned words, many emotions (spec emotion_embeddings, 5.2-5.4, 9.2).
 
 MOSEI: HDF5 files with one dataset `d1`; six intensities per segment, of which any above 0 counts as present. IEMOCAP:
 `iemocap_data.pkl`, a dictionary of splits with labels `(N, 4, 2)`, absent and present; every sample has one emotion.

@@ -1,4 +1,4 @@
-"""The HDF5 files of the Memory Fusion Network repository (spec colearning 9.1 and 9.4; inventory section 3).
+"""The HDF5 files of the Memory Fusion Network repository (spec colearning, 9.1 and 9.4).
 
 One dataset per file. CMU-MOSI keeps the three modalities side by side in `X_<split>.h5`; the corpora under
 `new_data` have one file per modality. Sequences are 20 steps long and zero-padded in front.

@@ -1,4 +1,5 @@
-"""Dialogues in memory: the development split, and dialogues padded to a split (spec spcl, 1.2 and 1.3)."""
+"""Dialogues in memory: the development split, and dialogues padded to a split (spec self_paced_balance, 1.2 and
+1.3)."""
 
 import random
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""`IEMOCAP_features.pkl` and `MELD_features_raw1.pkl` of MMGCN and MM-DFN (spec spcl, 1.4).
+"""`IEMOCAP_features.pkl` and `MELD_features_raw1.pkl` of MMGCN and MM-DFN (spec self_paced_balance, 1.4).
 
 Each is a row of tables by dialogue id, its items known by their places: the same dialogues, labels and speakers as in
 the SPCL files, but other features (IEMOCAP text 100, audio 1582, video 342; MELD 600, 300, 342). In MELD's a speaker is

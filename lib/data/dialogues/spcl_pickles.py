@@ -1,4 +1,5 @@
-"""`iemocap.pkl` and `meld.pkl` as the SPCL code reads them: a dictionary of tables by dialogue id (spec spcl, 1.1)."""
+"""`iemocap.pkl` and `meld.pkl` as the SPCL code reads them: a dictionary of tables by dialogue id (spec
+self_paced_balance, 1.1)."""
 
 from functools import partial
 from pathlib import Path

@@ -39,8 +39,8 @@ class Emotions:
     """One of the two corpora: its classes in the order of their ids, its speakers, and how its split is made.
 
     `parties` are the speaker ids before `speaker_ids` turns them into `speakers` ones. The training list is
-    `shuffled` before its first tenth becomes the development set, or not (spec spcl, 1.2). `official` are the numbers
-    of the development dialogues that the corpus' authors named, if they did.
+    `shuffled` before its first tenth becomes the development set, or not (spec self_paced_balance, 1.2). `official` are
+    the numbers of the development dialogues that the corpus' authors named, if they did.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The inputs of the co-learning authors' stacking script (spec colearning 4.1).
+"""The inputs of the co-learning authors' stacking script (spec colearning, 4.1).
 
 A label table and three pickled dictionaries, utterance id -> `(T, features)`, all with the same `T`: the
 words were aligned and padded beforehand, on which side is not known.
@@ -25,7 +25,7 @@ FEATURE_FILES = {
     "video": "visual_feat_10036.npy",
 }
 TABLE = "df_iemocap.csv"
-# Published order (spec 4.2). The authors' own order changes from process to process: they enumerate a set.
+# Published order (spec colearning, 4.2). The authors' own order changes from process to process: they enumerate a set.
 LABELS = ("fea", "neu", "ang", "fru", "exc", "sur", "hap", "dis", "sad")
 UNUSED_LABELS = ("xxx", "oth")
 MISSING_DATA = ("Ses03M_impro03_M001", "Ses03M_impro03_M030")

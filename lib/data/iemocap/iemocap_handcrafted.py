@@ -1,4 +1,4 @@
-"""IEMOCAP's hand-crafted features in the end-to-end model's layout (spec mme2e, 2 and 4.5).
+"""IEMOCAP's hand-crafted features in the end-to-end model's layout (spec end_to_end, 2 and 4.5).
 
 `IEMOCAP_HCF_FEATURES/{phase}_{text,audio,video}_features.pt` are Python pickles despite their name. They are read
 whole; labels come from the raw layout's `meta.pkl`.

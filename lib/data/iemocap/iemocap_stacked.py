@@ -50,7 +50,7 @@ def files(root: Path) -> list[Path]:
 def read(
     root: Path, split: Literal["paper", "session"] = "paper", seed: int = 0, *, nonfinite: Nonfinite = "error"
 ) -> Corpus:
-    """Nine-class corpus; features float32 `(N, T, d)`; labels int64 in the published order (spec 4.2).
+    """Nine-class corpus; features float32 `(N, T, d)`; labels int64 in the published order (spec colearning, 4.2).
 
     `split="paper"` draws the published proportions with `seed`; `split="session"` keeps speakers apart.
     Stacked arrays bring their own split and no ids: `seed` has no effect on them. `lengths` counts the steps
@@ -104,7 +104,7 @@ def write_dictionaries(root: Path, utterances: dictionaries.Utterances, source: 
 
 
 def paper_split(n: int, seed: int) -> dict[str, np.ndarray]:
-    """Row numbers by split (spec 4.1, step 5): a quarter, rounded up, is held out; its smaller half is the
+    """Row numbers by split (spec colearning, 4.1, step 5): a quarter, rounded up, is held out; its smaller half is the
     test set. The authors drew without a seed, so no seed gives their split.
     """
     order = np.random.default_rng(seed).permutation(n)

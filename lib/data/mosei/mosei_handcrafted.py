@@ -1,4 +1,4 @@
-"""CMU-MOSEI's hand-crafted features in the end-to-end model's layout (spec mme2e, 2 and 4.5).
+"""CMU-MOSEI's hand-crafted features in the end-to-end model's layout (spec end_to_end, 2 and 4.5).
 
 `MOSEI_HCF_FEATURES/mosei_senti_hcf_{phase}.pkl` holds the arrays `id`, `text`, `audio` and `vision`: 50, 500 and 500
 steps of 300, 74 and 35 features. Sequences are taken in their full length, padding included, as by the reference.

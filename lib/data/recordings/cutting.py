@@ -1,4 +1,4 @@
-"""Cuts recordings (a video and its sound) into the utterance folders of the raw layout (spec mme2e, 3).
+"""Cuts recordings (a video and its sound) into the utterance folders of the raw layout (spec end_to_end, 3).
 
 A recording is decoded once, frame by frame; only one frame and the sound of one utterance are in memory. An utterance's
 folder appears under its name when it is whole, so whatever ends a call, the next one continues.

@@ -1,8 +1,8 @@
 """Face detectors for `data preprocess --detector lib.data.recordings.face_detection:<name>`.
 
 The reference uses MTCNN of facenet-pytorch, whose releases demand torchvision and a torch older than this library's
-(spec mme2e, 11). These stand in for it, so crops differ from the reference's; what was prepared says which was used.
-`haar` is OpenCV's frontal cascade of Haar features, whose weights come with its wheel: fast, but it misses turned
+(spec end_to_end, 11). These stand in for it, so crops differ from the reference's; what was prepared says which was
+used. `haar` is OpenCV's frontal cascade of Haar features, whose weights come with its wheel: fast, but it misses turned
 faces and sees some where there are none. `yunet` is a small network of much higher recall; the file
 `face_detection_yunet_2023mar.onnx` of github.com/opencv/opencv_zoo must lie where `REPRISE_YUNET` says.
 

@@ -1,4 +1,4 @@
-"""IEMOCAP's full release, as recordings to be cut (spec mme2e, 3.1).
+"""IEMOCAP's full release, as recordings to be cut (spec end_to_end, 3.1).
 
 Read are the folders EmoEvaluation, transcriptions, wav and avi of each `Session<k>/dialog`. Both speakers stand side by
 side in the picture and in the two channels of the sound. Every frame is kept, from each half its middle 224 x 224.

@@ -1,4 +1,4 @@
-"""Mel power spectrograms with the parameters of the end-to-end emotion model (spec mme2e, 4.3).
+"""Mel power spectrograms with the parameters of the end-to-end emotion model (spec end_to_end, 4.3).
 
 The same numbers as torchaudio's `MelSpectrogram`, without it: its wheels need CUDA libraries beside a
 CPU-only torch. The logarithm is not taken (quirk Q15).

@@ -1,4 +1,4 @@
-"""How the end-to-end emotion model's loaders choose and collate data (spec mme2e, sections 4 and 5.2)."""
+"""How the end-to-end emotion model's loaders choose and collate data (spec end_to_end, sections 4 and 5.2)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -71,7 +71,8 @@ def face_less_crop(
 
 
 def positive_weights(labels: Float[np.ndarray, "utterances emotions"]) -> Float[np.ndarray, " emotions"]:
-    """Negatives per positive of each emotion, float64, from the 0/1 labels of the training split (spec 4.6).
+    """Negatives per positive of each emotion, float64, from the 0/1 labels of the training split (spec end_to_end,
+    4.6).
 
     Raises InputError for an emotion without a positive.
     """
@@ -171,7 +172,7 @@ _AUDIO_RUNS: dict[int, list[tuple[int, int]]] = {
 
 def audio_columns(feature_type: int) -> Int[np.ndarray, " columns"]:
     """The columns of IEMOCAP's hand-crafted audio that a feature type keeps, in the order they are put (spec
-    4.5).
+    end_to_end, 4.5).
 
     Raises InputError for a type that is not 0...6.
     """

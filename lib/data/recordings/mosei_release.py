@@ -1,4 +1,4 @@
-"""CMU-MOSEI's raw release, as recordings to be cut (spec mme2e, 3.2).
+"""CMU-MOSEI's raw release, as recordings to be cut (spec end_to_end, 3.2).
 
 Below the folder, anywhere: label tables `*.csv` (columns `Input.VIDEO_ID`, `Input.CLIP`, `Answer.<emotion>`),
 `Transcript/Segmented/**/*.txt`, `Videos/Full/**/*.mp4` and `Audio/Full/WAV_16000/*.wav`. Two images per second are

@@ -1,4 +1,4 @@
-"""Images to 48 x 48 faces and waveforms to spectrogram pieces, of one utterance (spec mme2e, 4.1-4.3 and 5.2).
+"""Images to 48 x 48 faces and waveforms to spectrogram pieces, of one utterance (spec end_to_end, 4.1-4.3 and 5.2).
 
 What cannot be decoded is told as `Problem`s, by these rules: an unreadable image is left out (`replaced` by the
 others); an utterance without any readable image is `skipped`, as by the reference; a missing, unreadable or too

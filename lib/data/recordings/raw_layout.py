@@ -1,4 +1,5 @@
-"""The end-to-end emotion model's raw layout: folders of images and waveforms, `meta.pkl`, split lists (spec mme2e, 2).
+"""The end-to-end emotion model's raw layout: folders of images and waveforms, `meta.pkl`, split lists (spec end_to_end,
+2).
 
 Nothing is decoded here but text: `read` lists what may be used and says what may not, and why.
 """

@@ -1,4 +1,4 @@
-"""An original release (IEMOCAP, CMU-MOSEI) to the raw layout of the end-to-end paper (spec mme2e, 3)."""
+"""An original release (IEMOCAP, CMU-MOSEI) to the raw layout of the end-to-end paper (spec end_to_end, 3)."""
 
 import pickle
 import shutil

@@ -56,7 +56,7 @@ COUNTS = {
     "iemocap": np.array([504, 839, 1324, 933, 742, 1468]),
     "meld": np.array([4710, 1205, 268, 683, 1743, 271, 1109]),
 }
-"""Training utterances by emotion (spec spcl, 1.2); the stand-ins have their proportions."""
+"""Training utterances by emotion (spec self_paced_balance, 1.2); the stand-ins have their proportions."""
 
 
 class Drawn(NamedTuple):

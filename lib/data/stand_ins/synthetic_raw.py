@@ -3,7 +3,7 @@
 An utterance has one of six emotions. Each modality shows a cue, which is the true emotion with probability
 `STRENGTH[modality]` and otherwise any of the six; it can be read without error, so Bayes' rule over the cues is the
 best classifier. The cue is a mouth of one of six shapes, a tone of one of six pitches, or one word of a sentence.
-The face lies where the crop rule without a detector looks (spec mme2e, 5.2).
+The face lies where the crop rule without a detector looks (spec end_to_end, 5.2).
 """
 
 import pickle

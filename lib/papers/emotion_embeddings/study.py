@@ -80,7 +80,7 @@ class Variant:
 
     @property
     def depends_on_batch(self) -> bool:
-        """Whether a prediction depends on the other samples of its batch (spec 3.5)."""
+        """Whether a prediction depends on the other samples of its batch (spec emotion_embeddings, 3.5)."""
         return self.model == "transformer" and self.changes.get("attention_axis") != "time"
 
 
@@ -216,7 +216,8 @@ def model_spec(p: EmotionEmbeddings, emotions: Emotions, variant: Variant) -> Mo
 
 
 def recipe(p: EmotionEmbeddings, emotions: Emotions, variant: Variant) -> Recipe:
-    """Spec section 7. Only a model whose predictions depend on their batch is evaluated in the reference's batches."""
+    """Spec emotion_embeddings, section 7. Only a model whose predictions depend on their batch is evaluated in the
+    reference's batches."""
     return Recipe(
         loss=variant.loss,
         epochs=p.epochs,

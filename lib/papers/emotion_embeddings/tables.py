@@ -166,7 +166,7 @@ def _compared(
 
 
 def spaces(runs: Runs, task: Task) -> Spaces:
-    """The text's word vectors, which stay as they are, and what the maps make of them; empty without EEA (spec 2)."""
+    """The text's word vectors, which stay as they are, and what the maps make of them; empty without EEA."""
     found: dict[tuple[str, str], list[np.ndarray]] = {}
     for _, member, record in runs.scored([task.variant(EEA)], task):
         streams = SeededStreams(member.seed)

@@ -1,4 +1,5 @@
-"""The end-to-end emotion models, dense and sparse, and their baselines: parameters (spec mme2e, sections 4 to 6, 8)."""
+"""The end-to-end emotion models, dense and sparse, and their baselines: parameters (spec end_to_end, sections 4 to 6,
+8)."""
 
 from typing import Annotated, Literal
 
@@ -31,7 +32,7 @@ class StandIn(_Given):
 
 
 class Training(_Given):
-    """One training command: what the README gives for each model (spec mme2e, section 8)."""
+    """One training command: what the README gives for each model (spec end_to_end, section 8)."""
 
     learning_rate: float = Field(gt=0.0)
     epochs: Positive

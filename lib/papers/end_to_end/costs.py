@@ -1,4 +1,4 @@
-"""What the dense and the sparse model cost: operations counted in two ways, and time (spec mme2e, section 10).
+"""What the dense and the sparse model cost: operations counted in two ways, and time (spec end_to_end, section 10).
 
 Nominal: multiply-adds as the paper's sparse library counts them, a pair of active neighbours times input times output
 channels, plus half the counted operations of everything else. What the paper's 8.65e9 counts is not stated, so only

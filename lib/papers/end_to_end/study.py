@@ -1,4 +1,4 @@
-"""What is trained on raw recordings and on hand-crafted features, and how it is scored (spec mme2e)."""
+"""What is trained on raw recordings and on hand-crafted features, and how it is scored (spec end_to_end)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -188,7 +188,7 @@ def model_spec(
 
 
 def recipe(p: EndToEnd, model: str, setting: Training) -> Recipe:
-    """Spec mme2e, section 6: Adam, the epoch with the best validation F1 at thresholds found there."""
+    """Spec end_to_end, section 6: Adam, the epoch with the best validation F1 at thresholds found there."""
     end_to_end = model not in BASELINES
     return Recipe(
         loss="bce",

@@ -146,7 +146,8 @@ def deviations(p: EndToEnd) -> list[str]:
 
 
 def paper(corpus: str) -> pd.DataFrame:
-    """The published scores on `iemocap` or `mosei` as a run table; each was printed once (spec mme2e, section 9)."""
+    """The published scores on `iemocap` or `mosei` as a run table; each was printed once (spec end_to_end, section
+    9)."""
     return published.runs(PUBLISHED, corpus)
 
 

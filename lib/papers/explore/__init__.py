@@ -1,6 +1,6 @@
 """Parameters of the notebook `explore`: one model on one corpus, chosen freely within what fits together."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -26,6 +26,8 @@ class Explore(Parameters):
     null or 0 draws nothing. `curriculum` is the first threshold of SPCL and its growth, null for none; only models of
     conversations allow it.
     """
+
+    grid: ClassVar[bool] = False
 
     samples: int = Field(0, ge=0, description="utterances or dialogues of a stand-in, all splits; 0 for real data")
     dataset: Literal[tuple(CORPORA)]

@@ -115,7 +115,7 @@ def model(p: LowRankFusion, corpus: Corpus, setting: Setting, kind: str) -> Mode
     prefix = "word_fusion:Word" if by_number(p) else ("tensor_fusion:" if kind == TFN else "low_rank:")
     if kind == TFN:
         arguments["dropouts"] |= {"fusion": p.tfn_dropout}
-        head = "bounded" if p.family == "mosi" else "linear"  # (-3, 3) is MOSI's scale alone (spec 2.1)
+        head = "bounded" if p.family == "mosi" else "linear"  # (-3, 3) is MOSI's (spec low_rank_fusion, 2.1)
         arguments |= {"fusion_size": p.tfn_size, "head": head, "output_size": outputs}
     else:
         arguments |= {"output_size": outputs, "rank": setting.rank}

@@ -1,4 +1,5 @@
-"""Self-paced curriculum learning (SPCL) for modality balance in conversations: parameters (spec spcl, sections 1 to 4).
+"""Self-paced curriculum learning (SPCL) for modality balance in conversations: parameters (spec self_paced_balance,
+sections 1 to 4).
 
 A conversation backbone on three modalities often scores no better than on two. SPCL lets easy and balanced utterances
 in first; with and without it, three modalities are compared with two.

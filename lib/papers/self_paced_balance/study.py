@@ -1,4 +1,5 @@
-"""Which backbones are trained with SPCL and without, at which pace, on which conversations (spec spcl, 1 to 4)."""
+"""Which backbones are trained with SPCL and without, at which pace, on which conversations (spec self_paced_balance, 1
+to 4)."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -159,7 +160,7 @@ def model(p: SelfPacedBalance, corpus: Corpus, backbone: str, subset: str, mend:
 
 
 def recipe(p: SelfPacedBalance, backbone: str, curriculum: SelfPacedSpec) -> Recipe:
-    """Spec spcl, section 4: Adam, clipping always on, the epoch with the best development weighted F1."""
+    """Spec self_paced_balance, section 4: Adam, clipping always on, the epoch with the best development weighted F1."""
     setting = p.backbones.chosen()[backbone]
     return Recipe(
         loss="cross_entropy",
@@ -197,7 +198,7 @@ def published_pace(dataset: str, backbone: str, subset: str) -> tuple[float, flo
 
 
 def published_paces() -> pd.DataFrame:
-    """What the authors published, the README's table before their example scripts (spec spcl, 4.2)."""
+    """What the authors published, the README's table before their example scripts (spec self_paced_balance, 4.2)."""
     return pd.read_csv(SETTINGS, dtype=str).astype({"threshold": float, "growth": float})
 
 

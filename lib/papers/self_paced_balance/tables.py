@@ -170,7 +170,8 @@ def mend_scores(p: SelfPacedBalance, table: pd.DataFrame, metric: str) -> pd.Dat
 
 
 def deviations(p: SelfPacedBalance) -> list[str]:
-    """How a run on the paper's files differs from what is known of its protocol (spec spcl, 4 and 4.2)."""
+    """How a run on the paper's files differs from what is known of its protocol (spec self_paced_balance, 4 and
+    4.2)."""
     if not published_corpus(p):
         return []
     found = [f"batches of {p.batch_size} dialogues instead of 16 or 32"] * (p.batch_size not in (16, 32))

@@ -11,6 +11,7 @@ class Summary(Parameters):
     """`params/summary/<run>.yaml`."""
 
     reads_results: ClassVar[bool] = True
+    grid: ClassVar[bool] = False
 
     stand_ins: bool = Field(True, description="whether runs on stand-in data are listed")
 

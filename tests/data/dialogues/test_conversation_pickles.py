@@ -87,7 +87,8 @@ def test_what_is_written_is_read(layout, tmp_path):
 
 
 def test_the_development_set_of_the_paper(layout, tmp_path):
-    """A tenth of the stored list, rounded down; IEMOCAP's is shuffled with Python's stream (spec spcl, 1.2)."""
+    """A tenth of the stored list, rounded down; IEMOCAP's is shuffled with Python's stream (spec self_paced_balance,
+    1.2)."""
     kept = stored(layout.kind)
     layout.write(tmp_path, kept, REAL)
     for seed in (0, 12):

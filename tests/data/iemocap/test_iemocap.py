@@ -269,7 +269,7 @@ def test_stacked_arrays_are_read_back(tmp_path, monkeypatch):
 
 
 def test_stored_label_order_is_translated(tmp_path):
-    """The authors' numbers follow an unordered set (spec 8, quirk 9); `labels.npy` says what they mean."""
+    """The authors' numbers follow an unordered set (spec colearning, quirk 9); `labels.npy` says what they mean."""
     iemocap.write(tmp_path, stacked_corpus())
     order = [4, 2, 0, 1, 3, 8, 7, 6, 5]
     np.save(tmp_path / "iemocap/labels.npy", np.array(LABELS)[order])

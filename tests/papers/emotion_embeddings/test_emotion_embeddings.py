@@ -72,7 +72,7 @@ def test_the_grid_holds_every_variant_with_every_seed(trained):
 
 
 def test_the_reference_protocol():
-    """Spec sections 6 and 7."""
+    """Spec emotion_embeddings, sections 6 and 7."""
     p = given()
     variants = {v.kind: v for v in eea.variants(p, MOSEI.corpus)}
     recipe = eea.recipe(p, ON_MOSEI, variants["EEA"])

@@ -98,7 +98,7 @@ def test_the_published_behaviour_is_the_default_and_changes_are_options(trained)
 
 
 def test_the_recipe_is_that_of_the_paper(trained):
-    """Spec mme2e, section 6."""
+    """Spec end_to_end, section 6."""
     p = papers.load(ROOT / "params" / "end_to_end_sparse" / "paper.yaml", results="-")
     for model, setting in p.models.chosen().items():
         recipe = e2e.recipe(p, model, setting)
@@ -114,7 +114,7 @@ def test_the_recipe_is_that_of_the_paper(trained):
 
 
 def test_published_sizes_give_the_published_numbers_of_weights():
-    """Spec mme2e, 5.5 to 5.8, ALBERT-base included."""
+    """Spec end_to_end, 5.5 to 5.8, ALBERT-base included."""
     p = papers.load(ROOT / "params" / "end_to_end_sparse" / "paper.yaml", results="-")
     encoder = p.encoder.model_dump(mode="json")
     with torch.device("meta"):

@@ -28,7 +28,7 @@ def quick(**changes) -> EndToEnd:
 
 @pytest.mark.parametrize("model", COMMANDS)
 def test_each_of_the_readmes_commands_is_a_file(model):
-    """Spec mme2e, section 8."""
+    """Spec end_to_end, section 8."""
     p = load(f"readme_{model}")
     assert {name: tuple(s.model_dump().values()) for name, s in p.models.chosen().items()} == {model: COMMANDS[model]}
     assert (p.dataset, p.seeds, p.modalities) == ("iemocap_raw", (0,), ("text", "audio", "video"))
@@ -106,5 +106,5 @@ FLAGS = [
 
 @pytest.mark.parametrize("flag", FLAGS)
 def test_the_flag_table_holds_every_flag_of_the_script(flag):
-    """Spec mme2e, section 8."""
+    """Spec end_to_end, section 8."""
     assert f"`{flag}`" in (ROOT / "docs" / "end_to_end_sparse_flags.md").read_text(encoding="utf-8")

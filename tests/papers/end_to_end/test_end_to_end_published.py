@@ -7,7 +7,7 @@ from lib.run_table import by_seed
 
 
 def test_the_main_tables_and_not_the_ablation_are_read():
-    """Spec mme2e, section 9."""
+    """Spec end_to_end, section 9."""
     scores = {kind: tables.paper(kind) for kind in ("iemocap", "mosei")}
     acc, f1 = (by_seed(scores["iemocap"], metric).loc[0] for metric in ("acc", "f1_positive"))
     assert acc.to_dict() == pytest.approx({"LF-LSTM": 0.718, "LF-TRANS": 0.788, "FE2E": 0.845, "MESM 0.7": 0.844})

@@ -95,7 +95,7 @@ def test_a_finished_run_is_not_trained_again(trained):
 
 
 def test_the_recipe_is_that_of_the_paper():
-    """Spec spcl, section 4."""
+    """Spec self_paced_balance, section 4."""
     for name in ("paper", "iemocap", "meld", "mosi_utterances", "quick"):
         p = papers.load(ROOT / "params" / "self_paced_balance" / f"{name}.yaml", results="-")
         for backbone, setting in p.backbones.chosen().items():
@@ -108,7 +108,8 @@ def test_the_recipe_is_that_of_the_paper():
 
 
 def test_published_sizes_give_the_published_numbers_of_weights():
-    """Spec spcl, 4.2, less the parameters that the reference creates and never uses (quirks 5 and 2.7)."""
+    """Spec self_paced_balance, 4.2, less the parameters that the reference creates and never uses (quirks 5 and
+    2.7)."""
     p = papers.load(ROOT / "params" / "self_paced_balance" / "iemocap.yaml", results="-")
     corpus = replace_widths(p.widths)
     with torch.device("meta"):
@@ -189,7 +190,7 @@ def test_thresholds_are_those_of_the_readme():
 
 
 def test_the_published_contradictions_are_named():
-    """Spec spcl, 4.2."""
+    """Spec self_paced_balance, 4.2."""
     assert self_paced.conflicts() == [
         "meld biddin at: scripts/train_biddin.sh has threshold 0.7 and growth 1.85, the README 1 and 1.05",
         "meld mmgcn av: scripts/train_mmgcn.sh has threshold 0.4 and growth 1.7, the README 0.4 and 1.6",
@@ -197,7 +198,7 @@ def test_the_published_contradictions_are_named():
 
 
 def test_epochs_to_the_cap():
-    """Spec spcl, section 3."""
+    """Spec self_paced_balance, section 3."""
     assert self_paced.epochs_to_cap(0.7, 1.85) == 8
     assert self_paced.epochs_to_cap(0.75, 1.05) > 50
     assert self_paced.epochs_to_cap(60.0, 1.0) == 0

@@ -81,7 +81,7 @@ def test_the_full_grids_are_those_of_the_paper():
                 "iemocap": {"audio": 512, "text": 768, "video": 1024},
                 "meld": {"audio": 300, "text": 768, "video": 342},
             }[dataset]
-        ), "spec spcl, 1.1"
+        ), "spec self_paced_balance, 1.1"
 
 
 def test_every_conversation_corpus_has_a_family():

@@ -118,7 +118,8 @@ def nine_corpus(path: Path) -> Corpus:
 
 @pytest.mark.parametrize("emotion", ["exciting", "surprising", "frustrating"])
 def test_iemocap_appends_the_unseen_samples_to_the_test_split_alone_unless_leaking(tmp_path, monkeypatch, emotion):
-    """Spec 9.2: the reference appends them to training too, and so trains on the emotion it calls unseen."""
+    """Spec emotion_embeddings, 9.2: the reference appends them to training too, and so trains on the emotion it calls
+    unseen."""
     nine = nine_corpus(tmp_path)
     corpora = {"iemocap_emotions": IEMOCAP.corpus, "iemocap_nine": nine}
     monkeypatch.setattr(unseen.data, "load", lambda name, root, **options: corpora[name])

@@ -1,13 +1,60 @@
-"""Reads a parameter file and turns whatever is wrong with it into one line."""
+"""The YAML of a run, checked and typed before any kernel starts; whatever is wrong with it becomes one line.
+
+`params/<notebook>/<run>.yaml` names the notebook and the result folder by its own path. Each notebook has one frozen
+pydantic model, in the folder of its paper; a notebook's parameters cell has exactly the model's fields.
+"""
 
 import difflib
+from collections.abc import Collection
 from pathlib import Path
+from typing import ClassVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lib.data.io.features import Nonfinite
 from lib.errors import InputError
-from lib.params.base import Parameters
+
+NONFINITE: Nonfinite = Field("error", description="NaN and infinities in features: refused, or zero")
+"""Of every run that reads a corpus, as `nonfinite: Nonfinite = NONFINITE`."""
+
+
+class Parameters(BaseModel):
+    """Fields every run has. `data_root` empty means: the `REPRISE_DATA` variable, else `data/` in the workspace."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    reads_results: ClassVar[bool] = False
+    """Whether the run reads the result folders of all other notebooks, and so comes after them."""
+    grid: ClassVar[bool] = True
+    """Whether it trains a grid that can be cut into chunks; else it runs whole."""
+
+    data_root: str = ""
+    results: str = Field(description="folder that receives this run's tables, figures and records")
+    cores: int = Field(1, ge=1, le=1024, description="worker processes")
+
+    def corpora(self) -> tuple[str, ...]:
+        """Those that the run reads; some notebooks have none of their own."""
+        one = getattr(self, "dataset", None)
+        return (one,) if one else getattr(self, "datasets", ())
+
+    def differences(self, other: "Parameters", free: Collection[str]) -> list[str]:
+        """How these settings differ from others, in words; the fields in `free` do not count."""
+        ours, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
+        changed = [key for key in ours if key not in free and ours[key] != theirs[key]]
+        return [f"{key} {_words(ours[key])} instead of {_words(theirs[key])}" for key in changed]
+
+    def further_files(self) -> tuple[str, ...]:
+        """What it reads beside the files of its corpora, relative to the data folder."""
+        return ()
+
+    @classmethod
+    def from_notebook(cls, namespace: dict[str, object]) -> "Parameters":
+        """The parameters cell of a running notebook, checked. `namespace` is the notebook's `globals()`."""
+        missing = [name for name in cls.model_fields if name not in namespace]
+        if missing:
+            raise InputError(f"the parameters cell does not set {', '.join(missing)}", where=cls.__name__)
+        return check(cls, {name: namespace[name] for name in cls.model_fields}, where="parameters cell")
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -73,3 +120,8 @@ def _first_fault(schema: type[Parameters], error: ValidationError) -> str:
     if fault["type"] == "missing":
         return f"key {key!r} is missing"
     return f"key {key!r} = {fault['input']!r}: {message}"
+
+
+def _words(value: object) -> str:
+    values = value if isinstance(value, list) else [value]
+    return " ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
