@@ -51,7 +51,7 @@ import numpy as np
 from lib.data.corpus import SPLITS, Corpus, Split
 from lib.data.io.features import finite_float32
 from lib.data.io.label_rules import class_numbers
-from lib.data.io.source_files import concluded, opened_source
+from lib.data.io.provenance import concluded, opened_source
 from lib.data.io.text_files import rows
 from lib.errors import InputError
 

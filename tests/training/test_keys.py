@@ -24,7 +24,7 @@ FAMILIES = {
     "ef_lstm": "ef_lstm",
     "low_rank": "fusion_encoders low_rank",
     "tensor_fusion": "fusion_encoders tensor_fusion wide_linear",
-    "emotion_embeddings": "emotion_embeddings modality_rnn",
+    "eea": "eea modality_rnn",
     "recurrent_baselines": "modality_rnn recurrent_baselines",
     "mult": "crossmodal modality_rnn mult",
     "biddin": "biddin dialogue_rnn dialogues",
