@@ -14,7 +14,7 @@ from typing import get_args
 
 import numpy as np
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from lib.data.corpus import SPLITS
 from lib.data.io.npz_files import read_arrays
@@ -24,6 +24,7 @@ from lib.errors import InputError
 from lib.files import atomic_path, write_json
 
 LIST = "prepared.json"
+_LIBRARIES = ThreadpoolController()  # of NumPy and torch; looked up once, since that opens them
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def utterance_file(folder: Path, utterance_id: str) -> Path:
     return folder / "utterances" / f"{utterance_id}.npz"
 
 
-@threadpool_limits.wrap(limits=1)
+@_LIBRARIES.wrap(limits=1)
 def prepare(item: RawItem, folder: Path, options: Options) -> Outcome:
     """Decode one utterance into its file, unless a sound file with the same key is there.
 
