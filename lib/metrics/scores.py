@@ -176,13 +176,14 @@ def nothing_false(a: Detected) -> np.ndarray:
     return ~(a.predicted & ~a.true).any(axis=1)
 
 
+# Rows look their functions up when they are computed, so that a test can put a wrong one in a function's place.
 CLASSES = (
     Metric("acc", "higher", "accuracy", lambda a: np.mean(a.predicted == a.labels)),
     Metric("cross_entropy", "lower", "cross-entropy", lambda a: cross_entropy(a.logits, a.labels)),
     Metric("weighted_f1", "higher", "weighted F1", lambda a: f1(a.labels, a.predicted, "weighted")),
     Metric("weighted_f1_swapped", "higher", "F1 weighted by predictions", lambda a: swapped_f1(a.labels, a.predicted)),
     Metric("macro_f1", "higher", "macro F1", lambda a: f1(a.labels, a.predicted, "macro")),
-    Metric("f1_{}", "higher", "F1", f1_of_classes),
+    Metric("f1_{}", "higher", "F1", lambda a: f1_of_classes(a)),
 )
 """Of one class per sample (spec colearning, section 7 A)."""
 RATINGS = (
@@ -196,7 +197,7 @@ RATINGS = (
 """Of a number per sample (spec colearning, section 7 B)."""
 POLARITIES = (
     Metric("acc2_nonneg", "higher", "two-class accuracy", lambda a: np.mean(np.equal(*positive(a)))),
-    Metric("acc2_nonzero", "higher", "two-class accuracy without neutral labels", acc2_nonzero),
+    Metric("acc2_nonzero", "higher", "two-class accuracy without neutral labels", lambda a: acc2_nonzero(a)),
     Metric("f1_binary_weighted", "higher", "two-class weighted F1", lambda a: f1(*positive(a), "weighted")),
 )
 """Of a number per sample, on a scale that has a neutral value."""
@@ -208,7 +209,10 @@ EMOTIONS = (
     Metric("auc", "higher", "AUC", lambda a: auc(a.likelihood, a.true)),
 )
 """Of the presence of each emotion; run tables hold `<name>_<emotion>` and, under the name, their plain mean."""
-DETECTION = (Metric("precision", "higher", "precision", precision), Metric("recall", "higher", "recall", recall))
+DETECTION = (
+    Metric("precision", "higher", "precision", lambda a: precision(a)),
+    Metric("recall", "higher", "recall", lambda a: recall(a)),
+)
 """Further ones, which no run table has by default."""
 SETS = (
     Metric("strict", "higher", "strict accuracy", lambda a: right_sets(a, np.False_)),

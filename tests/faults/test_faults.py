@@ -190,8 +190,8 @@ def test_notebook_edited_during_a_run(tiny, expected):
     wait_until(lambda: records(tiny), "a record", timeout=180)
     notebook = tiny.root / "notebooks" / f"{NOTEBOOK}.ipynb"
     text = notebook.read_text()
-    assert text.count("records = colearning.train_grid") == 1
-    notebook.write_text(text.replace("records = colearning.train_grid", "# edited\\nrecords = colearning.train_grid"))
+    assert text.count("runs = study.train") == 1
+    notebook.write_text(text.replace("runs = study.train", "# edited\\nruns = study.train"))
     ended = finish(process)
     assert (ended.code, ended.state(RUN)) == (0, "ran")
     kept = {path.name: path.stat().st_mtime_ns for path in records(tiny)}

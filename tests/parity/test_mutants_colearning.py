@@ -288,7 +288,7 @@ SCORES = [
     *mutants(
         "lib.metrics.scores:cross_entropy",
         {
-            "cross-entropy in bits": ("log_softmax(logits, axis=1)", "log_softmax(logits, axis=1) / np.log(2)"),
+            "cross-entropy in bits": ("log_softmax(logits, axis=1)", "(log_softmax(logits, axis=1) / np.log(2))"),
         },
     ),
 ]
