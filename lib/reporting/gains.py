@@ -7,7 +7,7 @@ comparison would count the spread between seeds as noise. Intervals and p values
 corrected for the number of variants.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -47,7 +47,7 @@ SHOWN = (
 def summary(table: pd.DataFrame, metric: str, split: str = "test") -> pd.DataFrame:
     """One row per variant: `score` (mean over seeds), `score_std` (ddof=1), `n`, 95 % t-interval
     `t_interval_low`/`t_interval_high`, interquartile mean `iqm`. Seeds without a value do not count; `n` says
-    how many did.
+    how many did. As `rated`.
     """
     scores, rate = by_seed(table, metric, split), rates(table)
     rows = []
@@ -68,7 +68,13 @@ def summary(table: pd.DataFrame, metric: str, split: str = "test") -> pd.DataFra
                 "iqm": iqm(values) if len(values) else np.nan,
             }
         )
-    return pd.DataFrame(rows)
+    return rated(rows)
+
+
+def rated(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """A table without the column `rate` where no row has one."""
+    table = pd.DataFrame(rows)
+    return table if any(pd.notna(row["rate"]) for row in rows) else table.drop(columns="rate", errors="ignore")
 
 
 def gain_table(
@@ -110,14 +116,14 @@ def gain_table(
             "note": _note(scores[[variant, baseline]]),
         }
         rows.append(row)
-    return pd.DataFrame(rows)
+    return rated(rows)
 
 
 def pairs(table: pd.DataFrame, metric: str, over: Sequence[tuple[str, str]]) -> pd.DataFrame:
     """`gain_table` of each (variant, baseline) alone, one row per pair whose variants are both there."""
     there = set(table["variant"])
     rows = [gain_table(table[table["variant"].isin(pair)], metric, pair[1]) for pair in over if there.issuperset(pair)]
-    return pd.concat(rows, ignore_index=True).drop(columns="rate") if rows else pd.DataFrame()
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
 
 
 def verdict(low: float, high: float) -> str:

@@ -2,13 +2,14 @@
 scripts.
 """
 
+import math
 from itertools import islice
 
 import numpy as np
 
 from lib.data.arrays.lmf_pickles import ARRAYS, clean_nan
 from lib.data.arrays.sequences import max_abs, pad, time_mean
-from lib.papers.low_rank_fusion import SPACES, draws, total_settings
+from lib.papers.low_rank_fusion import SPACES, draws
 from lib.training.selection import Selection
 from tests.parity.closeness import SINGLE, check
 from tests.parity.reference import Vectors, golden
@@ -83,7 +84,7 @@ def drawn_settings(vectors: Vectors) -> dict[str, object]:
         space = SPACES[dataset]
         assert {name: list(values) for name, values in space.items()} == grid
         assert list(space) == config["columns"]
-        found[f"{dataset}/total_settings"] = total_settings(space)
+        found[f"{dataset}/total_settings"] = math.prod(len(values) for values in space.values())
         for seed in config["seeds"]:
             settings = islice(draws(space, seed), config["n"])
             found[f"{dataset}/seed{seed}"] = [list(setting.values()) for setting in settings]

@@ -60,7 +60,7 @@ def overview(p: EmotionEmbeddings, task: Task, table: pd.DataFrame) -> pd.DataFr
 def score_table(p: EmotionEmbeddings, task: Task, table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Mean and interval over the seeds, and the size, of every model."""
     own = pick(table, task, model_kinds(p))
-    found = gains.summary(own, metric).drop(columns="rate")
+    found = gains.summary(own, metric)
     found.insert(1, "parameters", _sizes(own, found["variant"]))
     return found
 
@@ -89,7 +89,7 @@ def ablation(p: EmotionEmbeddings, task: Task, table: pd.DataFrame, metric: str)
     kinds = {EEA: "+".join(p.modalities)} | {subset_kind(subset): "+".join(subset) for subset in smaller_sets(p)}
     if len(kinds) == 1:
         return pd.DataFrame()
-    found = gains.summary(pick(table, task, kinds), metric).drop(columns="rate")
+    found = gains.summary(pick(table, task, kinds), metric)
     found.insert(1, "modalities", list(kinds.values()))
     gain = _gains(task, table, metric, [(EEA, kind) for kind in list(kinds)[1:]])
     columns = {"gain": "gain_of_all", "t_interval_low": "gain_low", "t_interval_high": "gain_high"}
@@ -162,7 +162,7 @@ def _compared(
     """No corpus here has the splits of the published numbers."""
     options = {"baseline": task.variant(baseline), "source": task.corpus.source, "same_corpus": False}
     found = [compare(theirs, ours, metric=metric, **options) for metric in metrics] if len(ours) else []
-    return pd.concat(found, ignore_index=True).drop(columns="rate") if found else pd.DataFrame()
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
 def spaces(runs: Runs, task: Task) -> Spaces:

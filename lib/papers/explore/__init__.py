@@ -50,8 +50,8 @@ class Explore(Parameters):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Explore":
-        if self.model not in models_of(self.dataset):
-            raise ValueError(f"{self.model} does not fit {self.dataset}; models that do: {words(self.dataset)}")
+        if self.model not in (fitting := models_of(self.dataset)):
+            raise ValueError(f"{self.model} does not fit {self.dataset}; models that do: {', '.join(fitting)}")
         for name in ("modalities", "dropped", "seeds"):
             if len(set(getattr(self, name))) != len(getattr(self, name)):
                 raise ValueError(f"{name} holds a value twice")
@@ -71,11 +71,6 @@ class Explore(Parameters):
 def models_of(dataset: str) -> tuple[str, ...]:
     """The models that fit a corpus."""
     return CONVERSATION if CORPORA[dataset] == "conversation" else SINGLE
-
-
-def words(dataset: str) -> str:
-    """Them as a list to read."""
-    return ", ".join(models_of(dataset))
 
 
 NOTEBOOKS = {"explore": Explore}

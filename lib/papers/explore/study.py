@@ -7,6 +7,7 @@ bits in JupyterLab, in a thread beside its widgets, and in a batch run.
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from lib.data.corpus import Corpus
 from lib.errors import InputError
 from lib.metrics import scores
 from lib.metrics.presence import decisions
+from lib.papers.colearning import study as colearning
 from lib.papers.explore import CORPORA, Explore
 from lib.papers.self_paced_balance import FAMILIES
 from lib.papers.self_paced_balance.study import SPEAKERS
@@ -46,7 +48,6 @@ METRICS = {"classes": "acc", "regression": "mae", "multilabel": "weighted_acc", 
 """The score that is shown first, by what is asked of an utterance."""
 DROPOUT, RANK = 0.1, 4
 _LOSSES = {"classes": "cross_entropy", "regression": "l1", "multilabel": "bce", "conversation": "cross_entropy"}
-_BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
 _CLASSES = {
     "late_fusion": "late_fusion:LateFusion",
     "mmgcn": "mmgcn:MMGCN",
@@ -75,15 +76,10 @@ def study(p: Explore) -> Study:
 
 def task(p: Explore, corpus: Corpus) -> Task:
     """Every score of a split from its raw outputs; of several emotions the mean over them, who count together."""
+    if p.kind in ("classes", "regression"):
+        return replace(colearning.task(corpus), metrics=(METRICS[p.kind],))
     labels = {split: flat_labels(corpus, split) for split in corpus.splits}
-    if p.kind == "regression":
-        scale = corpus.scale
-
-        def score(split: str, out: np.ndarray) -> dict[str, float]:
-            return scores.regression(out[:, 0], labels[split], neutral=scale.neutral, limits=scale.limits)
-
-        classes = Classes.rounded(scale.limits)
-    elif p.kind == "multilabel":
+    if p.kind == "multilabel":
 
         def score(split: str, out: np.ndarray) -> dict[str, float]:
             return {name: float(np.mean(each)) for name, each in scores.emotion_scores(out, labels[split]).items()}
@@ -101,12 +97,7 @@ def task(p: Explore, corpus: Corpus) -> Task:
 
 def load_corpus(p: Explore) -> Corpus:
     """The corpus of a setting. Raises InputError for unusable data and for modalities that it lacks."""
-    options = {"samples": p.samples} if p.samples else {}
-    corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
-    if missing := [m for m in p.modalities if m not in corpus.modalities]:
-        there = ", ".join(corpus.modalities)
-        raise InputError(f"no modality {', '.join(missing)}", where=corpus.source.name, todo=f"there are: {there}")
-    corpus = without_labels(corpus, p.left_out)
+    corpus = without_labels(colearning.corpus_with(p, p.modalities), p.left_out)
     if p.kind == "multilabel":
         refuse_absent(corpus.splits["train"].labels, corpus.label_names, corpus.source.name, LEAVE_OUT)
     return averaged(corpus) if p.model in ("lmf", "tfn") else corpus
@@ -122,8 +113,8 @@ def model_spec(p: Explore, corpus: Corpus) -> ModelSpec:
         arguments = {"features": widths, "hidden": h, "outputs": outputs, "dropout": DROPOUT}
         return ModelSpec("ef_lstm:EFLSTM", arguments)
     if p.model == "mfn":
-        sizes = {"hidden": dict.fromkeys(widths, h), "memory": h, "widths": dict.fromkeys(_BLOCKS, h)}
-        dropouts = dict.fromkeys(_BLOCKS, DROPOUT)
+        sizes = {"hidden": dict.fromkeys(widths, h), "memory": h, "widths": dict.fromkeys(colearning.BLOCKS, h)}
+        dropouts = dict.fromkeys(colearning.BLOCKS, DROPOUT)
         return ModelSpec("mfn:MFN", {"features": widths, **sizes, "dropouts": dropouts, "outputs": outputs})
     arguments = {
         "input_sizes": widths,

@@ -5,7 +5,6 @@ the YAML, the authors' own, or the best of a random search (SPEC.md, sections 5,
 """
 
 import csv
-import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -141,11 +140,6 @@ def chosen(dataset: str, target: str) -> Setting:
             if (row.pop("dataset"), row.pop("target")) == (dataset, target):
                 return Setting.model_validate(row)
     raise InputError(f"no published setting for {dataset} {target}", where=SETTINGS.name)
-
-
-def total_settings(space: Space) -> int:
-    """The number of different settings; the scripts loop this often, to be stopped by hand."""
-    return math.prod(len(values) for values in space.values())
 
 
 def draws(space: Space, seed: int) -> Iterator[dict[str, float]]:

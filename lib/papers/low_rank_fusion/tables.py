@@ -56,7 +56,7 @@ def score_table(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Mean and interval over the seeds, and the size, of every variant that was trained with all seeds."""
     repeated = table[~table["kind"].str.startswith("draw")]
     size = repeated.groupby("variant")["parameters"].first()
-    found = gains.summary(repeated, metric).drop(columns="rate")
+    found = gains.summary(repeated, metric)
     found.insert(1, "parameters", [int(size[name]) for name in found["variant"]])
     return found
 

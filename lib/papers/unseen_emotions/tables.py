@@ -153,4 +153,4 @@ def _summary(
 
 def score_table(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Mean and interval over the seeds of every variant."""
-    return gains.summary(table, metric).drop(columns="rate")
+    return gains.summary(table, metric)

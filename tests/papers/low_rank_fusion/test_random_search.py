@@ -3,12 +3,7 @@
 from collections import Counter
 from itertools import islice
 
-from lib.papers.low_rank_fusion import SPACES, draws, search_settings, total_settings
-
-
-def test_totals():
-    totals = {name: total_settings(space) for name, space in SPACES.items()}
-    assert totals == {"mosi": 8_957_952, "pom": 8_957_952, "iemocap": 7_464_960}
+from lib.papers.low_rank_fusion import SPACES, draws, search_settings
 
 
 def test_every_value_is_drawn_about_equally_often():
@@ -25,7 +20,7 @@ def test_a_repeated_setting_costs_its_iteration():
     space = {"rank": (1, 4), "batch_size": (8, 16)}
     first = list(islice(draws(space, 0), 12))
     settings = search_settings(space, 0, 12)
-    assert len(settings) == 4 == total_settings(space)
+    assert len(settings) == 4
     assert [setting for i, setting in enumerate(first) if setting not in first[:i]] == settings
 
 

@@ -12,7 +12,7 @@ import pytest
 from lib.papers.summary.page import page, write_page
 from lib.reporting.claims import answers, claims
 from lib.reporting.result_folders import ResultFolder, read_folder, write_contents
-from lib.reporting.tables import markdown, readable
+from lib.reporting.tables import markdown
 from tests.papers.summary.kept_results import RESULTS, kept_runs
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -71,32 +71,6 @@ def test_a_damaged_folder_is_listed_as_damaged_and_none_of_its_numbers_is_shown(
     assert "0.512" not in text
 
 
-class Tables(HTMLParser):
-    """The cells of every table with a source file."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.found, self.rows, self.cell = {}, None, None
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        if tag == "table":
-            self.rows = self.found.setdefault(dict(attributes).get("data-file", ""), [])
-        elif tag == "tr":
-            self.rows.append([])
-        elif tag == "td":
-            self.cell = ""
-
-    def handle_data(self, data):
-        if self.cell is not None:
-            self.cell += data
-
-    def handle_endtag(self, tag):
-        if tag == "td":
-            self.rows[-1].append(self.cell)
-            self.cell = None
-
-
 @pytest.fixture(scope="module")
 def kept() -> list[ResultFolder]:
     """The results in the repository."""
@@ -106,19 +80,6 @@ def kept() -> list[ResultFolder]:
 def test_what_is_kept_is_whole_and_real(kept):
     assert {folder.name: folder.damage for folder in kept if folder.state not in ("real partial", "real full")} == {}
     assert len({folder.notebook for folder in kept}) > 4
-
-
-def test_every_number_of_the_kept_results_comes_from_its_table(kept):
-    tables = Tables(page(kept)).found
-    assert {file.split("/")[0] for file in tables if file} == {folder.notebook for folder in kept} - {"summary"}
-    for file, rows in tables.items():
-        if not file:
-            continue
-        table = pd.read_csv(RESULTS / file)
-        every = readable(table, digits=3)
-        cells = {str(cell) for column in every for cell in every[column]}
-        assert len(rows) - 1 == len(table), file
-        assert {cell for row in rows for cell in row} <= cells, file
 
 
 class Claims(HTMLParser):
