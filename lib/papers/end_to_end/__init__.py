@@ -6,12 +6,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.data import corpora
-from lib.params import NONFINITE, Nonfinite, Parameters
+from lib.params import NONFINITE, Modality, Nonfinite, Parameters, Positive, Seed
 
 MODALITIES = ("text", "audio", "video")
-Modality = Literal["text", "audio", "video"]
-Positive = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 Dataset = Literal[corpora.names(form="recordings")]
 Change = Literal["corrected", "learned"]
@@ -123,9 +120,7 @@ class EndToEnd(Parameters):
 
     @model_validator(mode="after")
     def _consistent(self) -> "EndToEnd":
-        for name in ("modalities", "thresholds", "changes", "seeds"):
-            if len(set(getattr(self, name))) != len(getattr(self, name)):
-                raise ValueError(f"{name} holds a value twice")
+        self.refuse_twice("modalities", "thresholds", "changes", "seeds")
         if self.dataset.endswith("_like") != (self.samples is not None):
             raise ValueError("samples is given for a stand-in corpus (..._like), and null for real data")
         if not self.models.chosen():

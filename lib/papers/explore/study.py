@@ -21,7 +21,7 @@ from lib.metrics.presence import decisions
 from lib.papers.colearning import study as colearning
 from lib.papers.explore import CORPORA, Explore
 from lib.papers.self_paced_balance import FAMILIES
-from lib.papers.self_paced_balance.study import SPEAKERS
+from lib.papers.self_paced_balance import study as balance
 from lib.study import Classes, Runs, Study, Task
 from lib.training import records, wanted
 from lib.training.execution import ERRORS, in_words, one_thread
@@ -33,28 +33,11 @@ from lib.training.sweep import member_key
 from lib.training.trainable import refuse_untrainable
 from lib.training.trained import Trained
 
-TITLES = {
-    "ef_lstm": "EF-LSTM",
-    "mfn": "MFN",
-    "lmf": "LMF",
-    "tfn": "TFN",
-    "late_fusion": "LateFusion",
-    "mmgcn": "MMGCN",
-    "mm_dfn": "MM-DFN",
-    "dialogue_gcn": "DialogueGCN",
-    "biddin": "BiDDIN",
-}
+TITLES = {"ef_lstm": "EF-LSTM", "mfn": "MFN", "lmf": "LMF", "tfn": "TFN", **balance.TITLES}
 METRICS = {"classes": "acc", "regression": "mae", "multilabel": "weighted_acc", "conversation": "weighted_f1"}
 """The score that is shown first, by what is asked of an utterance."""
 DROPOUT, RANK = 0.1, 4
 _LOSSES = {"classes": "cross_entropy", "regression": "l1", "multilabel": "bce", "conversation": "cross_entropy"}
-_CLASSES = {
-    "late_fusion": "late_fusion:LateFusion",
-    "mmgcn": "mmgcn:MMGCN",
-    "mm_dfn": "mm_dfn:MMDFN",
-    "dialogue_gcn": "dialogue_gcn:DialogueGCN",
-    "biddin": "biddin:BiDDIN",
-}
 Watch = Callable[[int, Mapping[str, Sequence[float]]], None]
 """Called after every epoch with the seed and the history so far."""
 
@@ -76,23 +59,16 @@ def study(p: Explore) -> Study:
 
 def task(p: Explore, corpus: Corpus) -> Task:
     """Every score of a split from its raw outputs; of several emotions the mean over them, who count together."""
-    if p.kind in ("classes", "regression"):
-        return replace(colearning.task(corpus), metrics=(METRICS[p.kind],))
-    labels = {split: flat_labels(corpus, split) for split in corpus.splits}
-    if p.kind == "multilabel":
+    if p.kind != "multilabel":
+        like = balance if p.kind == "conversation" else colearning
+        return replace(like.task(corpus), metrics=(METRICS[p.kind],))
 
-        def score(split: str, out: np.ndarray) -> dict[str, float]:
-            return {name: float(np.mean(each)) for name, each in scores.emotion_scores(out, labels[split]).items()}
+    def score(split: str, out: np.ndarray) -> dict[str, float]:
+        found = scores.emotion_scores(out, corpus.splits[split].labels)
+        return {name: float(np.mean(each)) for name, each in found.items()}
 
-        pairs = (lambda known: (known == 1).ravel().astype(int)), (lambda out: decisions(out).ravel().astype(int))
-        classes = Classes(("absent", "present"), *pairs)
-    else:
-
-        def score(split: str, out: np.ndarray) -> dict[str, float]:
-            return scores.classification(out, labels[split], len(corpus.label_names))
-
-        classes = Classes(corpus.label_names, lambda known: known[known >= 0], scores.predicted_classes)
-    return Task(corpus, score, (METRICS[p.kind],), classes)
+    pairs = (lambda known: (known == 1).ravel().astype(int)), (lambda out: decisions(out).ravel().astype(int))
+    return Task(corpus, score, (METRICS[p.kind],), Classes(("absent", "present"), *pairs))
 
 
 def load_corpus(p: Explore) -> Corpus:
@@ -132,14 +108,14 @@ def _conversation_spec(p: Explore, corpus: Corpus, widths: Mapping[str, int]) ->
     h = p.hidden
     arguments = {"input_sizes": widths, "classes": len(corpus.label_names), "hidden": h, "dropout": DROPOUT}
     if p.model in ("biddin", "dialogue_gcn"):
-        arguments["speakers"] = SPEAKERS[FAMILIES[p.dataset]]
+        arguments["speakers"] = balance.SPEAKERS[FAMILIES[p.dataset]]
     if p.model == "dialogue_gcn":
         arguments["graph_hidden"] = h
     if p.model == "biddin":
         arguments |= {"global_size": h, "party_size": h, "emotion_size": h}
     else:
         arguments |= {"layers": 1, "feedforward": 4 * h}
-    return ModelSpec(_CLASSES[p.model], arguments)
+    return ModelSpec(f"{p.model}:{TITLES[p.model].replace('-', '')}", arguments)
 
 
 def grid(p: Explore, corpus: Corpus) -> list[Member]:
@@ -232,12 +208,6 @@ class _Between(Checkpoint):
 
     def remove(self) -> None:
         return None
-
-
-def flat_labels(corpus: Corpus, split: str) -> np.ndarray:
-    """Labels in the order of the outputs; of a conversation those of the real utterances."""
-    part = corpus.splits[split]
-    return part.labels if part.speakers is None else part.labels[part.labels >= 0]
 
 
 def asked(runs: Runs) -> list[Trained]:

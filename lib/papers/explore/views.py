@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from lib.data.corpus import Corpus
 from lib.metrics.presence import decisions
-from lib.papers.explore.study import flat_labels
 from lib.reporting import figures
 from lib.reporting.figures import BLUE, ORANGE, new_figure
 from lib.reporting.words import seeds
@@ -71,7 +70,7 @@ def answers(task: Task, outputs: np.ndarray) -> np.ndarray:
 
 def truths(task: Task) -> np.ndarray:
     """The labels of the test set in the words of `answers`."""
-    labels = flat_labels(task.corpus, "test")
+    labels = task.corpus.splits["test"].labels
     if task.corpus.task == "multilabel":
         return _emotions(task, labels == 1)
     return np.array(task.classes.names)[task.classes.of_labels(labels) - task.classes.first]

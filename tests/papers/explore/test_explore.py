@@ -101,9 +101,9 @@ def test_every_kind_of_task_goes_through_every_view(tmp_path, kind):
 def test_every_model_can_be_built_on_what_it_fits(tmp_path, model):
     p = given(tmp_path, CLASSES if model in SINGLE else TALK, model=model, epochs=1, seeds=[0])
     done = trained(p)
-    (record,), corpus = done.records, done.study.tasks[0].corpus
+    (record,), task = done.records, done.study.tasks[0]
     assert record.status == "finished"
-    assert record.outputs["test"].shape == (len(explore.flat_labels(corpus, "test")), len(corpus.label_names))
+    assert record.outputs["test"].shape == (len(views.truths(task)), len(task.corpus.label_names))
 
 
 def test_a_thread_beside_a_history_that_is_watched_gives_the_same_bits(tmp_path):
