@@ -22,10 +22,14 @@ NONFINITE: Nonfinite = Field("error", description="NaN and infinities in feature
 """Of every run that reads a corpus, as `nonfinite: Nonfinite = NONFINITE`."""
 
 
-class Parameters(BaseModel):
-    """Fields every run has. `data_root` empty means: the `REPRISE_DATA` variable, else `data/` in the workspace."""
+class Part(BaseModel):
+    """Settings of a part of a run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Parameters(Part):
+    """Fields every run has. `data_root` empty means: the `REPRISE_DATA` variable, else `data/` in the workspace."""
 
     reads_results: ClassVar[bool] = False
     """Whether the run reads the result folders of all other notebooks, and so comes after them."""

@@ -17,7 +17,9 @@ from lib.metrics.scores import Direction, direction
 from lib.reporting.statistics import (
     bootstrap_interval,
     iqm,
+    mean,
     probability_of_improvement,
+    std,
     t_interval,
     t_test,
     wilcoxon_test,
@@ -61,8 +63,8 @@ def summary(table: pd.DataFrame, metric: str, split: str = "test") -> pd.DataFra
                 "metric": metric,
                 "split": split,
                 "n": len(values),
-                "score": _mean(values),
-                "score_std": _std(values),
+                "score": mean(values),
+                "score_std": std(values),
                 "t_interval_low": low,
                 "t_interval_high": high,
                 "iqm": iqm(values) if len(values) else np.nan,
@@ -150,12 +152,12 @@ def _compare(ours: np.ndarray, theirs: np.ndarray, better: Direction, seed: int)
     some = len(gains) > 0
     return {
         "n": len(gains),
-        "score": _mean(ours),
-        "score_std": _std(ours),
-        "baseline_score": _mean(theirs),
-        "baseline_score_std": _std(theirs),
-        "gain": _mean(gains),
-        "gain_std": _std(gains),
+        "score": mean(ours),
+        "score_std": std(ours),
+        "baseline_score": mean(theirs),
+        "baseline_score_std": std(theirs),
+        "gain": mean(gains),
+        "gain_std": std(gains),
         "t_interval_low": t_interval_low,
         "t_interval_high": t_interval_high,
         "bootstrap_low": bootstrap_low,
@@ -166,7 +168,7 @@ def _compare(ours: np.ndarray, theirs: np.ndarray, better: Direction, seed: int)
         "probability_of_improvement": probability_of_improvement(ours, theirs, better) if some else np.nan,
         "seeds_better": int(np.sum(gains > 0)),
         "verdict": verdict(t_interval_low, t_interval_high),
-        "paper_rule": paper_rule(_mean(gains)),
+        "paper_rule": paper_rule(mean(gains)),
     }
 
 
@@ -184,11 +186,3 @@ def _note(pair: pd.DataFrame) -> str:
         if absent := [str(seed) for seed in pair.index[pair[variant].isna()]]:
             notes.append(f"{variant} has no value for seed {', '.join(absent)}")
     return "; ".join(notes)
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(np.mean(values)) if len(values) else np.nan
-
-
-def _std(values: np.ndarray) -> float:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan

@@ -3,10 +3,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from lib.data import corpora
-from lib.params import NONFINITE, Modality, Nonfinite, Parameters, Positive, Seed
+from lib.params import NONFINITE, Modality, Nonfinite, Parameters, Part, Positive, Seed
 
 MODALITIES = ("text", "audio", "video")
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -15,11 +15,7 @@ Change = Literal["corrected", "learned"]
 """Of the sparse model: features stay at their sites; attention is trained as well."""
 
 
-class _Given(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class StandIn(_Given):
+class StandIn(Part):
     """Utterances of each split, and images of each utterance (per side for IEMOCAP), of a stand-in corpus."""
 
     train: Positive
@@ -28,7 +24,7 @@ class StandIn(_Given):
     frames: Positive = 6
 
 
-class Training(_Given):
+class Training(Part):
     """One training command: what the README gives for each model (spec end_to_end, section 8)."""
 
     learning_rate: float = Field(gt=0.0)
@@ -38,7 +34,7 @@ class Training(_Given):
     clip_norm: float | None = Field(None, gt=0.0, description="largest norm of a gradient; null for no limit")
 
 
-class Models(_Given):
+class Models(Part):
     """The models to train; null leaves one out."""
 
     mme2e: Training | None = None
@@ -51,7 +47,7 @@ class Models(_Given):
         return {name: setting for name in type(self).model_fields if (setting := getattr(self, name)) is not None}
 
 
-class Encoder(_Given):
+class Encoder(Part):
     """Sizes of the end-to-end models' image, sound and sequence encoders; the README's by default."""
 
     channels: tuple[Positive, Positive, Positive, Positive] = (64, 128, 256, 512)
@@ -62,7 +58,7 @@ class Encoder(_Given):
     dropout: float = Field(0.1, ge=0.0, lt=1.0)
 
 
-class RandomAlbert(_Given):
+class RandomAlbert(Part):
     """A text encoder from random weights; its tokenizer hashes words into `vocabulary` ids."""
 
     hidden_size: Positive
@@ -74,7 +70,7 @@ class RandomAlbert(_Given):
     initial_spread: float = Field(0.02, gt=0.0)
 
 
-class StoredAlbert(_Given):
+class StoredAlbert(Part):
     """A released checkpoint: a folder of the data folder with config.json, model.safetensors and tokenizer.json."""
 
     folder: str

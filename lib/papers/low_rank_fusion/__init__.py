@@ -11,11 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from lib.data import corpora
 from lib.errors import InputError
-from lib.params import NONFINITE, Nonfinite, Parameters, Positive, Seed
+from lib.params import NONFINITE, Nonfinite, Parameters, Part, Positive, Seed
 
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 Rate = Annotated[float, Field(gt=0.0)]
@@ -56,10 +56,8 @@ SPACES: Mapping[str, Space] = {
 """The random search of the scripts: values in the order in which they are drawn."""
 
 
-class Setting(BaseModel):
+class Setting(Part):
     """One draw of the random search; the names are those of `SPACES`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     audio_hidden: Positive
     video_hidden: Positive
