@@ -7,7 +7,7 @@ pydantic model, in the folder of its paper; a notebook's parameters cell has exa
 import difflib
 from collections.abc import Collection
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,14 +15,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lib.data.io.features import Nonfinite
 from lib.errors import InputError
 
+Modality = Literal["text", "audio", "video"]
+Positive = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 NONFINITE: Nonfinite = Field("error", description="NaN and infinities in features: refused, or zero")
 """Of every run that reads a corpus, as `nonfinite: Nonfinite = NONFINITE`."""
 
 
-class Parameters(BaseModel):
-    """Fields every run has. `data_root` empty means: the `REPRISE_DATA` variable, else `data/` in the workspace."""
+class Part(BaseModel):
+    """Settings of a part of a run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Parameters(Part):
+    """Fields every run has. `data_root` empty means: the `REPRISE_DATA` variable, else `data/` in the workspace."""
 
     reads_results: ClassVar[bool] = False
     """Whether the run reads the result folders of all other notebooks, and so comes after them."""
@@ -43,6 +50,17 @@ class Parameters(BaseModel):
         ours, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
         changed = [key for key in ours if key not in free and ours[key] != theirs[key]]
         return [f"{key} {_words(ours[key])} instead of {_words(theirs[key])}" for key in changed]
+
+    def refuse_twice(self, *fields: str) -> None:
+        """For validators. Raises ValueError for a field that holds a value twice."""
+        for name in fields:
+            if len(set(getattr(self, name))) != len(getattr(self, name)):
+                raise ValueError(f"{name} holds a value twice")
+
+    def refuse_samples(self) -> None:
+        """For validators. Raises ValueError unless `samples` is given for a stand-in `dataset`, and only for one."""
+        if self.dataset.endswith("_like") != (self.samples > 0):
+            raise ValueError("samples must be positive for a stand-in corpus (..._like) and 0 for real data")
 
     def further_files(self) -> tuple[str, ...]:
         """What it reads beside the files of its corpora, relative to the data folder."""

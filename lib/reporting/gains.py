@@ -7,7 +7,7 @@ comparison would count the spread between seeds as noise. Intervals and p values
 corrected for the number of variants.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,9 @@ from lib.metrics.scores import Direction, direction
 from lib.reporting.statistics import (
     bootstrap_interval,
     iqm,
+    mean,
     probability_of_improvement,
+    std,
     t_interval,
     t_test,
     wilcoxon_test,
@@ -47,7 +49,7 @@ SHOWN = (
 def summary(table: pd.DataFrame, metric: str, split: str = "test") -> pd.DataFrame:
     """One row per variant: `score` (mean over seeds), `score_std` (ddof=1), `n`, 95 % t-interval
     `t_interval_low`/`t_interval_high`, interquartile mean `iqm`. Seeds without a value do not count; `n` says
-    how many did.
+    how many did. As `rated`.
     """
     scores, rate = by_seed(table, metric, split), rates(table)
     rows = []
@@ -61,14 +63,20 @@ def summary(table: pd.DataFrame, metric: str, split: str = "test") -> pd.DataFra
                 "metric": metric,
                 "split": split,
                 "n": len(values),
-                "score": _mean(values),
-                "score_std": _std(values),
+                "score": mean(values),
+                "score_std": std(values),
                 "t_interval_low": low,
                 "t_interval_high": high,
                 "iqm": iqm(values) if len(values) else np.nan,
             }
         )
-    return pd.DataFrame(rows)
+    return rated(rows)
+
+
+def rated(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """A table without the column `rate` where no row has one."""
+    table = pd.DataFrame(rows)
+    return table if any(pd.notna(row["rate"]) for row in rows) else table.drop(columns="rate", errors="ignore")
 
 
 def gain_table(
@@ -110,14 +118,14 @@ def gain_table(
             "note": _note(scores[[variant, baseline]]),
         }
         rows.append(row)
-    return pd.DataFrame(rows)
+    return rated(rows)
 
 
 def pairs(table: pd.DataFrame, metric: str, over: Sequence[tuple[str, str]]) -> pd.DataFrame:
     """`gain_table` of each (variant, baseline) alone, one row per pair whose variants are both there."""
     there = set(table["variant"])
     rows = [gain_table(table[table["variant"].isin(pair)], metric, pair[1]) for pair in over if there.issuperset(pair)]
-    return pd.concat(rows, ignore_index=True).drop(columns="rate") if rows else pd.DataFrame()
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
 
 
 def verdict(low: float, high: float) -> str:
@@ -144,12 +152,12 @@ def _compare(ours: np.ndarray, theirs: np.ndarray, better: Direction, seed: int)
     some = len(gains) > 0
     return {
         "n": len(gains),
-        "score": _mean(ours),
-        "score_std": _std(ours),
-        "baseline_score": _mean(theirs),
-        "baseline_score_std": _std(theirs),
-        "gain": _mean(gains),
-        "gain_std": _std(gains),
+        "score": mean(ours),
+        "score_std": std(ours),
+        "baseline_score": mean(theirs),
+        "baseline_score_std": std(theirs),
+        "gain": mean(gains),
+        "gain_std": std(gains),
         "t_interval_low": t_interval_low,
         "t_interval_high": t_interval_high,
         "bootstrap_low": bootstrap_low,
@@ -160,7 +168,7 @@ def _compare(ours: np.ndarray, theirs: np.ndarray, better: Direction, seed: int)
         "probability_of_improvement": probability_of_improvement(ours, theirs, better) if some else np.nan,
         "seeds_better": int(np.sum(gains > 0)),
         "verdict": verdict(t_interval_low, t_interval_high),
-        "paper_rule": paper_rule(_mean(gains)),
+        "paper_rule": paper_rule(mean(gains)),
     }
 
 
@@ -178,11 +186,3 @@ def _note(pair: pd.DataFrame) -> str:
         if absent := [str(seed) for seed in pair.index[pair[variant].isna()]]:
             notes.append(f"{variant} has no value for seed {', '.join(absent)}")
     return "; ".join(notes)
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(np.mean(values)) if len(values) else np.nan
-
-
-def _std(values: np.ndarray) -> float:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan

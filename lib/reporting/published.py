@@ -15,7 +15,7 @@ import pandas as pd
 from lib.data.corpus import Source
 from lib.errors import InputError
 from lib.metrics.scores import Direction
-from lib.reporting.gains import gain_table, summary
+from lib.reporting.gains import gain_table, rated, summary
 from lib.run_table import COLUMNS as RUN_COLUMNS
 
 COLUMNS = ("corpus", "variant", "seed", "split", "metric", "value", "selected_on", "status", "published_in")
@@ -64,18 +64,14 @@ def compare_groups(
 ) -> pd.DataFrame:
     """`compare` per baseline, over the variants beside it (None: all), one table after the other.
 
-    A group that is not published or not run is left out; the table is empty without any. It has no column `rate` where
-    no variant has one.
+    A group that is not published or not run is left out; the table is empty without any.
     """
     found = []
     for baseline, variants in groups.items():
         sides = [t if variants is None else t[t["variant"].isin(variants)] for t in (paper, ours)]
         if all(map(len, sides)):
             found.append(compare(*sides, baseline=baseline, **options))
-    if not found:
-        return pd.DataFrame()
-    table = pd.concat(found, ignore_index=True)
-    return table.drop(columns="rate") if table["rate"].isna().all() else table
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
 def compare(
@@ -94,7 +90,7 @@ def compare(
     """Published and reproduced scores, and gains over `baseline`, side by side; judged by `VERDICT_RULE`.
 
     `paper` and `ours` are run tables. Each variant of either gives a row with `quantity` = the metric, and
-    one with `quantity` = "gain over <baseline>" (positive means better). Columns: `variant`, `rate`,
+    one with `quantity` = "gain over <baseline>" (positive means better). Columns: `variant`, `rate` where one has it,
     `quantity`, `paper`, `paper_std`, `paper_n`, `reproduced`, `reproduced_std`, `reproduced_n`, `difference`
     (reproduced - paper), `allowance`, `paper_gain`, `reproduced_gain`, `gain_low`, `gain_high` (95 %
     t-interval of ours), `verdict`, and `published_in`.
@@ -137,7 +133,7 @@ def compare(
                 "published_in": p["published_in"],
             }
         )
-    return pd.DataFrame(rows)
+    return rated(rows)
 
 
 def allowance(paper_std: float, paper_n: int, our_std: float, our_n: int, tolerance: float) -> float:
@@ -173,7 +169,7 @@ def _quantities(table: pd.DataFrame, metric: str, baseline: str, split: str, bet
     quantities = {}
     for row in scores.to_dict("records"):
         variant = row["variant"]
-        shared = {"rate": row["rate"], "published_in": _sources(table, variant), **_NO_GAIN}
+        shared = {"rate": row.get("rate", np.nan), "published_in": _sources(table, variant), **_NO_GAIN}
         gain = gains.get(variant)
         if gain:
             shared |= {

@@ -10,6 +10,16 @@ Interval = tuple[float, float]
 NO_INTERVAL = (float("nan"), float("nan"))
 
 
+def mean(values: np.ndarray) -> float:
+    """NaN without values."""
+    return float(np.mean(values)) if len(values) else np.nan
+
+
+def std(values: np.ndarray) -> float:
+    """With ddof=1; NaN for fewer than two."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+
+
 def t_interval(values: np.ndarray, level: float = 0.95) -> Interval:
     """Student's t interval of the mean of `values` (n,); NaN for fewer than two.
 

@@ -1,6 +1,7 @@
 """Numbers within sentences: what is undefined says so."""
 
 import math
+from collections.abc import Mapping
 
 
 def number(value: float, form: str = ".4f") -> str:
@@ -16,3 +17,9 @@ def interval(low: float, high: float, form: str = "+.4f", *, name: str = "95 % i
 def seeds(n: int) -> str:
     """How many."""
     return f"{n} seed{'' if n == 1 else 's'}"
+
+
+def gain(row: Mapping[str, float]) -> str:
+    """A row of a gain table: the gain, its interval and the number of seeds."""
+    between = interval(row["t_interval_low"], row["t_interval_high"])
+    return f"gain {number(row['gain'], '+.4f')} ({between}, {seeds(row['n'])})"

@@ -10,10 +10,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from lib.data import corpora
-from lib.params import NONFINITE, Nonfinite, Parameters
+from lib.params import NONFINITE, Modality, Nonfinite, Parameters, Positive, Seed
 
 Rate = Annotated[float, Field(ge=0.0, le=1.0)]
-Modality = Literal["text", "audio", "video"]
 
 
 class Colearning(Parameters):
@@ -29,8 +28,8 @@ class Colearning(Parameters):
     target: tuple[Modality, ...] = Field(min_length=1)
     support: tuple[Modality, ...] = Field(min_length=1)
     rates: tuple[Rate, ...] = Field(min_length=1)
-    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(min_length=1)
-    epochs: int = Field(ge=1)
+    seeds: tuple[Seed, ...] = Field(min_length=1)
+    epochs: Positive
     batch_size: int = Field(ge=2)
     learning_rate: float = Field(gt=0.0)
     contrast: Rate = Field(0.8, description="the rate whose confusion matrix is set against that of rate 0")
@@ -42,15 +41,12 @@ class Colearning(Parameters):
     def _roles(self) -> "Colearning":
         if shared := set(self.target) & set(self.support):
             raise ValueError(f"{', '.join(sorted(shared))} cannot be both target and support")
-        for name in ("rates", "seeds"):
-            if len(set(getattr(self, name))) != len(getattr(self, name)):
-                raise ValueError(f"{name} holds a value twice")
+        self.refuse_twice("rates", "seeds")
         if 0.0 not in self.rates:
             raise ValueError("rates must hold 0: every gain is measured against training without modality dropout")
         if self.contrast not in self.rates:
             raise ValueError(f"contrast {self.contrast:g} is not among the rates")
-        if self.dataset.endswith("_like") != (self.samples > 0):
-            raise ValueError("samples must be positive for a stand-in corpus (..._like) and 0 for real data")
+        self.refuse_samples()
         return self
 
 
@@ -59,7 +55,7 @@ class IemocapColearning(Colearning):
 
     dataset: Literal[corpora.names(task="classes", form="sequences")]
     split: Literal["paper", "session"] = "paper"
-    hidden: int = Field(ge=1)
+    hidden: Positive
     dropout: float = Field(ge=0.0, lt=1.0)
 
 
@@ -68,7 +64,7 @@ class MosiColearning(Colearning):
 
     dataset: Literal[corpora.names(task="regression", form="sequences")]
     hidden: tuple[int, int, int]
-    memory: int = Field(ge=1)
+    memory: Positive
     widths: tuple[int, int, int, int, int]
     dropouts: tuple[Rate, Rate, Rate, Rate, Rate]
 

@@ -1,5 +1,6 @@
 """Which networks are trained on what, and what the tables of co-learning say (spec colearning)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from lib.files import WORKSPACE
 from lib.metrics import scores
 from lib.papers import load
 from lib.papers.colearning import Colearning, IemocapColearning
+from lib.params import Parameters
 from lib.reporting import published
 from lib.reporting.gains import summary
-from lib.reporting.words import interval, number, seeds
+from lib.reporting.words import gain, number
 from lib.study import Classes, Study, Task
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
 
@@ -26,14 +28,18 @@ FREE = {"results", "data_root", "cores", "dataset", "samples", "rates", "seeds",
 
 def study(p: Colearning) -> Study:
     """Per seed the rates in their order, then the unimodal variant. Raises InputError for a missing modality."""
-    options = {"samples": p.samples} if p.samples else {}
-    if p.dataset == "iemocap":
-        options["split"] = p.split
+    corpus = corpus_with(p, (*p.target, *p.support), **({"split": p.split} if p.dataset == "iemocap" else {}))
+    return Study(p, (task(corpus),), lambda task: grid(p, task.corpus))
+
+
+def corpus_with(p: Parameters, modalities: Sequence[str], **options: object) -> Corpus:
+    """The corpus of a run. Raises InputError for unusable data and for modalities that it lacks."""
+    options |= {"samples": p.samples} if p.samples else {}
     corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
-    if missing := [m for m in (*p.target, *p.support) if m not in corpus.modalities]:
+    if missing := [m for m in modalities if m not in corpus.modalities]:
         there = ", ".join(corpus.modalities)
         raise InputError(f"no modality {', '.join(missing)}", where=corpus.source.name, todo=f"there are: {there}")
-    return Study(p, (task(corpus),), lambda task: grid(p, task.corpus))
+    return corpus
 
 
 def unimodal(p: Colearning) -> str:
@@ -150,18 +156,13 @@ def conclusions(study: Study, table: pd.DataFrame, found: dict[tuple[str, str], 
         for variant in dict.fromkeys((rate(0.0), rate(p.contrast))):
             row = over.loc[variant]
             said = row["verdict"] if row["verdict"] == "no verdict" else f"{row['verdict']} co-learning"
-            sentences.append(f"{metric}, {variant} against {base}: {_gain(row)}, {said}.")
+            sentences.append(f"{metric}, {variant} against {base}: {gain(row)}, {said}.")
         if p.contrast > 0:
             row = found[metric, rate(0.0)].set_index("variant").loc[rate(p.contrast)]
-            sentences.append(f"{metric}, {rate(p.contrast)} against rate 0: {_gain(row)}.")
+            sentences.append(f"{metric}, {rate(p.contrast)} against rate 0: {gain(row)}.")
         if best := ceilings.get("+".join(p.target), {}).get(metric):
             mean = summary(table, metric).set_index("variant").loc[base, "score"]
             sentences.append(
                 f"{metric}: {base} scores {number(mean)}; the best reachable in expectation is {best:.4f}."
             )
     return sentences
-
-
-def _gain(row: pd.Series) -> str:
-    between = interval(row["t_interval_low"], row["t_interval_high"])
-    return f"gain {number(row['gain'], '+.4f')} ({between}, {seeds(row['n'])})"

@@ -9,12 +9,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.data import corpora, word_vectors
-from lib.params import NONFINITE, Nonfinite, Parameters
+from lib.params import NONFINITE, Modality, Nonfinite, Parameters, Positive, Seed
 
 MODALITIES = ("text", "audio", "video")
-Modality = Literal["text", "audio", "video"]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Positive = Annotated[int, Field(ge=1)]
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 Model = Literal["eea", "ef_rnn", "lf_rnn", "ef_lf_rnn", "text_selective", "transformer", "mult"]
@@ -106,9 +103,7 @@ class EmotionEmbeddings(Parameters):
 
     @model_validator(mode="after")
     def _consistent(self) -> "EmotionEmbeddings":
-        for name in ("datasets", "models", "modalities", "contrasts", "seeds", "left_out"):
-            if len(set(getattr(self, name))) != len(getattr(self, name)):
-                raise ValueError(f"{name} holds a value twice")
+        self.refuse_twice("datasets", "models", "modalities", "contrasts", "seeds", "left_out")
         for name in ("transformer", "mult"):
             sizes = getattr(self, name)
             if name in self.models and sizes.width % sizes.heads:

@@ -25,6 +25,7 @@ from lib.papers.emotion_embeddings.study import (
 from lib.reporting import gains
 from lib.reporting.modality_share import RETRAINED, retrained_scores, share_rows
 from lib.reporting.published import compare
+from lib.reporting.statistics import mean, std
 from lib.run_table import by_seed
 from lib.study import Runs, Task
 from lib.training.execution import one_thread
@@ -60,7 +61,7 @@ def overview(p: EmotionEmbeddings, task: Task, table: pd.DataFrame) -> pd.DataFr
 def score_table(p: EmotionEmbeddings, task: Task, table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Mean and interval over the seeds, and the size, of every model."""
     own = pick(table, task, model_kinds(p))
-    found = gains.summary(own, metric).drop(columns="rate")
+    found = gains.summary(own, metric)
     found.insert(1, "parameters", _sizes(own, found["variant"]))
     return found
 
@@ -89,7 +90,7 @@ def ablation(p: EmotionEmbeddings, task: Task, table: pd.DataFrame, metric: str)
     kinds = {EEA: "+".join(p.modalities)} | {subset_kind(subset): "+".join(subset) for subset in smaller_sets(p)}
     if len(kinds) == 1:
         return pd.DataFrame()
-    found = gains.summary(pick(table, task, kinds), metric).drop(columns="rate")
+    found = gains.summary(pick(table, task, kinds), metric)
     found.insert(1, "modalities", list(kinds.values()))
     gain = _gains(task, table, metric, [(EEA, kind) for kind in list(kinds)[1:]])
     columns = {"gain": "gain_of_all", "t_interval_low": "gain_low", "t_interval_high": "gain_high"}
@@ -133,8 +134,8 @@ def per_emotion(task: Task, table: pd.DataFrame, kind: str) -> pd.DataFrame:
         row = {"emotion": name, "share_present": float(share), "acc_of_never": 1 - float(share)}
         for metric in METRICS:
             values = by_seed(own, f"{metric}_{name}")[task.variant(kind)].dropna().to_numpy()
-            row[metric] = values.mean() if len(values) else np.nan
-            row[f"{metric}_std"] = _std(values)
+            row[metric] = mean(values)
+            row[f"{metric}_std"] = std(values)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -162,7 +163,7 @@ def _compared(
     """No corpus here has the splits of the published numbers."""
     options = {"baseline": task.variant(baseline), "source": task.corpus.source, "same_corpus": False}
     found = [compare(theirs, ours, metric=metric, **options) for metric in metrics] if len(ours) else []
-    return pd.concat(found, ignore_index=True).drop(columns="rate") if found else pd.DataFrame()
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
 def spaces(runs: Runs, task: Task) -> Spaces:
@@ -209,13 +210,9 @@ def space_table(found: Spaces) -> pd.DataFrame:
                 "training": when,
                 "n": len(own),
                 "mean_cosine": alike.mean(),
-                "mean_cosine_std": _std(alike),
+                "mean_cosine_std": std(alike),
                 "correlation_with_text": order.mean(),
-                "correlation_with_text_std": _std(order),
+                "correlation_with_text_std": std(order),
             }
         )
     return pd.DataFrame(rows)
-
-
-def _std(values: np.ndarray) -> float:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan

@@ -3,26 +3,19 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from lib.data import corpora
-from lib.params import NONFINITE, Nonfinite, Parameters
+from lib.params import NONFINITE, Modality, Nonfinite, Parameters, Part, Positive, Seed
 
 MODALITIES = ("text", "audio", "video")
-Modality = Literal["text", "audio", "video"]
-Positive = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 Dataset = Literal[corpora.names(form="recordings")]
 Change = Literal["corrected", "learned"]
 """Of the sparse model: features stay at their sites; attention is trained as well."""
 
 
-class _Given(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class StandIn(_Given):
+class StandIn(Part):
     """Utterances of each split, and images of each utterance (per side for IEMOCAP), of a stand-in corpus."""
 
     train: Positive
@@ -31,7 +24,7 @@ class StandIn(_Given):
     frames: Positive = 6
 
 
-class Training(_Given):
+class Training(Part):
     """One training command: what the README gives for each model (spec end_to_end, section 8)."""
 
     learning_rate: float = Field(gt=0.0)
@@ -41,7 +34,7 @@ class Training(_Given):
     clip_norm: float | None = Field(None, gt=0.0, description="largest norm of a gradient; null for no limit")
 
 
-class Models(_Given):
+class Models(Part):
     """The models to train; null leaves one out."""
 
     mme2e: Training | None = None
@@ -54,7 +47,7 @@ class Models(_Given):
         return {name: setting for name in type(self).model_fields if (setting := getattr(self, name)) is not None}
 
 
-class Encoder(_Given):
+class Encoder(Part):
     """Sizes of the end-to-end models' image, sound and sequence encoders; the README's by default."""
 
     channels: tuple[Positive, Positive, Positive, Positive] = (64, 128, 256, 512)
@@ -65,7 +58,7 @@ class Encoder(_Given):
     dropout: float = Field(0.1, ge=0.0, lt=1.0)
 
 
-class RandomAlbert(_Given):
+class RandomAlbert(Part):
     """A text encoder from random weights; its tokenizer hashes words into `vocabulary` ids."""
 
     hidden_size: Positive
@@ -77,7 +70,7 @@ class RandomAlbert(_Given):
     initial_spread: float = Field(0.02, gt=0.0)
 
 
-class StoredAlbert(_Given):
+class StoredAlbert(Part):
     """A released checkpoint: a folder of the data folder with config.json, model.safetensors and tokenizer.json."""
 
     folder: str
@@ -123,9 +116,7 @@ class EndToEnd(Parameters):
 
     @model_validator(mode="after")
     def _consistent(self) -> "EndToEnd":
-        for name in ("modalities", "thresholds", "changes", "seeds"):
-            if len(set(getattr(self, name))) != len(getattr(self, name)):
-                raise ValueError(f"{name} holds a value twice")
+        self.refuse_twice("modalities", "thresholds", "changes", "seeds")
         if self.dataset.endswith("_like") != (self.samples is not None):
             raise ValueError("samples is given for a stand-in corpus (..._like), and null for real data")
         if not self.models.chosen():

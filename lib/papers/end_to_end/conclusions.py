@@ -2,8 +2,9 @@
 
 import pandas as pd
 
+from lib.metrics.scores import words
 from lib.papers.end_to_end import EndToEnd
-from lib.papers.end_to_end.study import Corpora, variant
+from lib.papers.end_to_end.study import BASELINES, Corpora, variant
 from lib.papers.end_to_end.tables import NEVER
 from lib.reporting.words import interval, number
 
@@ -32,20 +33,20 @@ def floor(overview: pd.DataFrame) -> list[str]:
     ]
 
 
-def _points(row: dict) -> tuple[str, str]:
-    """Gain and its interval in points."""
-    low, high = (100 * row[f"t_interval_{end}"] for end in ("low", "high"))
-    return number(100 * row["gain"], "+.1f"), interval(low, high, "+.1f")
+def gains(table: pd.DataFrame) -> list[str]:
+    """A sentence per row of `dense_table` or `change_table`, in points."""
+    sentences = []
+    for row in table.to_dict("records"):
+        metric, told = words(row["metric"]), _TOLD.get(row["verdict"], _NEITHER)
+        low, high = (100 * row[f"t_interval_{end}"] for end in ("low", "high"))
+        gain = f"{number(100 * row['gain'], '+.1f')} points ({interval(low, high, '+.1f')})"
+        sentences.append(f"{row['variant']}, {metric}: {gain}, {told} {row['baseline']}.")
+    return sentences
 
 
 def thresholds(dense: pd.DataFrame, costs: pd.DataFrame) -> list[str]:
     """Does part of the computation give the same score, and does it save time here?"""
-    sentences = []
-    for row in dense[dense["metric"] == "f1_positive"].to_dict("records"):
-        gain, between = _points(row)
-        told = _TOLD.get(row["verdict"], _NEITHER)
-        sentences.append(f"{row['variant']}, F1: {gain} points ({between}), {told} {row['baseline']}.")
-    return sentences + savings(costs)
+    return gains(dense[dense["metric"] == "f1_positive"]) + savings(costs)
 
 
 def savings(costs: pd.DataFrame) -> list[str]:
@@ -70,31 +71,18 @@ def savings(costs: pd.DataFrame) -> list[str]:
 
 def attention(masses: pd.DataFrame) -> list[str]:
     """How much of the first stage's attention lies where the cue is."""
-    sentences = []
-    for row in masses[masses["stage"] == 0].to_dict("records") if len(masses) else ():
-        sentences.append(
-            f"Attention ({row['attention']}), {row['modality']}, first stage: {100 * row['mass']:.1f} % of it lies in "
-            f"the informative region, {row['times_chance']:.2f} times chance ({100 * row['chance']:.1f} %): "
-            f"{row['verdict']}."
-        )
-    return sentences
-
-
-def changes(table: pd.DataFrame) -> list[str]:
-    """What the sparse model's changes do."""
-    sentences = []
-    for row in table.to_dict("records"):
-        metric = "F1" if row["metric"] == "f1_positive" else "accuracy"
-        gain, between = _points(row)
-        told = _TOLD.get(row["verdict"], _NEITHER)
-        sentences.append(f"{row['variant']}, {metric}: {gain} points ({between}), {told} {row['baseline']}.")
-    return sentences
+    return [
+        f"Attention ({row['attention']}), {row['modality']}, first stage: {100 * row['mass']:.1f} % of it lies in "
+        f"the informative region, {row['times_chance']:.2f} times chance ({100 * row['chance']:.1f} %): "
+        f"{row['verdict']}."
+        for row in masses[masses["stage"] == 0].to_dict("records")
+    ]
 
 
 def baselines(p: EndToEnd, overview: pd.DataFrame) -> list[str]:
     """The end-to-end models beside those on hand-crafted features; not paired, because the inputs differ."""
     found = overview.set_index("variant")["f1_positive"].dropna()
-    hand = [name for name in ("LF-LSTM", "LF-TRANS") if name in found]
+    hand = [name for name in map(variant, BASELINES) if name in found]
     ends = [name for name in (variant("mme2e"), variant("mme2e_sparse", p.threshold)) if name in found]
     if not hand or not ends:
         return []

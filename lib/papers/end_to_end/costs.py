@@ -50,16 +50,14 @@ def nominal_multiply_adds(model: nn.Module, inputs: Mapping[str, Tensor]) -> flo
     )
 
 
-def step_seconds(
-    models: Sequence[nn.Module], inputs: Mapping[str, Tensor], targets: Tensor, repeats: int
-) -> list[dict[str, float]]:
+def step_seconds(models: Sequence[nn.Module], inputs: Mapping[str, Tensor], targets: Tensor) -> list[dict[str, float]]:
     """A forward and backward pass in training mode of each model: `seconds` of the processor, `wall` seconds.
 
     The fastest of the rounds, in which the models take turns, after one that warms up. On one thread the two agree on a
     quiet machine; on a busy one the wall clock also counts waiting.
     """
     found: list[list[tuple[float, float]]] = [[] for _ in models]
-    for _ in range(repeats + 1):
+    for _ in range(REPEATS + 1):
         for model, times in zip(models, found, strict=True):
             model.train().zero_grad(set_to_none=True)
             started = time.process_time(), time.perf_counter()
@@ -90,7 +88,7 @@ def cost_table(runs: Runs, corpus: StreamedCorpus) -> pd.DataFrame:
         costs = {"nominal": nominal_multiply_adds(model, inputs), "counted": counted_flops(model, inputs)["all"]}
         about = {"variant": name, "threshold": threshold, "form": form}
         rows.append(about | {word: count / len(targets) / 1e6 for word, count in costs.items()})
-    times = step_seconds([model for *_, model in models], inputs, targets, REPEATS)
+    times = step_seconds([model for *_, model in models], inputs, targets)
     found = [row | seconds for row, seconds in zip(rows, times, strict=True)]
     measured = ("nominal", "counted", "seconds", "wall")
     table = pd.DataFrame(found, columns=["variant", "threshold", "form", *measured])

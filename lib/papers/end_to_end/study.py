@@ -295,10 +295,9 @@ def find(runs: Runs, name: str) -> Done | None:
 
 def parameter_count(study: Study) -> dict[str, int]:
     """Weights of each model."""
-    found = {}
-    for _, each in study.members:
-        if each.variant in main_variants(study.p) and each.variant not in found:
-            with torch.device("meta"):
-                model = each.model.architecture(**each.model.arguments)
-            found[each.variant] = sum(w.numel() for w in model.parameters())
-    return {name: found[name] for name in main_variants(study.p)}
+    specs, found = {member.variant: member.model for _, member in study.members}, {}
+    for name in main_variants(study.p):
+        with torch.device("meta"):
+            model = specs[name].architecture(**specs[name].arguments)
+        found[name] = sum(w.numel() for w in model.parameters())
+    return found

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib.metrics.scores import never_present, words
-from lib.papers.end_to_end import EndToEnd, RandomAlbert
+from lib.papers.end_to_end import MODALITIES, Encoder, EndToEnd, RandomAlbert
 from lib.papers.end_to_end.study import (
     BASELINES,
     METRICS,
@@ -28,7 +28,6 @@ _README = {
     "lf_rnn": (5e-4, 60, 32, 8, 2.0),
     "lf_transformer": (5e-4, 60, 32, 8, 2.0),
 }
-_SIZES = {"channels": (64, 128, 256, 512), "flatten_size": 1024, "width": 64, "layers": 4, "heads": 4, "dropout": 0.1}
 EMOTION_NAMES = {metric: words(metric) for metric in METRICS}
 
 
@@ -62,11 +61,6 @@ def emotion_table(p: EndToEnd, corpora: Corpora, table: pd.DataFrame, metric: st
     return pd.DataFrame([*rows, {"variant": NEVER} | {name: never[column] for name, column in columns.items()}])
 
 
-def score_table(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Mean and interval over the seeds of every variant."""
-    return gains.summary(table, metric).drop(columns="rate")
-
-
 def beats_floor(p: EndToEnd, corpora: Corpora, table: pd.DataFrame) -> pd.DataFrame:
     """F1 of each model against the constant answer's, whose F1 is 0, and accuracy against its 1 - 1/6 or so."""
     never, rows = floor(corpora), []
@@ -95,7 +89,7 @@ def dense_table(p: EndToEnd, table: pd.DataFrame) -> pd.DataFrame:
 def _against(table: pd.DataFrame, base: str, others: Sequence[str]) -> pd.DataFrame:
     rows = table[table["variant"].isin((base, *others))]
     found = [gains.gain_table(rows, metric, base) for metric in ("f1_positive", "acc")]
-    return pd.concat(found, ignore_index=True).drop(columns=["rate", "paper_rule"])
+    return pd.concat(found, ignore_index=True).drop(columns="paper_rule")
 
 
 def problem_table(corpora: Corpora) -> pd.DataFrame:
@@ -122,8 +116,7 @@ def corpus_table(p: EndToEnd, corpora: Corpora) -> pd.DataFrame:
 def threshold_scores(p: EndToEnd, table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Scores by threshold with intervals over the seeds, the dense model at 1."""
     names = {variant("mme2e"): 1.0} | {variant("mme2e_sparse", t): t for t in sweep_thresholds(p)}
-    found = score_table(table, metric)
-    found = found[found["variant"].isin(names)]
+    found = gains.summary(table[table["variant"].isin(names)], metric)
     return found.assign(threshold=found["variant"].map(names)).sort_values("threshold", ignore_index=True)
 
 
@@ -139,9 +132,9 @@ def deviations(p: EndToEnd) -> list[str]:
     for name, setting in p.models.chosen().items():
         if p.kind == "iemocap" and tuple(setting.model_dump().values()) != _README[name]:
             found.append(f"{TITLES[name]} trained in another way than by the README's command")
-    changed = [name for name, value in _SIZES.items() if getattr(p.encoder, name) != value]
+    changed = [name for name, value in Encoder() if getattr(p.encoder, name) != value]
     found += [f"{', '.join(changed)} of the encoder changed"] * bool(changed)
-    found += ["other modalities"] * (set(p.modalities) != {"text", "audio", "video"})
+    found += ["other modalities"] * (set(p.modalities) != set(MODALITIES))
     return found + ["no command was published for this corpus"] * (p.kind == "mosei")
 
 
@@ -176,7 +169,7 @@ def comparison_table(p: EndToEnd, corpora: Corpora, table: pd.DataFrame, paper: 
         )
         for metric in metrics
     ]
-    return pd.concat(found, ignore_index=True).drop(columns="rate")
+    return pd.concat(found, ignore_index=True)
 
 
 def ratio_table(costs: pd.DataFrame) -> pd.DataFrame:

@@ -1,16 +1,14 @@
 """Parameters of the notebook `explore`: one model on one corpus, chosen freely within what fits together."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from lib.data import corpora
 from lib.papers.self_paced_balance import Pace
-from lib.params import NONFINITE, Nonfinite, Parameters
+from lib.params import NONFINITE, Modality, Nonfinite, Parameters, Seed
 
 Kind = Literal["classes", "regression", "multilabel", "conversation"]
-Modality = Literal["text", "audio", "video"]
-Positive = Annotated[int, Field(ge=1)]
 
 CORPORA: dict[str, Kind] = {name: corpora.get(name).kind for name in corpora.names(form=("sequences", "dialogues"))}
 """What is asked of an utterance of each corpus, and whether it stands in a conversation; stand-ins first."""
@@ -40,7 +38,7 @@ class Explore(Parameters):
     epochs: int = Field(ge=1, le=1000)
     batch_size: int = Field(ge=2)
     learning_rate: float = Field(gt=0.0)
-    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(min_length=1)
+    seeds: tuple[Seed, ...] = Field(min_length=1)
     nonfinite: Nonfinite = NONFINITE
     left_out: tuple[str, ...] = Field((), description="emotions that are not scored; their samples stay")
 
@@ -50,11 +48,9 @@ class Explore(Parameters):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Explore":
-        if self.model not in models_of(self.dataset):
-            raise ValueError(f"{self.model} does not fit {self.dataset}; models that do: {words(self.dataset)}")
-        for name in ("modalities", "dropped", "seeds"):
-            if len(set(getattr(self, name))) != len(getattr(self, name)):
-                raise ValueError(f"{name} holds a value twice")
+        if self.model not in (fitting := models_of(self.dataset)):
+            raise ValueError(f"{self.model} does not fit {self.dataset}; models that do: {', '.join(fitting)}")
+        self.refuse_twice("modalities", "dropped", "seeds")
         if self.dropout_rate and self.kind == "conversation":
             raise ValueError("modality dropout is not defined for conversations; set dropout_rate to 0")
         if self.dropout_rate and not set(self.dropped) & set(self.modalities):
@@ -63,19 +59,13 @@ class Explore(Parameters):
             raise ValueError(f"a curriculum needs a model of conversations; {self.model} is none")
         if len(self.modalities) < 2 and (self.curriculum is not None or self.model == "mm_dfn"):
             raise ValueError("a curriculum, and MM-DFN, compare modalities and need at least two")
-        if self.dataset.endswith("_like") != (self.samples > 0):
-            raise ValueError("samples must be positive for a stand-in corpus (..._like) and 0 for real data")
+        self.refuse_samples()
         return self
 
 
 def models_of(dataset: str) -> tuple[str, ...]:
     """The models that fit a corpus."""
     return CONVERSATION if CORPORA[dataset] == "conversation" else SINGLE
-
-
-def words(dataset: str) -> str:
-    """Them as a list to read."""
-    return ", ".join(models_of(dataset))
 
 
 NOTEBOOKS = {"explore": Explore}

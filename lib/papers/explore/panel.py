@@ -6,6 +6,7 @@ in a thread beside the kernel's main one, else no button would be heard before i
 
 import html
 import io
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,12 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
+import yaml
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from lib import params
+from lib import papers, params
 from lib.errors import Diverged, InputError
-from lib.papers.explore import CONVERSATION, CORPORA, SINGLE, Explore, models_of, saved, views
+from lib.files import WORKSPACE, write_text
+from lib.papers.explore import CONVERSATION, CORPORA, Explore, models_of, views
 from lib.papers.explore import study as explore
 from lib.reporting import figures, modality_figures, tables
 from lib.reporting.caption import caption, is_synthetic
@@ -33,9 +36,13 @@ from lib.training.trained import Trained
 
 REDRAW_S = 0.3
 """Seconds between two pictures of the live curve: drawing takes longer than a small epoch."""
-STAND_IN_SAMPLES = {"conversation": 60}
-"""Of a stand-in where the setting at hand is of real data; else 400."""
 MODALITIES = ("text", "audio", "video")
+FOLDER = WORKSPACE / "params" / "explore"
+"""Where a setting is kept, as parameters of a batch run."""
+RESERVED = ("quick", "paper", "explore")
+"""Names that mean something: the stored runs, and the folder of runs by hand."""
+NOT_KEPT = {"results", "data_root", "cores"}
+"""What the batch run decides itself."""
 
 
 class Panel:
@@ -107,7 +114,7 @@ class Panel:
         if not self.dataset.value.endswith("_like"):
             self.samples.value = 0
         elif not self.samples.value or chosen not in fitting:
-            self.samples.value = STAND_IN_SAMPLES.get(kind, 400)
+            self.samples.value = 60 if kind == "conversation" else 400
         if chosen not in fitting:
             self.batch_size.value = 16 if kind == "conversation" else 32
         self._adapt()
@@ -138,7 +145,7 @@ class Panel:
             **{n: getattr(self, n).value for n in ("hidden", "epochs", "batch_size", "learning_rate")},
             "seeds": seeds,
         }
-        kept = {name: getattr(self._first, name) for name in ("results", "data_root", "cores")}
+        kept = {name: getattr(self._first, name) for name in NOT_KEPT}
         return params.check(Explore, values | kept, where="panel")
 
     def start(self) -> None:
@@ -244,8 +251,29 @@ class Panel:
         p = self.chosen()
         if self.setting is not None and p != self.setting:
             raise InputError("the setting was changed since it was trained", todo="train it, then save")
-        command = saved.save(p, self.name.value.strip())
+        command = save(p, self.name.value.strip())
         self._say(f"Saved. The same numbers, bit for bit: {command}")
+
+
+def save(p: Explore, name: str) -> str:
+    """Write `params/explore/<name>.yaml`; returns the command that repeats the setting, bit for bit.
+
+    Raises InputError for an unusable name, a name that another setting has, and a data folder of its own, which a
+    batch run would not use.
+    """
+    if not re.fullmatch(r"\w[\w-]*", name, re.ASCII) or name in RESERVED:
+        what = f"{name!r} cannot be the name of a setting"
+        raise InputError(what, todo=f"use letters, digits, - and _, and none of {', '.join(RESERVED)}")
+    if p.data_root:
+        raise InputError("this setting has a data folder of its own", todo="name it in REPRISE_DATA instead")
+    path, run = FOLDER / f"{name}.yaml", f"explore/{name}"
+    kept = p.model_dump(mode="json", exclude=NOT_KEPT)
+    if path.exists():
+        if papers.load(path, results="-").model_dump(mode="json", exclude=NOT_KEPT) != kept:
+            raise InputError(f"{run} is another setting", todo="choose another name")
+    else:
+        write_text(path, f"# Saved from the explorer.\n{yaml.safe_dump(kept, sort_keys=False)}")
+    return f"./run_all.sh --only {run}"
 
 
 def live_picture(histories: Mapping[int, Mapping[str, Sequence[float]]], label: str) -> bytes:
@@ -275,7 +303,7 @@ def _table(table: pd.DataFrame, words: str, label: str, shown: Sequence[str] | N
 
 
 def _titled(models: Sequence[str]) -> list[tuple[str, str]]:
-    return [(explore.TITLES[name], name) for name in models if name in (*SINGLE, *CONVERSATION)]
+    return [(explore.TITLES[name], name) for name in models]
 
 
 def _over_seeds(values: Sequence[float]) -> str:

@@ -7,6 +7,7 @@ bits in JupyterLab, in a thread beside its widgets, and in a batch run.
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,9 +18,10 @@ from lib.data.corpus import Corpus
 from lib.errors import InputError
 from lib.metrics import scores
 from lib.metrics.presence import decisions
+from lib.papers.colearning import study as colearning
 from lib.papers.explore import CORPORA, Explore
 from lib.papers.self_paced_balance import FAMILIES
-from lib.papers.self_paced_balance.study import SPEAKERS
+from lib.papers.self_paced_balance import study as balance
 from lib.study import Classes, Runs, Study, Task
 from lib.training import records, wanted
 from lib.training.execution import ERRORS, in_words, one_thread
@@ -31,29 +33,11 @@ from lib.training.sweep import member_key
 from lib.training.trainable import refuse_untrainable
 from lib.training.trained import Trained
 
-TITLES = {
-    "ef_lstm": "EF-LSTM",
-    "mfn": "MFN",
-    "lmf": "LMF",
-    "tfn": "TFN",
-    "late_fusion": "LateFusion",
-    "mmgcn": "MMGCN",
-    "mm_dfn": "MM-DFN",
-    "dialogue_gcn": "DialogueGCN",
-    "biddin": "BiDDIN",
-}
+TITLES = {"ef_lstm": "EF-LSTM", "mfn": "MFN", "lmf": "LMF", "tfn": "TFN", **balance.TITLES}
 METRICS = {"classes": "acc", "regression": "mae", "multilabel": "weighted_acc", "conversation": "weighted_f1"}
 """The score that is shown first, by what is asked of an utterance."""
 DROPOUT, RANK = 0.1, 4
 _LOSSES = {"classes": "cross_entropy", "regression": "l1", "multilabel": "bce", "conversation": "cross_entropy"}
-_BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
-_CLASSES = {
-    "late_fusion": "late_fusion:LateFusion",
-    "mmgcn": "mmgcn:MMGCN",
-    "mm_dfn": "mm_dfn:MMDFN",
-    "dialogue_gcn": "dialogue_gcn:DialogueGCN",
-    "biddin": "biddin:BiDDIN",
-}
 Watch = Callable[[int, Mapping[str, Sequence[float]]], None]
 """Called after every epoch with the seed and the history so far."""
 
@@ -75,38 +59,21 @@ def study(p: Explore) -> Study:
 
 def task(p: Explore, corpus: Corpus) -> Task:
     """Every score of a split from its raw outputs; of several emotions the mean over them, who count together."""
-    labels = {split: flat_labels(corpus, split) for split in corpus.splits}
-    if p.kind == "regression":
-        scale = corpus.scale
+    if p.kind != "multilabel":
+        like = balance if p.kind == "conversation" else colearning
+        return replace(like.task(corpus), metrics=(METRICS[p.kind],))
 
-        def score(split: str, out: np.ndarray) -> dict[str, float]:
-            return scores.regression(out[:, 0], labels[split], neutral=scale.neutral, limits=scale.limits)
+    def score(split: str, out: np.ndarray) -> dict[str, float]:
+        found = scores.emotion_scores(out, corpus.splits[split].labels)
+        return {name: float(np.mean(each)) for name, each in found.items()}
 
-        classes = Classes.rounded(scale.limits)
-    elif p.kind == "multilabel":
-
-        def score(split: str, out: np.ndarray) -> dict[str, float]:
-            return {name: float(np.mean(each)) for name, each in scores.emotion_scores(out, labels[split]).items()}
-
-        pairs = (lambda known: (known == 1).ravel().astype(int)), (lambda out: decisions(out).ravel().astype(int))
-        classes = Classes(("absent", "present"), *pairs)
-    else:
-
-        def score(split: str, out: np.ndarray) -> dict[str, float]:
-            return scores.classification(out, labels[split], len(corpus.label_names))
-
-        classes = Classes(corpus.label_names, lambda known: known[known >= 0], scores.predicted_classes)
-    return Task(corpus, score, (METRICS[p.kind],), classes)
+    pairs = (lambda known: (known == 1).ravel().astype(int)), (lambda out: decisions(out).ravel().astype(int))
+    return Task(corpus, score, (METRICS[p.kind],), Classes(("absent", "present"), *pairs))
 
 
 def load_corpus(p: Explore) -> Corpus:
     """The corpus of a setting. Raises InputError for unusable data and for modalities that it lacks."""
-    options = {"samples": p.samples} if p.samples else {}
-    corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
-    if missing := [m for m in p.modalities if m not in corpus.modalities]:
-        there = ", ".join(corpus.modalities)
-        raise InputError(f"no modality {', '.join(missing)}", where=corpus.source.name, todo=f"there are: {there}")
-    corpus = without_labels(corpus, p.left_out)
+    corpus = without_labels(colearning.corpus_with(p, p.modalities), p.left_out)
     if p.kind == "multilabel":
         refuse_absent(corpus.splits["train"].labels, corpus.label_names, corpus.source.name, LEAVE_OUT)
     return averaged(corpus) if p.model in ("lmf", "tfn") else corpus
@@ -122,8 +89,8 @@ def model_spec(p: Explore, corpus: Corpus) -> ModelSpec:
         arguments = {"features": widths, "hidden": h, "outputs": outputs, "dropout": DROPOUT}
         return ModelSpec("ef_lstm:EFLSTM", arguments)
     if p.model == "mfn":
-        sizes = {"hidden": dict.fromkeys(widths, h), "memory": h, "widths": dict.fromkeys(_BLOCKS, h)}
-        dropouts = dict.fromkeys(_BLOCKS, DROPOUT)
+        sizes = {"hidden": dict.fromkeys(widths, h), "memory": h, "widths": dict.fromkeys(colearning.BLOCKS, h)}
+        dropouts = dict.fromkeys(colearning.BLOCKS, DROPOUT)
         return ModelSpec("mfn:MFN", {"features": widths, **sizes, "dropouts": dropouts, "outputs": outputs})
     arguments = {
         "input_sizes": widths,
@@ -141,14 +108,14 @@ def _conversation_spec(p: Explore, corpus: Corpus, widths: Mapping[str, int]) ->
     h = p.hidden
     arguments = {"input_sizes": widths, "classes": len(corpus.label_names), "hidden": h, "dropout": DROPOUT}
     if p.model in ("biddin", "dialogue_gcn"):
-        arguments["speakers"] = SPEAKERS[FAMILIES[p.dataset]]
+        arguments["speakers"] = balance.SPEAKERS[FAMILIES[p.dataset]]
     if p.model == "dialogue_gcn":
         arguments["graph_hidden"] = h
     if p.model == "biddin":
         arguments |= {"global_size": h, "party_size": h, "emotion_size": h}
     else:
         arguments |= {"layers": 1, "feedforward": 4 * h}
-    return ModelSpec(_CLASSES[p.model], arguments)
+    return ModelSpec(f"{p.model}:{TITLES[p.model].replace('-', '')}", arguments)
 
 
 def grid(p: Explore, corpus: Corpus) -> list[Member]:
@@ -241,12 +208,6 @@ class _Between(Checkpoint):
 
     def remove(self) -> None:
         return None
-
-
-def flat_labels(corpus: Corpus, split: str) -> np.ndarray:
-    """Labels in the order of the outputs; of a conversation those of the real utterances."""
-    part = corpus.splits[split]
-    return part.labels if part.speakers is None else part.labels[part.labels >= 0]
 
 
 def asked(runs: Runs) -> list[Trained]:

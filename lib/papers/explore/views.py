@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from lib.data.corpus import Corpus
 from lib.metrics.presence import decisions
-from lib.papers.explore.study import flat_labels
 from lib.reporting import figures
 from lib.reporting.figures import BLUE, ORANGE, new_figure
+from lib.reporting.words import seeds
 from lib.study import Task
 from lib.training.records import Record
 from lib.training.trained import Trained
@@ -42,7 +42,7 @@ def draw_curve(axes: Axes, histories: Mapping[int, Mapping[str, Sequence[float]]
         if np.isfinite(valid).any():
             best = int(np.nanargmin(valid))
             axes.plot(epochs[best], valid[best], "o", color=BLUE, markersize=4, **shown[2])
-    axes.set_xlabel(f"epoch, {len(histories)} seed{'s' if len(histories) > 1 else ''}")
+    axes.set_xlabel(f"epoch, {seeds(len(histories))}")
     axes.set_ylabel("loss (lower is better)")
     axes.xaxis.get_major_locator().set_params(integer=True)
 
@@ -70,7 +70,7 @@ def answers(task: Task, outputs: np.ndarray) -> np.ndarray:
 
 def truths(task: Task) -> np.ndarray:
     """The labels of the test set in the words of `answers`."""
-    labels = flat_labels(task.corpus, "test")
+    labels = task.corpus.splits["test"].labels
     if task.corpus.task == "multilabel":
         return _emotions(task, labels == 1)
     return np.array(task.classes.names)[task.classes.of_labels(labels) - task.classes.first]
@@ -103,9 +103,9 @@ def change_table(task: Task, runs: Sequence[Trained]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def prediction_table(task: Task, run: Trained, rows: int = LISTED) -> pd.DataFrame:
+def prediction_table(task: Task, run: Trained) -> pd.DataFrame:
     """The first test utterances: what is true, what is said, and what is said without each modality."""
-    return _listed(task, run, np.arange(min(rows, len(truths(task)))))
+    return _listed(task, run, np.arange(min(LISTED, len(truths(task)))))
 
 
 def changed_table(task: Task, run: Trained, rows: int = LISTED) -> pd.DataFrame:
@@ -128,6 +128,6 @@ def sentences(changes: pd.DataFrame) -> list[str]:
     return [
         f"Without {row['without']} {row['changed']:.1f} of {row['utterances']} answers change: "
         f"{row['right_to_wrong']:.1f} from right to wrong, {row['wrong_to_right']:.1f} from wrong to right "
-        f"({'means over ' if row['seeds'] > 1 else ''}{row['seeds']} seed{'s' if row['seeds'] > 1 else ''})."
+        f"({'means over ' if row['seeds'] > 1 else ''}{seeds(row['seeds'])})."
         for row in changes.to_dict("records")
     ]

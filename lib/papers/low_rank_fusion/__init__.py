@@ -12,15 +12,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from lib.data import corpora
 from lib.errors import InputError
-from lib.params import NONFINITE, Nonfinite, Parameters
+from lib.params import NONFINITE, Nonfinite, Parameters, Part, Positive, Seed
 
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0.0)]
 
 FAMILIES: dict[str, Literal["mosi", "pom", "iemocap"]] = {
@@ -59,10 +57,8 @@ SPACES: Mapping[str, Space] = {
 """The random search of the scripts: values in the order in which they are drawn."""
 
 
-class Setting(BaseModel):
+class Setting(Part):
     """One draw of the random search; the names are those of `SPACES`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     audio_hidden: Positive
     video_hidden: Positive
@@ -117,17 +113,14 @@ class LowRankFusion(Parameters):
             raise ValueError(f"no target {strange[0]!r} in {self.dataset}; there are: {', '.join(known)}")
         if "all" in self.targets and len(self.targets) > 1:
             raise ValueError("`all` is one network for every trait and cannot be combined with single traits")
-        for name in ("targets", "seeds", "ranks"):
-            if len(set(getattr(self, name))) != len(getattr(self, name)):
-                raise ValueError(f"{name} holds a value twice")
+        self.refuse_twice("targets", "seeds", "ranks")
         if self.setting is None and {"all", "sentiment"} & set(self.targets):
             raise ValueError(f"hyperparams.txt has no row for {self.targets[0]!r}: give a setting")
         if self.setting is None and self.search_draws:
             raise ValueError("the search is compared with one setting: give it, or set search_draws to 0")
         if self.search_draws and self.search_seed in self.seeds:
             raise ValueError("search_seed is among the seeds: the winner must be repeated with seeds it has not seen")
-        if self.dataset.endswith("_like") != (self.samples > 0):
-            raise ValueError("samples must be positive for a stand-in corpus (..._like) and 0 for real data")
+        self.refuse_samples()
         return self
 
 

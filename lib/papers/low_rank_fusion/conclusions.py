@@ -7,7 +7,7 @@ import pandas as pd
 from lib.metrics.scores import direction
 from lib.papers.low_rank_fusion.study import LMF, constant
 from lib.papers.low_rank_fusion.tables import BAG_OF_WORDS
-from lib.reporting.words import interval, number, seeds
+from lib.reporting.words import gain, interval, number
 from lib.study import Task
 
 _SHARED = "the sub-networks, the loss, the optimiser and the seeds are the same"
@@ -21,8 +21,7 @@ def comparisons(found: Mapping[tuple[str, str], pd.DataFrame]) -> list[str]:
             verdict = {"positive": "better", "negative": "worse"}.get(row["verdict"], "not told apart")
             ours, theirs = number(row["score"]), number(row["baseline_score"])
             told = f"{metric}: {row['variant']} {ours}, {row['baseline']} {theirs}"
-            gain = f"gain {number(row['gain'], '+.4f')} ({interval(row['t_interval_low'], row['t_interval_high'])}"
-            sentences.append(f"{told}: {gain}, {seeds(row['n'])}): {verdict}.")
+            sentences.append(f"{told}: {gain(row)}: {verdict}.")
     return [*sentences, f"LMF and TFN differ in the fusion alone: {_SHARED}."]
 
 

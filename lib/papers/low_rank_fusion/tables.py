@@ -31,7 +31,7 @@ from lib.papers.low_rank_fusion.study import (
     variant,
 )
 from lib.reporting import gains
-from lib.reporting.statistics import t_interval
+from lib.reporting.statistics import mean, std, t_interval
 from lib.run_table import by_seed
 from lib.study import Runs, Task
 from lib.training.execution import one_thread
@@ -56,7 +56,7 @@ def score_table(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Mean and interval over the seeds, and the size, of every variant that was trained with all seeds."""
     repeated = table[~table["kind"].str.startswith("draw")]
     size = repeated.groupby("variant")["parameters"].first()
-    found = gains.summary(repeated, metric).drop(columns="rate")
+    found = gains.summary(repeated, metric)
     found.insert(1, "parameters", [int(size[name]) for name in found["variant"]])
     return found
 
@@ -74,10 +74,7 @@ def rank_table(runs: Runs, task: Task, scores: pd.DataFrame) -> pd.DataFrame:
         same = [record for record in own if record.variant == name]
         pace = np.array([record.seconds / max(1, len(record.history.get("train_loss", ()))) for record in same])
         kept = ["parameters", "n", "score", "score_std", "t_interval_low", "t_interval_high"]
-        times = {
-            "seconds_per_epoch": pace.mean(),
-            "seconds_per_epoch_std": np.std(pace, ddof=1) if len(pace) > 1 else np.nan,
-        }
+        times = {"seconds_per_epoch": mean(pace), "seconds_per_epoch_std": std(pace)}
         rows.append({"rank": rank, **summary.loc[name, kept].to_dict(), **times})
     return pd.DataFrame(rows).astype({"parameters": int, "n": int})
 
@@ -109,8 +106,7 @@ def selection_table(runs: Runs, task: Task) -> pd.DataFrame:
     for choice, chosen_by, numbers in rows:
         values = numbers.to_numpy()
         low, high = t_interval(values) if choice != "all draws, mean" else (np.nan, np.nan)
-        spread = np.std(values, ddof=1) if len(values) > 1 else np.nan
-        found.append((choice, chosen_by, len(values), values.mean() if len(values) else np.nan, spread, low, high))
+        found.append((choice, chosen_by, len(values), mean(values), std(values), low, high))
     columns = ("choice", "chosen_by", "n", "score", "score_std", "t_interval_low", "t_interval_high")
     return pd.DataFrame(found, columns=columns)
 

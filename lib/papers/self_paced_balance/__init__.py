@@ -7,13 +7,11 @@ in first; with and without it, three modalities are compared with two.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from lib.data import corpora
-from lib.params import NONFINITE, Nonfinite, Parameters
+from lib.params import NONFINITE, Nonfinite, Parameters, Part, Positive, Seed
 
-Positive = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Family = Literal["iemocap", "meld", "mosi"]
 Subset = Literal["atv", "at", "tv", "av"]
 Mend = Literal["axis", "masks", "selected"]
@@ -22,11 +20,7 @@ FAMILIES: dict[str, Family] = {name: corpora.get(name).family for name in corpor
 """Whose speakers and split rule a corpus has."""
 
 
-class _Given(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Pace(_Given):
+class Pace(Part):
     """One threshold and growth for every backbone and subset."""
 
     threshold: float
@@ -40,7 +34,7 @@ class Pace(_Given):
         return value
 
 
-class Backbone(_Given):
+class Backbone(Part):
     """What every backbone has. `hidden` is the width of the encoder's result, for BiDDIN of the classifier."""
 
     hidden: Positive
@@ -66,7 +60,7 @@ class Biddin(Backbone):
     emotion_size: int = Field(ge=2, multiple_of=2)
 
 
-class Backbones(_Given):
+class Backbones(Part):
     """The backbones to train; null leaves one out."""
 
     biddin: Biddin | None = None
@@ -122,9 +116,7 @@ class SelfPacedBalance(Parameters):
 
     @model_validator(mode="after")
     def _consistent(self) -> "SelfPacedBalance":
-        for name in ("subsets", "mends", "mend_subsets", "seeds"):
-            if len(set(getattr(self, name))) != len(getattr(self, name)):
-                raise ValueError(f"{name} holds a value twice")
+        self.refuse_twice("subsets", "mends", "mend_subsets", "seeds")
         if "atv" not in self.subsets:
             raise ValueError("subsets must hold atv: every gain is that of three modalities over two")
         if strange := [subset for subset in self.mend_subsets if subset not in self.subsets]:
@@ -135,8 +127,7 @@ class SelfPacedBalance(Parameters):
             raise ValueError("no backbone is given")
         if self.split == "official" and self.family != "meld":
             raise ValueError("only MELD has an official development set")
-        if self.dataset.endswith("_like") != (self.samples > 0):
-            raise ValueError("samples must be positive for a stand-in corpus (..._like) and 0 for real data")
+        self.refuse_samples()
         return self
 
 

@@ -15,7 +15,7 @@ from lib.data.corpus import Corpus, Source
 from lib.papers.self_paced_balance import SelfPacedBalance
 from lib.papers.self_paced_balance.study import TITLES, TRI, flat_labels, sides, subsets, variant
 from lib.reporting import gains, published
-from lib.reporting.statistics import t_interval, t_test
+from lib.reporting.statistics import mean, std, t_interval, t_test
 from lib.run_table import by_seed, run_table
 from lib.training.records import Record
 
@@ -30,7 +30,7 @@ PUBLISHED = Path(__file__).with_name("published.csv")
 
 def scores(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Mean and interval over the seeds of every variant as published."""
-    return gains.summary(table[table["mend"] == ""], metric).drop(columns="rate")
+    return gains.summary(table[table["mend"] == ""], metric)
 
 
 def effect(p: SelfPacedBalance, table: pd.DataFrame, metric: str, mend: str = "") -> pd.DataFrame:
@@ -39,7 +39,7 @@ def effect(p: SelfPacedBalance, table: pd.DataFrame, metric: str, mend: str = ""
     for backbone in p.backbones.chosen():
         for subset in subsets(p, backbone, mend):
             gain = _gain(table, metric, *pair(backbone, subset, mend))
-            rest = gain.drop(["variant", "rate", "baseline", "paper_rule"]).to_dict()
+            rest = gain.drop(["variant", "baseline", "paper_rule"]).to_dict()
             found.append({"backbone": TITLES[backbone], "modalities": subset} | _off_and_on(gain) | rest)
     return pd.DataFrame(found).round(12)  # equal scores leave a gain of 1e-17
 
@@ -88,8 +88,8 @@ def _about(values: pd.DataFrame) -> dict[str, float | str]:
     row = {}
     for name, short in (("gain_points", "points"), ("gain_relative", "relative")):
         x = values[name].to_numpy()
-        row[name] = float(np.mean(x)) if len(x) else np.nan
-        row[f"{name}_std"] = float(np.std(x, ddof=1)) if len(x) > 1 else np.nan
+        row[name] = mean(x)
+        row[f"{name}_std"] = std(x)
         row[f"{short}_low"], row[f"{short}_high"] = t_interval(x)
         row[f"{short}_p"] = t_test(x)
     return row | {"verdict": gains.verdict(row["points_low"], row["points_high"])}
@@ -199,7 +199,7 @@ def published_gains(p: SelfPacedBalance, source: Source, table: pd.DataFrame) ->
             ours = run_table(_gain_runs(p, table, metric, formula))
             rows = published.compare(theirs, ours, metric=formula, tolerance=0.5, better="higher", **options)
             listed = (rows["quantity"] != formula) & rows["variant"].isin(theirs["variant"])
-            found.append(rows[listed].drop(columns="rate").assign(quantity=f"{formula} of {metric}"))
+            found.append(rows[listed].assign(quantity=f"{formula} of {metric}"))
     return pd.concat(found, ignore_index=True)
 
 

@@ -17,11 +17,8 @@ from lib.papers.emotion_embeddings import (
     Dropout,
     EmotionEmbeddings,
     Hidden,
-    Modality,
-    Positive,
-    Seed,
 )
-from lib.params import NONFINITE, Nonfinite, Parameters
+from lib.params import NONFINITE, Modality, Nonfinite, Parameters, Positive, Seed
 
 Regime = Literal["naive", "gem", "joint"]
 _CAN_BE_HELD_OUT = {
@@ -110,9 +107,7 @@ class UnseenEmotions(Parameters):
             raise ValueError(f"few_shot names {strange[0]!r}, which is not held out")
         if strange := [word for word in self.left_out if word in self.held_out]:
             raise ValueError(f"{strange[0]!r} is both held out and left out")
-        for name in ("held_out", "few_shot", "shots", "shares", "seeds"):
-            if len(set(getattr(self, name))) != len(getattr(self, name)):
-                raise ValueError(f"{name} holds a value twice")
+        self.refuse_twice("held_out", "few_shot", "shots", "shares", "seeds")
         _ = self.training  # its own rules
         return self
 

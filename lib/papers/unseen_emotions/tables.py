@@ -11,7 +11,7 @@ from lib.metrics.presence import probabilities
 from lib.papers.unseen_emotions.answers import RANDOM, logits, tuned
 from lib.papers.unseen_emotions.study import CLEAN, LEAKING, METRICS, Case, zero_shot
 from lib.reporting import gains
-from lib.reporting.statistics import NO_INTERVAL, t_interval
+from lib.reporting.statistics import NO_INTERVAL, mean, std, t_interval
 from lib.run_table import by_seed
 from lib.study import Runs, Study
 
@@ -112,8 +112,7 @@ def _values(table: pd.DataFrame, case: Case, setting: str, metric: str) -> np.nd
 
 
 def _moments(values: np.ndarray, name: str) -> dict[str, float]:
-    std = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
-    return {name: float(values.mean()) if len(values) else np.nan, f"{name}_std": std}
+    return {name: mean(values), f"{name}_std": std(values)}
 
 
 def few_shot_table(study: Study, table: pd.DataFrame, emotion: str) -> pd.DataFrame:
@@ -153,4 +152,4 @@ def _summary(
 
 def score_table(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Mean and interval over the seeds of every variant."""
-    return gains.summary(table, metric).drop(columns="rate")
+    return gains.summary(table, metric)

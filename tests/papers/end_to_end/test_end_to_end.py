@@ -268,7 +268,7 @@ def test_changes_and_thresholds_are_compared_seed_by_seed(trained):
     dense = found.dense_table(p, table)
     assert set(dense["baseline"]) == {"FE2E"}
     assert set(dense["variant"]) == {"MESM 0.3", "MESM 0.7"}
-    assert len(conclusions.changes(changed)) == 4
+    assert len(conclusions.gains(changed)) == 4
 
 
 def test_a_stand_in_is_never_compared_with_the_paper(trained):

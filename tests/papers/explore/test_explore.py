@@ -15,7 +15,7 @@ import pytest
 from lib import papers, params
 from lib import run_table as runs
 from lib.errors import InputError
-from lib.papers.explore import CONVERSATION, SINGLE, Explore, opening, saved, views
+from lib.papers.explore import CONVERSATION, SINGLE, Explore, opening, panel, views
 from lib.papers.explore import study as explore
 from lib.run_table import by_seed
 
@@ -101,9 +101,9 @@ def test_every_kind_of_task_goes_through_every_view(tmp_path, kind):
 def test_every_model_can_be_built_on_what_it_fits(tmp_path, model):
     p = given(tmp_path, CLASSES if model in SINGLE else TALK, model=model, epochs=1, seeds=[0])
     done = trained(p)
-    (record,), corpus = done.records, done.study.tasks[0].corpus
+    (record,), task = done.records, done.study.tasks[0]
     assert record.status == "finished"
-    assert record.outputs["test"].shape == (len(explore.flat_labels(corpus, "test")), len(corpus.label_names))
+    assert record.outputs["test"].shape == (len(views.truths(task)), len(task.corpus.label_names))
 
 
 def test_a_thread_beside_a_history_that_is_watched_gives_the_same_bits(tmp_path):
@@ -186,11 +186,12 @@ def test_a_long_epoch_is_stopped_between_two_minibatches(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["classes", "conversation"])
-def test_the_saved_setting_repeats_the_explorers_numbers_bit_for_bit_through_papermill(tmp_path, kind):
+def test_the_saved_setting_repeats_the_explorers_numbers_bit_for_bit_through_papermill(tmp_path, kind, monkeypatch):
+    monkeypatch.setattr(panel, "FOLDER", tmp_path / "explore")
     p = given(tmp_path / "by hand", KINDS[kind])
     done = trained(p)
     table, found = done.table, done.records
-    command = saved.save(p, "mine", tmp_path / "explore")
+    command = panel.save(p, "mine")
     assert command == "./run_all.sh --only explore/mine"
     repeated = papers.load(tmp_path / "explore" / "mine.yaml", results=str(tmp_path / "batch"), data_root="", cores=1)
     (tmp_path / "batch").mkdir()
@@ -206,22 +207,23 @@ def test_the_saved_setting_repeats_the_explorers_numbers_bit_for_bit_through_pap
     assert "application/vnd.jupyter.widget" not in (tmp_path / "executed.ipynb").read_text()
 
 
-def test_names_that_would_be_lost_or_overwritten_are_refused(tmp_path):
+def test_names_that_would_be_lost_or_overwritten_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(panel, "FOLDER", tmp_path / "explore")
     p = given("results/x")
-    saved.save(p, "mine", tmp_path / "explore")
-    saved.save(p, "mine", tmp_path / "explore")  # the same setting again
+    panel.save(p, "mine")
+    panel.save(p, "mine")  # the same setting again
     with pytest.raises(InputError, match="explore/mine is another setting; choose another name"):
-        saved.save(p.model_copy(update={"epochs": 9}), "mine", tmp_path / "explore")
+        panel.save(p.model_copy(update={"epochs": 9}), "mine")
     for name in ("", "quick", "explore", "../x", "a/b", "a b", ".hidden", "x.yaml", "ä"):
         with pytest.raises(InputError, match="cannot be the name"):
-            saved.save(p, name, tmp_path / "explore")
+            panel.save(p, name)
     with pytest.raises(InputError, match="name it in REPRISE_DATA instead"):
-        saved.save(p.model_copy(update={"data_root": "elsewhere"}), "other", tmp_path / "explore")
+        panel.save(p.model_copy(update={"data_root": "elsewhere"}), "other")
     assert [path.name for path in (tmp_path / "explore").iterdir()] == ["mine.yaml"]
 
 
 def test_a_saved_setting_is_a_run_of_the_workspace():
-    assert saved.FOLDER == ROOT / "params" / "explore"
+    assert panel.FOLDER == ROOT / "params" / "explore"
 
 
 def test_without_a_server_there_is_no_widget(tmp_path, monkeypatch, capsys):

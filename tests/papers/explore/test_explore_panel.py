@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lib import papers
-from lib.papers.explore import CONVERSATION, SINGLE, Explore, opening, saved
+from lib.papers.explore import CONVERSATION, SINGLE, Explore, opening
 from lib.papers.explore import study as explore
 from lib.papers.explore.panel import Panel
 from lib.reporting.robustness import missing_score, noisy_score
@@ -100,14 +100,13 @@ def test_only_corpora_that_are_here_are_offered(tmp_path, monkeypatch):
 
 
 def test_saving_names_the_command_and_keeps_the_setting(tmp_path, monkeypatch):
-    kept, save = tmp_path / "explore", saved.save
-    monkeypatch.setattr(saved, "save", lambda p, name: save(p, name, kept))
+    monkeypatch.setattr("lib.papers.explore.panel.FOLDER", tmp_path / "explore")
     one = panel(tmp_path / "x", SPCL)
     train(one)
     one.name.value = "mine"
     one.save.click()
     assert one.said.value == "Saved. The same numbers, bit for bit: ./run_all.sh --only explore/mine"
-    assert papers.load(kept / "mine.yaml", results=str(tmp_path / "x")) == one.setting
+    assert papers.load(tmp_path / "explore" / "mine.yaml", results=str(tmp_path / "x")) == one.setting
     one.epochs.value = 2
     one.save.click()
     assert one.said.value.startswith("the setting was changed since it was trained")
