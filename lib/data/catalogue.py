@@ -15,7 +15,7 @@ from lib.data.corpora import CORPORA
 from lib.data.io.impostors import LFS_POINTER, fault_of
 from lib.data.io.source_files import STAND_IN_NOTE
 from lib.errors import InputError
-from lib.files import git_blob_sha1, sha256_file
+from lib.files import git_blob_sha1, sha256_file, write_text
 
 TABLE = Path(__file__).with_suffix(".csv")
 Watch = Callable[[str], None]
@@ -202,8 +202,7 @@ def _catalogue() -> dict[str, KnownCorpus]:
 CATALOGUE: dict[str, KnownCorpus] = _catalogue()
 
 
-def as_markdown() -> str:
-    """The table of corpora in the README."""
+def _as_markdown() -> str:
     rows = ["| corpus | what it is | asked of it | its files | stand-in |", "|---|---|---|---|---|"]
     for corpus in CORPORA.values():
         if corpus.stands_for:
@@ -215,3 +214,15 @@ def as_markdown() -> str:
         name = f"`{corpus.name}`" if corpus.reader else f"(with `{corpus.beside}`)"
         rows.append(f"| {name} | {corpus.title} | {corpus.kind} | {files} | {stand_ins} |")
     return "\n".join(rows) + "\n"
+
+
+def with_table(page: str) -> str:
+    """The README with its table of corpora as it should be now."""
+    before, there, rest = page.partition("<!-- corpora: python -m lib.data.catalogue -->\n")
+    _, end, after = rest.partition("<!-- /corpora -->")
+    return before + there + _as_markdown() + end + after
+
+
+if __name__ == "__main__":
+    README = Path(__file__).resolve().parents[2] / "README.md"
+    write_text(README, with_table(README.read_text(encoding="utf-8")))

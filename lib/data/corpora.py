@@ -1,15 +1,16 @@
 """Every corpus this workspace knows, one description each; what else lists corpora is derived from these.
 
 That is: loading (`lib.data`), the catalogue (`data check`, `data get`), what a YAML may name as its `dataset`, the
-explorer's list, and the table in the README. A new corpus needs its description here (and, if it is public, its pinned
-files in `catalogue.csv`), its reader, and a sample of it for the tests (`tests/data/readers.py`).
+explorer's list, and the table in the README, which `python -m lib.data.catalogue` writes. A new corpus needs its
+description here (and, if it is public, its pinned files in `catalogue.csv`), its reader, and a sample of it for the
+tests (`tests/data/readers.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from lib.data.corpus import SENTIMENT, Scale, Task, Unit
-from lib.data.description import Description, Family, Form
+from lib.data.description import Description, Form
 from lib.data.obtaining import (
     ALIGNED_IEMOCAP,
     emotion_release,
@@ -221,7 +222,7 @@ _EMOTIONS = (
 )
 
 
-def _dialogues(name: str, family: Family, reader: str, features: str, licence: str, **more: object) -> Description:
+def _dialogues(name: str, family: str, reader: str, features: str, licence: str, **more: object) -> Description:
     """Features by dialogue, in the files of SPCL or of MMGCN."""
     corpus, readers = family.upper(), "SPCL reads it" if features == "SPCL" else "MMGCN and MM-DFN read it"
     return Description(
@@ -286,7 +287,7 @@ _DIALOGUES = (
 )
 
 
-def _recordings(family: Family, label: str, emotions: str, rule: Unit, features: Sequence[str]) -> tuple:
+def _recordings(family: str, label: str, emotions: str, rule: Unit, features: Sequence[str]) -> tuple:
     """The raw layout and the hand-crafted features of the end-to-end paper."""
     raw = Description(
         name=f"{family}_raw",
@@ -365,7 +366,7 @@ def get(name: str) -> Description:
 
 
 def names(
-    *, task: Task | None = None, form: Form | tuple[Form, ...] | None = None, family: Family | None = None
+    *, task: Task | None = None, form: Form | tuple[Form, ...] | None = None, family: str | None = None
 ) -> tuple[str, ...]:
     """The corpora with this task, form and family on which something can be run, stand-ins first.
 

@@ -13,7 +13,6 @@ from lib.data.obtaining import OnRequest
 Form = Literal["sequences", "averaged", "dialogues", "recordings"]
 """Of a sample: all modalities over time; text over time with one vector of sound and picture; the utterances of a
 dialogue, a vector each; media files, made into batches when they are asked for."""
-Family = Literal["iemocap", "meld", "mmmo", "mosei", "mosi", "pom"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Description:
     reader: str | None
     task: Task
     form: Form
-    family: Family
+    family: str
     cluster: Unit
     licence: str
     scale: Scale | None = None

@@ -7,7 +7,17 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("lib", "params", "notebooks", "tests", "Snakefile", "run_all.sh", "pyproject.toml", "requirements.lock")
+COPIED = (
+    "lib",
+    "params",
+    "notebooks",
+    "tests",
+    "Snakefile",
+    "run_all.sh",
+    "pyproject.toml",
+    "requirements.lock",
+    "README.md",
+)
 
 
 def workspace_copy(root: Path) -> Path:
