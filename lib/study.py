@@ -22,6 +22,11 @@ Done = tuple["Task", Member, Record]
 """One run: what it answers, what was trained, what came out."""
 
 
+def variant_name(task: str, kind: str) -> str:
+    """Name of a variant in the run table; `task` is empty where a study has one."""
+    return f"{task}: {kind}" if task else kind
+
+
 @dataclass(frozen=True)
 class Classes:
     """How labels and raw outputs become the classes of a confusion matrix, both numbered from `first`."""
@@ -72,7 +77,7 @@ class Task:
 
     def variant(self, kind: str) -> str:
         """Name of a variant in the run table."""
-        return f"{self.name}: {kind}" if self.name else kind
+        return variant_name(self.name, kind)
 
     @property
     def label(self) -> str:

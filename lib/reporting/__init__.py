@@ -1,1 +1,1 @@
-"""Metrics, gain tables, figures, comparison with published numbers, provenance."""
+"""Gain tables, figures, comparison with published numbers, provenance."""

@@ -16,7 +16,7 @@ from lib.metrics.presence import decisions
 from lib.metrics.scores import emotion_scores, emotion_set_scores, predicted_classes
 from lib.papers.emotion_embeddings import CONTRASTED, Contrast, EmotionEmbeddings, Model
 from lib.reporting import published
-from lib.study import Classes, Study, Task
+from lib.study import Classes, Study, Task, variant_name
 from lib.training.recipe import Member, ModelSpec, Recipe
 from lib.training.records import Record
 from lib.training.validation import IN_WORDS
@@ -65,7 +65,7 @@ class Emotions:
 
     def variant(self, kind: str) -> str:
         """Name of a variant in the run table."""
-        return f"{self.name}: {kind}" if self.name else kind
+        return variant_name(self.name, kind)
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,7 @@ def load(p: EmotionEmbeddings) -> list[Emotions]:
 
 
 def load_emotions(p: EmotionEmbeddings, dataset: str) -> tuple[Corpus, dict[str, object]]:
-    """The corpus without the emotions that are left out, and the options with which its word vectors are read.
-
-    `p` may be the parameters of unseen emotions, too, which have the same names.
-    """
+    """The corpus without the emotions that are left out, and the options with which its word vectors are read."""
     options: dict[str, object] = {}
     if dataset.endswith("_like"):
         options = {"samples": p.samples}

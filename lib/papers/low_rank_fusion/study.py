@@ -14,7 +14,7 @@ from lib.errors import InputError
 from lib.metrics import scores
 from lib.papers.low_rank_fusion import SPACES, TRAITS, LowRankFusion, Setting, chosen, search_settings
 from lib.reporting import published
-from lib.study import Classes, Runs, Study, Task
+from lib.study import Classes, Runs, Study, Task, variant_name
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
 from lib.training.records import Record
 from lib.training.trained import Trained
@@ -253,11 +253,6 @@ def groups(p: LowRankFusion) -> list[str]:
     return [*p.targets, MEAN] if p.family == "pom" else list(p.targets)
 
 
-def variant(group: str, kind: str) -> str:
-    """Name of a variant in the run table."""
-    return f"{group}: {kind}" if group else kind
-
-
 def describe(study: Study) -> pd.DataFrame:
     """Samples per split and what their labels are, per task."""
     rows = []
@@ -290,13 +285,13 @@ def paper(p: LowRankFusion) -> pd.DataFrame:
     if p.family == "iemocap":
         own = f"{p.targets[0]}: " if len(p.targets) == 1 else ""
         return found.assign(variant=found["variant"].str.removeprefix(own))
-    return found.assign(variant=[variant(groups(p)[-1], kind) for kind in found["variant"]])
+    return found.assign(variant=[variant_name(groups(p)[-1], kind) for kind in found["variant"]])
 
 
 def beside_published(p: LowRankFusion) -> dict[str, list[str]]:
     """The variants that are published, by the baseline that they are set against."""
     kinds = (LMF, TFN, THIRD_PARTY)
-    return {variant(group, TFN): [variant(group, kind) for kind in kinds] for group in groups(p)}
+    return {variant_name(group, TFN): [variant_name(group, kind) for kind in kinds] for group in groups(p)}
 
 
 def comparable(p: LowRankFusion) -> dict[str, object]:

@@ -28,12 +28,11 @@ from lib.papers.low_rank_fusion.study import (
     rank_kind,
     searched,
     valid_loss,
-    variant,
 )
 from lib.reporting import gains
 from lib.reporting.statistics import mean, std, t_interval
 from lib.run_table import by_seed
-from lib.study import Runs, Task
+from lib.study import Runs, Task, variant_name
 from lib.training.execution import one_thread
 from lib.training.recipe import ModelSpec
 from lib.training.records import FINISHED
@@ -48,7 +47,7 @@ def run_table(runs: Runs) -> pd.DataFrame:
         parts = [part for _, part in own.groupby("task", sort=False)]
         if len(parts) == len(runs.study.tasks):
             values = np.stack([part["value"] for part in parts], axis=1).mean(axis=1)
-            means.append(parts[0].assign(variant=variant(MEAN, kind), task=MEAN, value=values, best_epoch=-1))
+            means.append(parts[0].assign(variant=variant_name(MEAN, kind), task=MEAN, value=values, best_epoch=-1))
     return pd.concat([table, *means], ignore_index=True)
 
 
