@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from benchmarks.gpu.page import gpu_section
 from lib.files import atomic_path, write_text
 
 SECTIONS = {
@@ -117,6 +118,7 @@ def write(results: Path, page: Path) -> None:
         if name == "members" and path.exists():
             _plot(pd.read_csv(path), page.with_suffix(".svg"))
             lines += ["", f"![seconds of an epoch against members]({page.with_suffix('.svg').name})"]
+    lines += gpu_section(results)
     write_text(page, "\n".join(lines) + "\n")
 
 

@@ -4,6 +4,7 @@ Writes one csv per table and the machine's description into `benchmarks/results`
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +13,10 @@ import matplotlib as mpl
 import pandas as pd
 
 from benchmarks import conversations, eea, end_to_end, fusion, limits, page, resources, search, speed
+from benchmarks.gpu import run as gpu
 from benchmarks.machine import description
 from lib.files import atomic_path, write_json
+from lib.workflow.messages import exit_code
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = {
@@ -36,12 +39,19 @@ TABLES = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="run_all.sh bench", description="Time what benchmarks/ measures.")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, one round: shows that everything runs")
     parser.add_argument("--only", action="append", choices=list(TABLES), help="only this table (may be repeated)")
     parser.add_argument("--out", type=Path, help="folder for csv files and page, instead of the repository's")
+    parser.add_argument(
+        "--gpu", action="store_true", help="what benchmarks/gpu asks a GPU, instead of the other tables"
+    )
+    parser.add_argument("--minutes", type=float, default=20, help="of --gpu: stop after so long (default 20)")
     options = parser.parse_args(arguments)
+    if options.gpu:
+        gpu.run(quick=options.quick, minutes=options.minutes, out=options.out)
+        return 0
     mpl.use("Agg")
     results = options.out or ROOT / "benchmarks" / "results"
     machine = description() | {"mode": "quick" if options.quick else "full"}
@@ -54,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{name:17} {len(rows):3} rows, {time.perf_counter() - started:6.1f} s", flush=True)
     write_json(results / "machine.json", machine)
     page.write(results, (options.out or ROOT / "docs") / "benchmarks.md")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code(main))
