@@ -53,6 +53,12 @@ SECTIONS = {
         "`run_all.sh` on one quick notebook run in a copy of the workspace, the notebook's cells inside it, and the "
         "training of the same grid alone.",
     ),
+    "startup": (
+        "Until something trains",
+        "Each in a new process, from an existing environment. Workers are forked from one prepared process "
+        "(`lib/training/workers.py`), which the first call of a process has to wait for; a notebook's gets ready "
+        "beside its first cells.",
+    ),
     "memory": (
         "Peak memory",
         "Of a process that trains one epoch: resident on the CPU, allocated on the GPU.",
