@@ -226,7 +226,7 @@ RECURRENT = [
     *mutants(
         "lib.models.handcrafted_baselines:LFRNN._vector",
         {
-            "text's first step": ("output[:, -1]", "output[:, 0]"),
+            "text's first step": ("rnn.last_output(x)", "rnn(x)[0][:, 0]"),
             "final states for the text": ('if modality == "text"', "if False"),
             "directions swapped": ("final.transpose(0, 1)", "final.flip(0).transpose(0, 1)"),
         },
