@@ -24,6 +24,10 @@ from lib.errors import InputError
 _UNKNOWN_TERMS = "not stated in the file; the corpus has its own terms"
 _MFN = "MIT (repository pliang279/MFN); cite the authors of the corpus"
 _MOSI = "MIT (repository declare-lab/multimodal-deep-learning); cite Zadeh et al. 2016 (CMU-MOSI)"
+_MOSEI_TEXT = (
+    "none stated for text and labels, transcripts of public videos; lists of the split CC BY 4.0, table of checks "
+    "Apache-2.0; cite Zadeh et al. 2018 (CMU-MOSEI)"
+)
 _USC = "release agreement of the University of Southern California; cite Busso et al. 2008"
 _USC_TERMS = "The release agreement of the University of Southern California applies."
 _FACET = "FACET video features may include the extractor's own emotion estimates"
@@ -129,6 +133,32 @@ _SEQUENCES = (
         licence="GPL-3.0 (repository declare-lab/MELD); cite Poria et al. 2019",
         measured=False,
         files_of="meld",
+    ),
+    Description(
+        name="mosei_text",
+        label="CMU-MOSEI (text, emotions)",
+        title="CMU-MOSEI, transcribed words and six emotions, on the end-to-end paper's or the standard folds",
+        reader="lib.data.mosei.mosei_text:EMOTIONS.read",
+        task="multilabel",
+        form="sequences",
+        family="mosei",
+        cluster="video",
+        licence=_MOSEI_TEXT,
+        measured=False,
+    ),
+    Description(
+        name="mosei_text_sentiment",
+        label="CMU-MOSEI (text, sentiment)",
+        title="CMU-MOSEI, transcribed words and sentiment, on the end-to-end paper's or the standard folds",
+        reader="lib.data.mosei.mosei_text:SENTIMENT.read",
+        task="regression",
+        form="sequences",
+        family="mosei",
+        cluster="video",
+        licence=_MOSEI_TEXT,
+        scale=SENTIMENT,
+        measured=False,
+        files_of="mosei_text",
     ),
 )
 _LMF_PICKLES = (
