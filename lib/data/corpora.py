@@ -24,16 +24,29 @@ from lib.errors import InputError
 _UNKNOWN_TERMS = "not stated in the file; the corpus has its own terms"
 _MFN = "MIT (repository pliang279/MFN); cite the authors of the corpus"
 _MOSI = "MIT (repository declare-lab/multimodal-deep-learning); cite Zadeh et al. 2016 (CMU-MOSI)"
-_MOSEI_TEXT = (
-    "none stated for text and labels, transcripts of public videos; lists of the split CC BY 4.0, table of checks "
-    "Apache-2.0; cite Zadeh et al. 2018 (CMU-MOSEI)"
-)
 _USC = "release agreement of the University of Southern California; cite Busso et al. 2008"
 _USC_TERMS = "The release agreement of the University of Southern California applies."
 _FACET = "FACET video features may include the extractor's own emotion estimates"
 _REVIEWS = Scale((1.0, 5.0), neutral=3.5)  # the corpus' authors call more than 3.5 positive (spec colearning, 9.4)
 _TRAITS = Scale((1.0, 7.0), neutral=None, stored=(0.0, 7.0))
 """A label is the sum of a third of each rating, so a video with fewer than three raters has less than 1."""
+
+
+def _mosei_text(name: str, question: str, asked: str, **more: object) -> Description:
+    return Description(
+        name=name,
+        label=f"CMU-MOSEI (text, {question})",
+        title=f"CMU-MOSEI, transcribed words and {asked}, on the end-to-end paper's or the standard folds",
+        reader=f"lib.data.mosei.mosei_text:{question.upper()}.read",
+        form="sequences",
+        family="mosei",
+        cluster="video",
+        licence="none stated; split lists CC BY 4.0, table of checks Apache-2.0; cite Zadeh et al. 2018 (CMU-MOSEI)",
+        measured=False,
+        files_of="mosei_text",  # both questions are asked of the same files
+        **more,
+    )
+
 
 _SEQUENCES = (
     Description(
@@ -134,32 +147,8 @@ _SEQUENCES = (
         measured=False,
         files_of="meld",
     ),
-    Description(
-        name="mosei_text",
-        label="CMU-MOSEI (text, emotions)",
-        title="CMU-MOSEI, transcribed words and six emotions, on the end-to-end paper's or the standard folds",
-        reader="lib.data.mosei.mosei_text:EMOTIONS.read",
-        task="multilabel",
-        form="sequences",
-        family="mosei",
-        cluster="video",
-        licence=_MOSEI_TEXT,
-        measured=False,
-    ),
-    Description(
-        name="mosei_text_sentiment",
-        label="CMU-MOSEI (text, sentiment)",
-        title="CMU-MOSEI, transcribed words and sentiment, on the end-to-end paper's or the standard folds",
-        reader="lib.data.mosei.mosei_text:SENTIMENT.read",
-        task="regression",
-        form="sequences",
-        family="mosei",
-        cluster="video",
-        licence=_MOSEI_TEXT,
-        scale=SENTIMENT,
-        measured=False,
-        files_of="mosei_text",
-    ),
+    _mosei_text("mosei_text", "emotions", "six emotions", task="multilabel"),
+    _mosei_text("mosei_text_sentiment", "sentiment", "sentiment", task="regression", scale=SENTIMENT),
 )
 _LMF_PICKLES = (
     Description(
