@@ -95,6 +95,14 @@ SECTIONS = {
         "pass: nominal multiply-adds as the paper's sparse library counts them, and what torch's counter sees. The "
         "reference's own pair is 2.80 s dense and 2.53 s sparse at 0.7.",
     ),
+    "transformers": (
+        "Transformers that are read in one row",
+        "A training step of the direct implementation (`benchmarks/direct_transformers.py`) whose last layer computes "
+        "every row, of the same for the row that is read, and of `lib/models`; one thread on the CPU, the processor's "
+        "time, medians over the rounds, ratios within a round. The logits without dropout are compared before that. "
+        "Memory is the peak of a process for each. Published widths and minibatches; ALBERT has two utterances of 100 "
+        "tokens, LF-Transformer sequences of 20 words and up to 100 steps of audio and video.",
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 
-from benchmarks import conversations, eea, end_to_end, fusion, limits, page, resources, search, speed
+from benchmarks import conversations, eea, end_to_end, fusion, limits, page, resources, search, speed, transformers
 from benchmarks.machine import description
 from lib.files import atomic_path, write_json
 
@@ -33,6 +33,7 @@ TABLES = {
     "conversations": conversations.conversations,
     "conversation_memory": conversations.conversation_memory,
     "end_to_end": end_to_end.end_to_end,
+    "transformers": transformers.transformers,
 }
 
 
