@@ -107,6 +107,14 @@ SECTIONS = {
         "the median of each, and the ratios of the pairs (median, least, most). The LSTM of a minibatch of 32 "
         "sequences of 50 steps, forward and backward; torch's fused Adam against the same kernel with kept lists.",
     ),
+    "transformers": (
+        "Transformers that are read in one row",
+        "A training step of the direct implementation (`benchmarks/direct_transformers.py`) whose last layer computes "
+        "every row, of the same for the row that is read, and of `lib/models`; one thread on the CPU, the processor's "
+        "time, medians over the rounds, ratios within a round. The logits without dropout are compared before that. "
+        "Memory is the peak of a process for each. Published widths and minibatches; ALBERT has two utterances of 100 "
+        "tokens, LF-Transformer sequences of 20 words and up to 100 steps of audio and video.",
+    ),
 }
 
 

@@ -11,7 +11,20 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 
-from benchmarks import conversations, eea, end_to_end, fusion, limits, page, resources, savings, search, speed, startup
+from benchmarks import (
+    conversations,
+    eea,
+    end_to_end,
+    fusion,
+    limits,
+    page,
+    resources,
+    savings,
+    search,
+    speed,
+    startup,
+    transformers,
+)
 from benchmarks.machine import description
 from lib.files import atomic_path, write_json
 
@@ -35,6 +48,7 @@ TABLES = {
     "conversation_memory": conversations.conversation_memory,
     "end_to_end": end_to_end.end_to_end,
     "savings": savings.savings,
+    "transformers": transformers.transformers,
 }
 
 
