@@ -4,7 +4,6 @@ Writes one csv per table and the machine's description into `benchmarks/results`
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,20 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 
-from benchmarks import conversations, eea, end_to_end, fusion, limits, page, resources, search, speed
+from benchmarks import (
+    conversations,
+    eea,
+    end_to_end,
+    fusion,
+    limits,
+    page,
+    resources,
+    savings,
+    search,
+    speed,
+    startup,
+    transformers,
+)
 from benchmarks.gpu import run as gpu
 from benchmarks.machine import description
 from lib.files import atomic_path, write_json
@@ -28,6 +40,7 @@ TABLES = {
     "sizes": speed.sizes,
     "search": search.busy_cores,
     "overhead": resources.overhead,
+    "startup": startup.startup,
     "memory": resources.memory,
     "limit": limits.limit,
     "profile": limits.where_time_goes,
@@ -36,10 +49,12 @@ TABLES = {
     "conversations": conversations.conversations,
     "conversation_memory": conversations.conversation_memory,
     "end_to_end": end_to_end.end_to_end,
+    "savings": savings.savings,
+    "transformers": transformers.transformers,
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="run_all.sh bench", description="Time what benchmarks/ measures.")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, one round: shows that everything runs")
     parser.add_argument("--only", action="append", choices=list(TABLES), help="only this table (may be repeated)")
