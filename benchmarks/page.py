@@ -116,6 +116,13 @@ SECTIONS = {
         "Memory is the peak of a process for each. Published widths and minibatches; ALBERT has two utterances of 100 "
         "tokens, LF-Transformer sequences of 20 words and up to 100 steps of audio and video.",
     ),
+    "torch_compile": (
+        "torch.compile",
+        "Forward and backward pass of a minibatch without dropout by the model as it is and by `torch.compile` of it, "
+        "alternating, one thread on the CPU, published sizes. `compiling_s` is the first call, with nothing compiled "
+        "before and one thread; a process for each model, ended when all of it takes longer than the table says. No "
+        "training is compiled.",
+    ),
 }
 
 

@@ -23,6 +23,7 @@ from benchmarks import (
     search,
     speed,
     startup,
+    torch_compile,
     transformers,
 )
 from benchmarks.gpu import run as gpu
@@ -51,10 +52,11 @@ TABLES = {
     "end_to_end": end_to_end.end_to_end,
     "savings": savings.savings,
     "transformers": transformers.transformers,
+    "torch_compile": torch_compile.torch_compile,
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="run_all.sh bench", description="Time what benchmarks/ measures.")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, one round: shows that everything runs")
     parser.add_argument("--only", action="append", choices=list(TABLES), help="only this table (may be repeated)")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.gpu.cells import Cell, Row, Setting
-from benchmarks.gpu.families import PRECISIONS, Family, all_families, arithmetic
+from benchmarks.gpu.families import EXACT, PRECISIONS, Family, all_families, arithmetic
 
 
 def cells(setting: Setting) -> list[Cell]:
@@ -14,7 +14,7 @@ def cells(setting: Setting) -> list[Cell]:
     return [
         Cell({"model": family.name, "computed in": precision}, partial(distances, family, precision, setting.device))
         for family in all_families(setting.quick)
-        for precision in PRECISIONS
+        for precision in (*PRECISIONS, EXACT)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 Key = Mapping[str, str | int]
 Row = dict[str, object]
@@ -32,3 +33,14 @@ class Table:
     words: str
     share: float
     cells: Callable[[Setting], list[Cell]]
+
+    def listed(self, setting: Setting) -> list[Cell]:
+        """Its cells; where something that is not installed is needed to list them, a single one that fails with it."""
+        try:
+            return self.cells(setting)
+        except ImportError as error:
+            return [Cell({"table": self.name}, partial(self._refuse, error))]
+
+    @staticmethod
+    def _refuse(error: ImportError) -> Row:
+        raise error

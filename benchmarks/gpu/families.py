@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from benchmarks import conversations, eea, end_to_end, fusion, speed
 from benchmarks.cases import EFLSTM, PAPER_BIEFLSTM, PAPER_MFN, TINY_MFN
 from lib.data.batches import Batches, Examples
+from lib.papers.self_paced_balance import SelfPacedBalance
 from lib.papers.self_paced_balance import study as self_paced
 from lib.training.recipe import Member, ModelSpec, Recipe
 
 Precision = str
 PRECISIONS = ("float64", "float32", "tf32", "bfloat16")
+EXACT = "exact float32"
 WIDTHS = {"text": 300, "audio": 144, "video": 35}
 """Of hand-crafted features (spec end_to_end, section 5.6), all three cut to `STEPS` steps."""
 STEPS, EMOTIONS = 50, 6
@@ -37,13 +39,14 @@ class Family:
 
 @contextmanager
 def arithmetic(precision: Precision) -> Iterator[None]:
-    """Within the block a GPU's float32 products are exact, or TF32 where `precision` says so.
+    """Within the block a GPU multiplies float32 numbers as `precision` says; a CPU knows no difference.
 
-    torch's own default is TF32 in convolutions and recurrent layers of cuDNN and exact elsewhere.
+    "tf32": TF32 everywhere; "exact float32": nowhere; all others: torch's own default, which is TF32 in the
+    convolutions and recurrent layers of cuDNN and nowhere else.
     """
     matmul, cudnn = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision != EXACT
     try:
         yield
     finally:
@@ -57,13 +60,15 @@ def all_families(quick: bool) -> list[Family]:
 
 
 def backbones_and_end_to_end(quick: bool) -> list[Family]:
-    """The families for which a compiler is tried."""
+    """The families for which a compiler is tried; in the quick mode one that it is done with in seconds."""
+    if quick:
+        return [family for family in _emotions(quick) if family.name == "EF transformer"]
     return [*_conversations(quick), *_end_to_end(quick)[:1]]
 
 
 def rounded(member: Member, precision: Precision) -> Member:
     """The member trained in this precision; TF32 is no matter of the recipe."""
-    kind = "float32" if precision == "tf32" else precision
+    kind = "float32" if precision in ("tf32", EXACT) else precision
     return replace(member, recipe=replace(member.recipe, precision=kind))
 
 
@@ -96,26 +101,29 @@ def _cases(quick: bool) -> list[Family]:
 
 
 def _emotions(quick: bool) -> list[Family]:
-    """EEA, its recurrent baselines with the same options, and MulT with the reference's for IEMOCAP."""
-    hidden, classes = dict(eea.HIDDEN), eea.EMOTIONS
-    options = {"layers": 2, "dropout": 0.15, "bidirectional": True}
+    """EEA, its recurrent baselines with the same options, the two transformers with the reference's for IEMOCAP."""
+    base, early, classes = eea.member(dropout=0.15), 300, eea.EMOTIONS
+    hidden, mult, transformer = dict(eea.HIDDEN), {}, {}
+    model, samples = base.model, eea.SAMPLES
+    if quick:
+        hidden, early, samples = dict.fromkeys(hidden, 4), 4, {"train": 4, "valid": 2}
+        vectors = [row[:4] for row in model.arguments["emotion_vectors"]]
+        model = replace(model, arguments={**model.arguments, "hidden": hidden, "emotion_vectors": vectors})
+        mult = {"width": 8, "heads": 2, "layers": 1}
+        transformer = mult | {"feedforward": 8, "head_hidden": 4}
+    options = {"classes": classes, "layers": 2, "dropout": 0.15, "bidirectional": True}
+    baselines = "recurrent_baselines"
     specs = {
-        "EEA": eea.member(dropout=0.15).model,
-        "EF-RNN": ModelSpec("recurrent_baselines:EarlyFusionRNN", {"hidden": 300, "classes": classes} | options),
-        "LF-RNN (EEA's)": ModelSpec(
-            "recurrent_baselines:LateFusionRNN", {"hidden": hidden, "classes": classes} | options
+        "EEA": model,
+        "EF-RNN": ModelSpec(f"{baselines}:EarlyFusionRNN", {"hidden": early} | options),
+        "LF-RNN (EEA's)": ModelSpec(f"{baselines}:LateFusionRNN", {"hidden": hidden} | options),
+        "EF+LF-RNN": ModelSpec(f"{baselines}:EarlyLateFusionRNN", {"hidden": hidden, "early_hidden": early} | options),
+        "text-selective RNN": ModelSpec(f"{baselines}:TextSelectiveRNN", {"hidden": early} | options),
+        "EF transformer": ModelSpec(
+            "early_fusion_transformer:EarlyFusionTransformer", {"classes": classes, **transformer}
         ),
-        "EF+LF-RNN": ModelSpec(
-            "recurrent_baselines:EarlyLateFusionRNN",
-            {"hidden": hidden, "early_hidden": 300, "classes": classes} | options,
-        ),
-        "text-selective RNN": ModelSpec(
-            "recurrent_baselines:TextSelectiveRNN", {"hidden": 300, "classes": classes} | options
-        ),
-        "MulT": ModelSpec("mult:MulT", {"classes": classes}),
+        "MulT": ModelSpec("mult:MulT", {"classes": classes, **mult}),
     }
-    samples = {"train": 4, "valid": 2} if quick else eea.SAMPLES
-    base = eea.member(dropout=0.15)
     members = {
         name: replace(base, model=ModelSpec(spec.name, {"sizes": dict(eea.SIZES)} | dict(spec.arguments)))
         for name, spec in specs.items()
@@ -154,8 +162,9 @@ def _conversations(quick: bool) -> list[Family]:
 
 def _conversation(backbone: str, quick: bool) -> Family:
     def made() -> tuple[Member, conversations.Corpus]:
-        p = conversations.parameters(quick)
-        counts = [n // 10 + 1 for n in conversations.lengths(4)] if quick else conversations.lengths(32)
+        p, counts = conversations.parameters(quick), conversations.lengths(32)
+        if quick:
+            p, counts = _tiny(p, backbone), [4, 3]
         whole = conversations.corpus(counts, p.widths)
         return self_paced.member(p, whole, 12, backbone, "atv", spcl=True), whole
 
@@ -170,6 +179,15 @@ def _conversation(backbone: str, quick: bool) -> Family:
         return _model(member.model.build, device, dtype), batch.inputs
 
     return Family(f"{self_paced.TITLES[backbone]} with SPCL", "two minibatches of 16 dialogues", training, minibatch)
+
+
+def _tiny(p: SelfPacedBalance, backbone: str) -> SelfPacedBalance:
+    """The same with every width of the backbone and its layers 8."""
+    setting = getattr(p.backbones, backbone)
+    widths = [name for name in type(setting).model_fields if name == "hidden" or name.endswith(("_hidden", "_size"))]
+    setting = setting.model_copy(update=dict.fromkeys(widths, 8))
+    backbones = p.backbones.model_copy(update={backbone: setting})
+    return p.model_copy(update={"backbones": backbones, "layers": 1, "feedforward": 8})
 
 
 def _end_to_end(quick: bool) -> list[Family]:

@@ -1,39 +1,56 @@
 """Measures cells of one table in a process of its own: `python -m benchmarks.gpu.measure TABLE DEVICE MODE FILE`.
 
-The places of the cells come as JSON on standard input. Every result is one JSON line appended to FILE, so that whoever
-ends this process keeps what it has done.
+The places of the cells come as JSON on standard input. A JSON line in FILE says that a cell has begun, another one what
+it gave: whoever ends this process, or finds it ended, knows what is done and where it was.
 """
 
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-import torch
+from benchmarks.gpu.cells import Cell, Row, Setting
 
-from benchmarks.gpu.cells import Cell, Setting
-from benchmarks.gpu.tables import BY_NAME
+FAILURES = (RuntimeError, ArithmeticError, MemoryError, ValueError, TypeError, ImportError, OSError)
 
 
-def measured(cell: Cell) -> list[dict[str, object]]:
+def measured(cell: Cell) -> list[Row]:
     """The cell's rows, with how it went."""
     try:
         rows = cell.measure()
-    except (RuntimeError, ArithmeticError, MemoryError, ValueError, TypeError, ImportError, OSError) as error:
+    except FAILURES as error:
         first = next(iter(str(error).splitlines()), "")
-        return [{"state": f"failed: {type(error).__name__}: {first[:160]}"}]
+        kind = f"fails in {cell.key['computed in']}" if "computed in" in cell.key else "failed"
+        return [{"state": f"{kind}: {type(error).__name__}: {first[:160]}"}]
     return [dict(row) | {"state": "measured"} for row in ([rows] if isinstance(rows, dict) else rows)]
 
 
-def main(name: str, device: str, mode: str, file: str) -> None:
-    torch.set_num_threads(1)
-    cells, parent = BY_NAME[name].cells(Setting(device, mode == "quick")), os.getppid()
-    for place in json.load(sys.stdin):
+def measure(cells: Sequence[Cell], places: Sequence[int], file: Path, parent: int) -> None:
+    """One after the other, as long as the process that started this one is there."""
+    for place in places:
         if os.getppid() != parent:  # nobody waits any more
             return
-        line = json.dumps({"place": place, "rows": measured(cells[place])}, default=str)
-        with Path(file).open("a", encoding="utf-8") as target:
-            target.write(line + "\n")
+        append(file, {"place": place})
+        append(file, {"place": place, "rows": measured(cells[place])})
+
+
+def append(file: Path, found: dict[str, object]) -> None:
+    line = json.dumps(found, default=str)
+    with file.open("a", encoding="utf-8") as target:
+        target.write(line + "\n")
+
+
+def main(name: str, device: str, mode: str, file: str) -> None:
+    parent = os.getppid()
+    # Here, for all else of this module needs neither torch nor any table.
+    import torch
+
+    from benchmarks.gpu.tables import BY_NAME
+
+    torch.set_num_threads(1)
+    cells = BY_NAME[name].listed(Setting(device, mode == "quick"))
+    measure(cells, json.load(sys.stdin), Path(file), parent)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,13 @@
 """`./run_all.sh bench --gpu`: as many of the tables as the time allows, going on where an earlier start ended."""
 
-import json
-import os
 import subprocess
-import sys
-import tempfile
 import time
 from pathlib import Path
 
 import torch
 
-from benchmarks.gpu.cells import Setting, Table
+from benchmarks.gpu.cells import Setting
+from benchmarks.gpu.filling import fill
 from benchmarks.gpu.store import Store, code_version
 from benchmarks.gpu.tables import ALL
 from benchmarks.machine import description
@@ -19,7 +16,6 @@ from lib.files import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "benchmarks" / "results" / "gpu"
-OUT_OF_TIME = "out of time"
 
 
 def run(*, quick: bool, minutes: float, out: Path | None) -> Path:
@@ -40,7 +36,7 @@ def run(*, quick: bool, minutes: float, out: Path | None) -> Path:
     stamp = {"device": machine["GPU"] or "cpu", "torch": torch.__version__, "mode": machine["mode"]}
     stamp["code"] = code_version()
     write_json(folder / "machine.json", machine)
-    stores = [(table, Store(folder / f"{table.name}.csv", table.cells(setting), stamp)) for table in ALL]
+    stores = [(table, Store(folder / f"{table.name}.csv", table.listed(setting), stamp)) for table in ALL]
     end = time.monotonic() + 60 * minutes
     for i, (table, store) in enumerate(stores):
         shares = sum(other.share for other, its in stores[i:] if its.missing) or 1
@@ -57,48 +53,3 @@ def driver() -> str | None:
         return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.split("\n")[0]
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def fill(table: Table, store: Store, setting: Setting, seconds: float) -> None:
-    """Measure the missing cells for at most so long, in processes of their own: one that ends by itself before all are
-    done takes the cell it was at with it, and the next goes on behind."""
-    end, todo = time.monotonic() + seconds, store.missing
-    store.write()
-    while todo and time.monotonic() < end:
-        ended = _process(table, store, setting, todo, end)
-        todo = [place for place in todo if place not in store.rows]
-        if todo and ended is not None:
-            store.add(todo.pop(0), [{"state": f"failed: the process ended with {ended}"}])
-    store.write(OUT_OF_TIME)
-
-
-def _process(table: Table, store: Store, setting: Setting, todo: list[int], end: float) -> int | None:
-    """Exit code of a process that measures these cells; None if it had to be ended. Rows are stored as they come."""
-    with tempfile.TemporaryDirectory() as place:
-        lines, read = Path(place) / "rows", 0
-        mode = "quick" if setting.quick else "full"
-        command = [sys.executable, "-P", "-m", "benchmarks.gpu.measure", table.name, setting.device, mode, str(lines)]
-        surroundings = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": place, "OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen(command, cwd=ROOT, env=surroundings, stdin=subprocess.PIPE, text=True)
-        try:
-            process.stdin.write(json.dumps(todo))
-            process.stdin.close()
-            while True:
-                code = process.poll()
-                read = _store(lines, read, store)
-                if code is not None or time.monotonic() >= end:
-                    return code
-                time.sleep(0.1)
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _store(lines: Path, read: int, store: Store) -> int:
-    """Store the whole lines behind the first `read` characters; how many characters have been read now."""
-    text = lines.read_text(encoding="utf-8") if lines.exists() else ""
-    whole = text[: text.rfind("\n") + 1]
-    for line in whole[read:].splitlines():
-        found = json.loads(line)
-        store.add(found["place"], found["rows"])
-    return max(read, len(whole))
