@@ -4,6 +4,7 @@ Writes one csv per table and the machine's description into `benchmarks/results`
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path

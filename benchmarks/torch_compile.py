@@ -34,21 +34,19 @@ def apart(name: str, quick: bool) -> Row:
         command = [sys.executable, "-P", "-m", "benchmarks.torch_compile", name, "quick" if quick else "full"]
         surroundings = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         surroundings |= {"TORCHINDUCTOR_CACHE_DIR": place, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
-        process = subprocess.Popen(
-            command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
-        try:
-            out, words = process.communicate(timeout=LIMIT_S)
-        except subprocess.TimeoutExpired:
-            return {"compiling_s": f"not within {LIMIT_S}", VERDICT: "no"}
-        finally:
-            with suppress(ProcessLookupError):  # the compiler's own processes too
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, env=surroundings, start_new_session=True, **piped) as process:
+            try:
+                out, words = process.communicate(timeout=LIMIT_S)
+            except subprocess.TimeoutExpired:
+                return {"compiling_s": f"not within {LIMIT_S}", VERDICT: "not known"}
+            finally:
+                with suppress(ProcessLookupError):  # the compiler's own processes too
+                    os.killpg(process.pid, signal.SIGKILL)
         if process.returncode == 0:
             return json.loads(out.splitlines()[-1])
         last = next(iter(words.strip().splitlines()[-1:]), f"ended with {process.returncode}")
-        return {"compiling_s": f"failed: {last[:160]}", VERDICT: "no"}
+        return {"compiling_s": f"failed: {last[:160]}", VERDICT: "not known"}
 
 
 def measured(name: str, quick: bool) -> Row:

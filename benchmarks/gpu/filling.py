@@ -75,11 +75,8 @@ class _Process:
 
     @staticmethod
     def _send(process: subprocess.Popen[str], todo: list[int]) -> None:
-        try:
+        with suppress(BrokenPipeError), process.stdin:  # one that has ended already says so by its exit code
             process.stdin.write(json.dumps(todo))
-            process.stdin.close()
-        except BrokenPipeError:
-            pass  # it has ended already; its exit code says so
 
     def _take(self, lines: Path) -> None:
         """What has been written since the last time, as far as lines are whole."""
