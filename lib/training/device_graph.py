@@ -1,4 +1,4 @@
-"""A program of many small device calls, launched as one: a fleet's whole training step, also of a fleet of one."""
+"""A program of many small device calls, launched as one."""
 
 import warnings
 from collections.abc import Callable
