@@ -27,7 +27,7 @@ FAMILIES = {
     "eea": "eea modality_rnn",
     "recurrent_baselines": "modality_rnn recurrent_baselines",
     "mult": "crossmodal modality_rnn mult",
-    "biddin": "biddin dialogue_rnn dialogues",
+    "biddin": "biddin dialogue_rnn dialogue_steps dialogues",
     "mmgcn": "conversation_encoder conversation_graph dialogues mmgcn",
     "mme2e": "albert crossmodal mme2e sequence_encoder vgg_block",
     "mme2e_sparse": ("albert cross_attention crossmodal mme2e mme2e_sparse sequence_encoder sparse_sites vgg_block"),
