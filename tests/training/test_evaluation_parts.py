@@ -1,0 +1,72 @@
+"""Held-out splits are evaluated in parts that their shapes alone decide."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from lib.data.batches import Examples
+from lib.training import loop
+from lib.training.loop import evaluate, evaluation_parts
+from lib.training.recipe import Recipe
+
+RECIPE = Recipe(loss="l1", epochs=1, batch_size=4, learning_rate=0.01)
+
+
+def split(n: int, width: int = 64) -> Examples:
+    generator = torch.Generator().manual_seed(0)
+    inputs = {m: torch.randn(n, 5, width, generator=generator) for m in ("text", "audio")}
+    return Examples(inputs, torch.zeros(n))
+
+
+class Seen(nn.Module):
+    """Sums of features, and how many samples came at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+
+    def forward(self, text, audio):
+        self.sizes.append(len(text))
+        return text.sum((1, 2)) + audio.sum((1, 2))
+
+
+@pytest.mark.parametrize("n", [1, 40, 41, 100])
+def test_parts_are_equal_complete_and_within_the_bound(monkeypatch, n):
+    data = split(n)
+    each = 2 * 5 * 64 * 4
+    monkeypatch.setattr(loop, "PART_BYTES", 20 * each + 1)
+    parts = evaluation_parts(data, RECIPE)
+    assert [i for part in parts for i in range(part.start, part.stop)] == list(range(n))
+    sizes = [part.stop - part.start for part in parts]
+    assert max(sizes) <= 20
+    assert len(parts) == -(-n // 20)
+    model = Seen()
+    outputs = evaluate(model, data, RECIPE)
+    assert model.sizes == sizes
+    # sums of 640 numbers near one, in whatever order: far below 1e-3
+    torch.testing.assert_close(outputs, Seen()(**data.inputs), rtol=0, atol=1e-3)
+
+
+def test_long_samples_still_share_a_part(monkeypatch):
+    monkeypatch.setattr(loop, "PART_BYTES", 1)
+    sizes = [part.stop - part.start for part in evaluation_parts(split(64), RECIPE)]
+    assert sizes == [loop.SMALLEST_PART] * (64 // loop.SMALLEST_PART)
+
+
+def test_small_splits_are_one_part():
+    assert evaluation_parts(split(500), RECIPE) == [slice(0, 500)]
+
+
+def test_withheld_modalities_change_no_part(monkeypatch):
+    monkeypatch.setattr(loop, "PART_BYTES", 2**16)
+    data = split(100)
+    assert len(evaluation_parts(data, RECIPE)) > 1
+    assert evaluation_parts(data.only(["text"]), RECIPE) == evaluation_parts(data, RECIPE)
+
+
+def test_the_recipe_decides_where_it_says_how_many(monkeypatch):
+    monkeypatch.setattr(loop, "PART_BYTES", 1)
+    sizes = [part.stop - part.start for part in evaluation_parts(split(10), replace(RECIPE, evaluation_batch=4))]
+    assert sizes == [4, 4, 2]
