@@ -12,7 +12,21 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 
-from benchmarks import conversations, eea, end_to_end, fusion, growth, limits, page, resources, search, speed
+from benchmarks import (
+    conversations,
+    eea,
+    end_to_end,
+    fusion,
+    growth,
+    limits,
+    page,
+    resources,
+    savings,
+    search,
+    speed,
+    startup,
+    transformers,
+)
 from benchmarks.machine import description
 from lib.files import atomic_path, write_json
 
@@ -26,6 +40,7 @@ TABLES = {
     "sizes": speed.sizes,
     "search": search.busy_cores,
     "overhead": resources.overhead,
+    "startup": startup.startup,
     "memory": resources.memory,
     "limit": limits.limit,
     "profile": limits.where_time_goes,
@@ -35,6 +50,8 @@ TABLES = {
     "conversation_memory": conversations.conversation_memory,
     "end_to_end": end_to_end.end_to_end,
     "growth": growth.growth,
+    "savings": savings.savings,
+    "transformers": transformers.transformers,
 }
 
 
