@@ -1,6 +1,7 @@
 """Measures everything, or what is asked for: `./run_all.sh bench [--quick] [--only NAME] [--out FOLDER]`.
 
-Writes one csv per table and the machine's description into `benchmarks/results`, and the page `docs/benchmarks.md`.
+Writes one csv per table and the machine's description into `benchmarks/results`, and the pages `docs/benchmarks.md` and
+`docs/benchmarks_tables.md`.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from benchmarks import (
     growth,
     limits,
     page,
+    peaks,
     resources,
     savings,
     search,
@@ -42,6 +44,7 @@ TABLES = {
     "overhead": resources.overhead,
     "startup": startup.startup,
     "memory": resources.memory,
+    "peaks": peaks.peaks,
     "limit": limits.limit,
     "profile": limits.where_time_goes,
     "precision": limits.precision,
