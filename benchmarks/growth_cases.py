@@ -89,8 +89,8 @@ FAMILIES = {
     "LMF": Family(ModelSpec("low_rank:LMF", _FUSED | {"output_size": 1, "rank": 4}), "number", vectors=True),
     "TFN": Family(ModelSpec("tensor_fusion:TFN", _FUSED | {"fusion_size": 8}), "number", vectors=True),
     "EEA": Family(_recurrent("eea:EEA", SIXTEEN, emotion_vectors=_VECTORS, layers=2, bidirectional=True), "emotions"),
-    "LF RNN": Family(_recurrent("recurrent_baselines:LateFusionRNN", SIXTEEN, classes=CLASSES), "emotions"),
-    "text-selective RNN": Family(_recurrent("recurrent_baselines:TextSelectiveRNN", 16, classes=CLASSES), "emotions"),
+    "LF baseline": Family(_recurrent("recurrent_baselines:LateFusionRNN", SIXTEEN, classes=CLASSES), "emotions"),
+    "selective baseline": Family(_recurrent("recurrent_baselines:TextSelectiveRNN", 16, classes=CLASSES), "emotions"),
     "EF transformer": Family(ModelSpec("early_fusion_transformer:EarlyFusionTransformer", _EARLY), "emotions"),
     "EF transformer over time": Family(
         ModelSpec("early_fusion_transformer:EarlyFusionTransformer", _EARLY | {"attention_axis": "time"}),
