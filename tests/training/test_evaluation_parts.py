@@ -103,5 +103,5 @@ def test_a_fleet_trains_with_a_large_held_out_split_as_the_loop_does():
     for one, stacked in zip(members, together, strict=True):
         alone = loop.train(one, splits, SeededStreams(one.seed))
         assert alone.best_epoch == stacked.best_epoch
-        # training steps are stacked in another order of summation; double precision keeps them this close
-        torch.testing.assert_close(stacked.outputs, alone.outputs, rtol=1e-9, atol=1e-9)
+        # Adam enlarges the noise of stacked training steps in fc1.bias (spec colearning, quirk 14), as in test_fleet
+        torch.testing.assert_close(stacked.outputs, alone.outputs, rtol=1e-6, atol=1e-6)
