@@ -11,11 +11,18 @@ import torch
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds: the median of the rounds, the fastest and the slowest."""
+    """Seconds: the median of the rounds, the fastest and the slowest, and each round's."""
 
     median: float
     fastest: float
     slowest: float
+    rounds: tuple[float, ...]
+
+
+def times_faster(slow: Timing, fast: Timing) -> dict[str, float]:
+    """How many times faster `fast` is, round by round: the median ratio, the lowest and the highest."""
+    ratios = [a / b for a, b in zip(slow.rounds, fast.rounds, strict=True)]
+    return {"times faster": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
 
 
 def alternate(cases: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: bool = True) -> dict[str, Timing]:
@@ -26,7 +33,7 @@ def alternate(cases: Mapping[str, Callable[[], object]], rounds: int, *, warm_up
     for r in range(rounds):
         for name in names[r % len(names) :] + names[: r % len(names)]:
             seconds[name].append(duration(cases[name]))
-    return {name: Timing(statistics.median(s), min(s), max(s)) for name, s in seconds.items()}
+    return {name: Timing(statistics.median(s), min(s), max(s), tuple(s)) for name, s in seconds.items()}
 
 
 def duration(case: Callable[[], object]) -> float:
