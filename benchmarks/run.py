@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 
-from benchmarks import conversations, eea, end_to_end, fusion, limits, page, resources, search, speed
+from benchmarks import conversations, eea, end_to_end, fusion, kernels, limits, page, resources, search, speed
 from benchmarks.machine import description
 from lib.files import atomic_path, write_json
 
@@ -20,6 +20,7 @@ TABLES = {
     "epochs": speed.epochs,
     "eea": eea.eea_epoch,
     "fusion": fusion.fusion,
+    "compiled": kernels.compiled,
     "grid": speed.grid,
     "members": speed.members,
     "sizes": speed.sizes,

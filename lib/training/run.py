@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lib.data.batches import Batches
 from lib.files import atomic_path
+from lib.models import kernels
 from lib.training.objective import Objective
 from lib.training.recipe import Member
 from lib.training.streams import Streams
@@ -107,6 +108,7 @@ class Run:
         self.annealing = recipe.annealing(self.optimiser, len(train))
         self.objective = Objective(recipe, train)
         self.selection = recipe.selection()
+        self._calls = kernels.calls()
         self.outcome = Outcome(engine=f"loop on {train.targets.device.type}")
         self._losses: list[Tensor] = []
         self._sizes: list[int] = []
@@ -174,6 +176,7 @@ class Run:
 
     def end(self) -> bool:
         """Put the tested epoch's weights into the model; whether there is such an epoch."""
+        self.outcome.engine += kernels.words_since(self._calls)
         self.outcome.best_epoch = -1 if self.selection.abandoned else self.selection.best_epoch
         if not self.outcome.diverged:
             self.model.load_state_dict(self.outcome.best_state)

@@ -26,6 +26,8 @@ def _run(given: argparse.Namespace) -> int:
         from lib.workflow.data_command import data as verb
     elif given.verb == "compare":
         from lib.workflow.compare_command import compare as verb
+    elif given.verb == "kernels":
+        return subprocess.run(python_command("lib.models.kernels.build")).returncode
     else:
         return subprocess.run(python_command("benchmarks.run", *given.rest)).returncode
     return verb(given)

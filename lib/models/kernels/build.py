@@ -1,0 +1,106 @@
+"""Builds the compiled loops: `./run_all.sh kernels`. Needs a C++ compiler; a quarter of a minute.
+
+The compiler is called with our flags and a bare environment, so that CXX, CFLAGS, CPATH or TORCH_EXTENSIONS_DIR of the
+user's have no part in what comes out. The library is tried against the Python loops before it gets its name, and gets
+it in one step: of two that build at once, both are right.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from unittest.mock import patch
+
+import torch
+
+from lib.models import kernels
+from lib.models.gated_memory import _GatedMemory
+from lib.models.lstm_steps import _LSTMSteps
+
+COMPILERS = ("c++", "g++", "clang++")
+
+
+class CannotBuild(Exception):
+    """Why, in one line."""
+
+
+def main() -> int:
+    """Build unless it is done. 0, or 1 with one line: then trainings use the Python loops as before."""
+    try:
+        print("compiled loops:", "already there" if kernels.built() else f"built in {build().parent}")
+    except (CannotBuild, OSError) as error:
+        print(f"run_all.sh: no compiled loops, Python's are used: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def build() -> Path:
+    """The library, built, tried and put in its place.
+
+    Raises CannotBuild without a compiler, or if what it makes cannot be loaded or gives other bits; OSError where
+    nothing can be written.
+    """
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if compiler is None:
+        raise CannotBuild(f"no C++ compiler on PATH; install one of {', '.join(COMPILERS)}")
+    place = kernels.folder()
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place, prefix=".building-") as scratch:
+        made = Path(scratch) / "loops.so"
+        _compile(compiler, made)
+        try:
+            loops = kernels.load(made)
+        except OSError as error:
+            raise CannotBuild(f"the library cannot be loaded: {str(error).splitlines()[0]}") from None
+        if not same_bits(loops):
+            raise CannotBuild("the compiled loops give other bits than Python's; report it with `c++ --version`")
+        target = place / kernels.file_name(made.read_bytes())
+        made.replace(target)
+    kernels.built.cache_clear()
+    return target
+
+
+def _compile(compiler: str, target: Path) -> None:
+    root = Path(torch.__file__).parent
+    headers = [root / "include", root / "include" / "torch" / "csrc" / "api" / "include"]
+    command = [compiler, *kernels.FLAGS, *(part for path in headers for part in ("-isystem", path)), kernels.SOURCE]
+    command += ["-o", target, f"-L{root / 'lib'}", "-lc10", "-ltorch_cpu", "-ltorch"]
+    bare = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    done = subprocess.run(command, env=bare, capture_output=True, text=True)
+    if done.returncode:
+        said = next((line for line in done.stderr.splitlines() if "error" in line), f"exit code {done.returncode}")
+        raise CannotBuild(f"{compiler}: {said}")
+
+
+def same_bits(loops: object) -> bool:
+    """Whether outputs and gradients of both loops are those of Python, to the bit, on this machine."""
+    return all(_of(case, loops) == _of(case, None) for case in (_lstm, _memory))
+
+
+def _of(case, loops: object) -> list[bytes]:
+    with patch.object(kernels, "built", lambda: loops):
+        return [tensor.detach().numpy().tobytes() for tensor in case()]
+
+
+def _lstm() -> list[torch.Tensor]:
+    shapes = ((2, 5, 7, 3), (2, 44, 3), (2, 44, 11), (2, 44), (2, 7, 11), (2, 7, 11))
+    return _through(_LSTMSteps, shapes, outputs=2)
+
+
+def _memory() -> list[torch.Tensor]:
+    shapes = ((2, 5, 7, 9), (2, 5, 7, 24), (2, 5, 7, 24), (2, 24, 9), (2, 9, 13), (2, 9), (2, 9, 11), (2, 9))
+    return _through(_GatedMemory, shapes, outputs=1)
+
+
+def _through(function: type, shapes: tuple, outputs: int) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    given = [torch.randn(shape, generator=generator).requires_grad_() for shape in shapes]
+    found = function.apply(*given)[:outputs]
+    sum((out * out).sum() for out in found).backward()
+    return [*found, *(t.grad for t in given if t.grad is not None)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
