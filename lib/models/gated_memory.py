@@ -43,7 +43,7 @@ class _GatedMemory(torch.autograd.Function):
         """The last memory, then what the backward pass reads: all memories, hidden layers and gates."""
         members, time, batch, size = candidates.shape
         memories = candidates.new_zeros(members, time + 1, batch, size)
-        hidden, gates = torch.empty_like(entering), candidates.new_empty(2, *candidates.shape)
+        hidden, gates = entering.new_empty(entering.shape), candidates.new_empty(2, *candidates.shape)
         given = candidates, entering, kept, from_memory, keep_w, keep_b, update_w, update_b
         if loops := kernels.for_tensors(*given):
             loops.memory_forward(*given, memories, hidden, gates)
@@ -77,7 +77,7 @@ class _GatedMemory(torch.autograd.Function):
         candidates, kept, from_memory, keep_w, update_w, memories, hidden, gates = ctx.saved_tensors
         if d_memory is None:
             return (None,) * 8
-        d_candidates, d_entering, d_gates = map(torch.empty_like, (candidates, hidden, gates))
+        d_candidates, d_entering, d_gates = (t.new_empty(t.shape) for t in (candidates, hidden, gates))
         widths = keep_w.shape[2], update_w.shape[2]
         given = d_memory, candidates, kept, from_memory, keep_w, update_w, memories, hidden, gates
         if loops := kernels.for_tensors(*given):

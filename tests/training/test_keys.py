@@ -27,12 +27,14 @@ FAMILIES = {
     "tensor_fusion": "fusion_encoders tensor_fusion wide_linear",
     "eea": "eea modality_rnn",
     "recurrent_baselines": "modality_rnn recurrent_baselines",
-    "mult": "crossmodal modality_rnn mult",
+    "mult": "crossmodal modality_rnn mult read_rows",
     "biddin": "biddin dialogue_rnn dialogues",
     "mmgcn": "conversation_encoder conversation_graph dialogues mmgcn",
-    "mme2e": "albert crossmodal mme2e sequence_encoder vgg_block",
-    "mme2e_sparse": ("albert cross_attention crossmodal mme2e mme2e_sparse sequence_encoder sparse_sites vgg_block"),
-    "handcrafted_baselines": "crossmodal handcrafted_baselines sequence_encoder",
+    "mme2e": "albert crossmodal mme2e read_rows sequence_encoder vgg_block",
+    "mme2e_sparse": (
+        "albert cross_attention crossmodal mme2e mme2e_sparse read_rows sequence_encoder sparse_sites vgg_block"
+    ),
+    "handcrafted_baselines": "crossmodal handcrafted_baselines read_rows sequence_encoder",
 }
 """The files of `lib/models` that a family has beyond those of every member."""
 UPWARD = ("lib.data.recordings", "lib.data.stand_ins", "lib.reporting", "lib.papers", "lib.workflow")

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 SOURCE = Path(__file__).with_name("loops.cpp")
-FLAGS = ("-O2", "-std=c++20", "-fPIC", "-shared", "-ffp-contract=off")
+FLAGS = ("-O3", "-std=c++20", "-fPIC", "-shared", "-ffp-contract=off")
 """Of the compiler; neither they nor the user's surroundings may make arithmetic faster and different."""
 
 _calls = 0
