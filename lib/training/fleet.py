@@ -14,7 +14,6 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from lib.data.batches import Examples
-from lib.models import kernels
 from lib.models.recurrent import stackable
 from lib.training.device_graph import Captured
 from lib.training.fleet_noise import DropoutSites, given_noise
@@ -90,7 +89,6 @@ class Fleet:
 
     def __init__(self, runs: Sequence[Run], splits: Mapping[str, Examples]):
         self.splits, self.device = splits, splits["train"].targets.device
-        self._calls = kernels.calls()
         if self.device.type == "cuda":
             for run in runs:
                 _make_capturable(run.optimiser, self.device)
@@ -106,7 +104,7 @@ class Fleet:
     def engine(self) -> str:
         """How the steps are executed, in words."""
         replayed = any(step.program.state == "replayed" for step in self.steps.values())
-        return f"fleet on {self.device.type}{', CUDA graph' if replayed else ''}{kernels.words_since(self._calls)}"
+        return f"fleet on {self.device.type}{', CUDA graph' if replayed else ''}"
 
     def train_epoch(self) -> None:
         """One pass over the training samples, then the validation samples, for all that are still training."""
@@ -135,7 +133,7 @@ class Fleet:
                 self.runs[k].outcome.outputs = {name: found[k].clone() for name, found in outputs.items()}
         runs = [self.runs[k] for k in now]
         for run in runs:
-            run.outcome.engine = self.engine
+            run.outcome.engine = self.engine + run.step_words
         self.training = [k for k in self.training if k not in now]
         share = 1.0 if self.device.type == "cpu" else WORTH_COMPACTING
         if now and 0 < len(self.training) <= share * len(self.runs):

@@ -27,7 +27,9 @@ def _run(given: argparse.Namespace) -> int:
     elif given.verb == "compare":
         from lib.workflow.compare_command import compare as verb
     elif given.verb == "kernels":
-        return subprocess.run(python_command("lib.models.kernels.build")).returncode
+        from lib.models.kernels.build import main as build
+
+        return build()
     else:
         return subprocess.run(python_command("benchmarks.run", *given.rest)).returncode
     return verb(given)

@@ -1,52 +1,73 @@
 """The loops over time in C++, where `./run_all.sh kernels` has built them; nothing needs them.
 
-They call the operations of the Python loops on the same operands in the same order (`loops.cpp`), so both give the
-same bits, and a training may change from one to the other. What is saved is the time of Python between small
-operations. Nothing is built here; a library that does not fit this torch, this Python and this source is not found.
+They give the bits of the Python loops, for the reasons that `loops.cpp` states, so a training may change from one to
+the other. What is saved is the time of Python and of torch's own calls between small operations. Nothing is built here;
+a library that does not fit this torch, this Python and this source is not found.
 """
 
 import hashlib
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 SOURCE = Path(__file__).with_name("loops.cpp")
 FLAGS = ("-O3", "-std=c++20", "-fPIC", "-shared", "-ffp-contract=off")
 """Of the compiler; neither they nor the user's surroundings may make arithmetic faster and different."""
 
-_calls = 0
+
+class Tally(NamedTuple):
+    """How often a loop over steps ran, by who ran it."""
+
+    compiled: int = 0
+    python: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(self.compiled + other.compiled, self.python + other.python)
+
+    def __sub__(self, other: "Tally") -> "Tally":
+        return Tally(self.compiled - other.compiled, self.python - other.python)
+
+    @property
+    def words(self) -> str:
+        """What the name of an engine says more: that all loops were compiled, or nothing."""
+        return ", compiled steps" if self.compiled and not self.python else ""
+
+
+_tally = Tally()
+
+
+def tally() -> Tally:
+    """That of this process so far."""
+    return _tally
 
 
 def for_tensors(*tensors: Tensor | None) -> Any | None:
     """The compiled loops, if they are there and these tensors are theirs: on the CPU, of one floating type, plain.
 
-    Within autocast each product of the Python loop decides how it rounds, so that stays with Python.
+    Within autocast each product of the Python loop decides how it rounds, and what watches torch's operations, as a
+    counter of floating-point operations does, sees those of the Python loop alone: both stay with Python.
     """
-    given = [tensor for tensor in tensors if tensor is not None]
-    if (
-        (loops := built()) is None
-        or torch.is_autocast_enabled("cpu")
-        or any(t.device.type != "cpu" or type(t) not in (Tensor, torch.nn.Parameter) for t in given)
-        or {t.dtype for t in given} not in ({torch.float32}, {torch.float64})
-    ):
-        return None
-    global _calls
-    _calls += 1
+    global _tally
+    loops = built()
+    if loops is not None and not _theirs([tensor for tensor in tensors if tensor is not None]):
+        loops = None
+    _tally += Tally(python=1) if loops is None else Tally(compiled=1)
     return loops
 
 
-def calls() -> int:
-    """How often this process has run a compiled loop."""
-    return _calls
-
-
-def words_since(before: int) -> str:
-    """What the name of an engine says more if compiled loops ran after `calls()` was `before`."""
-    return ", compiled steps" if _calls > before else ""
+def _theirs(tensors: Sequence[Tensor]) -> bool:
+    return (
+        not torch.is_autocast_enabled("cpu")
+        and not is_in_torch_dispatch_mode()
+        and all(t.device.type == "cpu" and type(t) in (Tensor, torch.nn.Parameter) for t in tensors)
+        and {t.dtype for t in tensors} in ({torch.float32}, {torch.float64})
+    )
 
 
 @cache
@@ -56,13 +77,13 @@ def built() -> Any | None:
         try:
             if path.name == file_name(path.read_bytes()):
                 return load(path)
-        except OSError:  # unreadable, or it asks for what this machine's torch does not have
+        except (OSError, RuntimeError):  # unreadable, or it asks for what this machine's torch does not have
             continue
     return None
 
 
 def load(path: Path) -> Any:
-    """The operations of a library; a process registers them once. Raises OSError if it cannot be loaded."""
+    """The operations of a library; a process registers them once. Raises OSError or RuntimeError if it cannot."""
     if not hasattr(torch.ops.reprise_loops, "lstm_forward"):
         torch.ops.load_library(path)
     return torch.ops.reprise_loops

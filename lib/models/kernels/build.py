@@ -8,13 +8,13 @@ it in one step: of two that build at once, both are right.
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from unittest.mock import patch
 
 import torch
 
+from lib.errors import InputError
 from lib.models import kernels
 from lib.models.gated_memory import _GatedMemory
 from lib.models.lstm_steps import _LSTMSteps
@@ -22,29 +22,24 @@ from lib.models.lstm_steps import _LSTMSteps
 COMPILERS = ("c++", "g++", "clang++")
 
 
-class CannotBuild(Exception):
-    """Why, in one line."""
+INSTEAD = "or go on with the loops in Python, as before"
 
 
 def main() -> int:
-    """Build unless it is done. 0, or 1 with one line: then trainings use the Python loops as before."""
-    try:
-        print("compiled loops:", "already there" if kernels.built() else f"built in {build().parent}")
-    except (CannotBuild, OSError) as error:
-        print(f"run_all.sh: no compiled loops, Python's are used: {error}", file=sys.stderr)
-        return 1
+    """Build unless it is done. Raises what `build` does."""
+    print("compiled loops:", "already there" if kernels.built() else f"built in {build().parent}")
     return 0
 
 
 def build() -> Path:
     """The library, built, tried and put in its place.
 
-    Raises CannotBuild without a compiler, or if what it makes cannot be loaded or gives other bits; OSError where
+    Raises InputError without a compiler, or if what it makes cannot be loaded or gives other bits; OSError where
     nothing can be written.
     """
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
-        raise CannotBuild(f"no C++ compiler on PATH; install one of {', '.join(COMPILERS)}")
+        raise InputError("no C++ compiler", where="PATH", todo=f"install one of {', '.join(COMPILERS)}, {INSTEAD}")
     place = kernels.folder()
     place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place, prefix=".building-") as scratch:
@@ -52,10 +47,10 @@ def build() -> Path:
         _compile(compiler, made)
         try:
             loops = kernels.load(made)
-        except OSError as error:
-            raise CannotBuild(f"the library cannot be loaded: {str(error).splitlines()[0]}") from None
+        except (OSError, RuntimeError) as error:
+            raise _unusable(compiler, f"its library cannot be loaded: {str(error).splitlines()[0]}") from None
         if not same_bits(loops):
-            raise CannotBuild("the compiled loops give other bits than Python's; report it with `c++ --version`")
+            raise _unusable(compiler, "its loops give other bits than Python's")
         target = place / kernels.file_name(made.read_bytes())
         made.replace(target)
     kernels.built.cache_clear()
@@ -71,7 +66,11 @@ def _compile(compiler: str, target: Path) -> None:
     done = subprocess.run(command, env=bare, capture_output=True, text=True)
     if done.returncode:
         said = next((line for line in done.stderr.splitlines() if "error" in line), f"exit code {done.returncode}")
-        raise CannotBuild(f"{compiler}: {said}")
+        raise _unusable(compiler, said)
+
+
+def _unusable(compiler: str, why: str) -> InputError:
+    return InputError(why, where=compiler, todo=f"try another compiler of {', '.join(COMPILERS)}, {INSTEAD}")
 
 
 def same_bits(loops: object) -> bool:
@@ -100,7 +99,3 @@ def _through(function: type, shapes: tuple, outputs: int) -> list[torch.Tensor]:
     found = function.apply(*given)[:outputs]
     sum((out * out).sum() for out in found).backward()
     return [*found, *(t.grad for t in given if t.grad is not None)]
-
-
-if __name__ == "__main__":
-    sys.exit(main())
