@@ -28,6 +28,12 @@ SECTIONS = {
         "columns after it separate that from the rest. What bounds both: torch's own LSTM in LMF, the products of "
         "a first layer with 11.3 million weights in TFN; see the profile below.",
     ),
+    "compiled": (
+        "Loops in C++",
+        "An epoch with Python's loops over time against the same with those that `./run_all.sh kernels` builds, whose "
+        "results have the same bits; one thread, processor seconds. `times_faster` is the median over alternating "
+        "pairs, beside it the least and the most favourable pair.",
+    ),
     "grid": (
         "A grid of 40 members",
         "From nothing to the last record. `trained` members were trained and their seconds multiplied up to the grid. "

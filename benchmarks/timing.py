@@ -59,3 +59,26 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def processor_ratios(
+    first: Callable[[], object], second: Callable[[], object], pairs: int
+) -> tuple[tuple[float, float], Timing]:
+    """Median processor seconds of both, and the first one's over the second one's in alternating pairs.
+
+    Processor time of this process, which other processes of a shared machine hardly change. A call of each before that
+    is not counted.
+    """
+    first(), second()
+    seconds: list[tuple[float, float]] = []
+    for pair in range(pairs):
+        order = (0, 1) if pair % 2 == 0 else (1, 0)
+        taken = dict.fromkeys(order, 0.0)
+        for which in order:
+            started = time.process_time()
+            (first, second)[which]()
+            taken[which] = time.process_time() - started
+        seconds.append((taken[0], taken[1]))
+    ratios = [a / b for a, b in seconds]
+    medians = statistics.median(a for a, _ in seconds), statistics.median(b for _, b in seconds)
+    return medians, Timing(statistics.median(ratios), min(ratios), max(ratios))

@@ -22,6 +22,7 @@ VERBS = {
     "lab": "open JupyterLab on this machine only; `lab -- ARGS` passes ARGS on",
     "data": "list, download and check the corpora; see `data --help`",
     "compare": "A B: two result folders, or NOTEBOOK/RUN: which numbers and what else differs; `--all` lists every row",
+    "kernels": "build the loops of recurrent models in C++, if there is a compiler: the same numbers, sooner; optional",
     "bench": "time what benchmarks/ measures; see `bench --help`",
 }
 MOST_CHUNKS = 10_000  # of which Snakemake keeps each in its graph
