@@ -128,7 +128,7 @@ def _add_options(group: argparse._ActionsContainer) -> None:
 def _add_data(data: _Parser) -> None:
     actions = data.add_subparsers(dest="action", required=True, metavar="get|check|preprocess|records")
     get = actions.add_parser("get", help="download corpora, continuing where an earlier call ended")
-    get.add_argument("names", nargs="+", metavar="NAME", help="all, or corpora that `data check` lists")
+    get.add_argument("names", nargs="+", metavar="NAME", help="all (public corpora), or names that `data check` lists")
     check = actions.add_parser("check", help="list every known corpus: present, partial, missing, damaged")
     preprocess = actions.add_parser("preprocess", help="decode a raw corpus once: faces and spectrograms")
     preprocess.add_argument("name", choices=RAW_CORPORA)
