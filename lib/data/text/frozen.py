@@ -26,6 +26,7 @@ PART = {"glove": "glove_6b_50d", "minilm": "minilm"}
 LONGEST = 256
 """Pieces of a text with its two marks, as the sentence encoder was published; what is beyond is cut."""
 WIDTH = 384
+WIDTHS = {"glove": 50, "minilm": WIDTH}
 _BATCH = 32
 _VERSION = 1
 
