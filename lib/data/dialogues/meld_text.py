@@ -69,8 +69,7 @@ def read(
     """Multilabel corpus, one 1 per row; text float32 `(N, window, width)`: the last words, padding on `side`.
 
     Words are lower case; `!` and `?` count as words. Without `file` they have vectors learned from the training split,
-    of
-    this `width`; with it, those of that file below the data folder; with `text` those of a pre-trained part (50-d
+    of this `width`; with it, those of that file below the data folder; with `text` those of a pre-trained part (50-d
     GloVe, or 384-d MiniLM in the context of the utterance, see `lib.data.text.frozen`). A word without a vector is a
     zero step.
     Ids are `<split>_<dialogue>_<utterance>`. Raises InputError for a missing or damaged table or file of vectors.
