@@ -390,6 +390,8 @@ READERS: dict[str, Reader] = {
 NO_READERS = {
     "catalogue": "reads its own table, which belongs to the library; the files of corpora are only hashed",
     "fetch": "what arrives is compared with a hash, never parsed",
+    "packages": "a wheel is compared with its hash before it is opened; test_packages has the others",
+    "pretrained": "reads its own table, as the catalogue does; the files of parts are only hashed",
     "synthetic": "writes files in a format of another module and has them read there",
     "synthetic_handcrafted": "only writes",
     "synthetic_raw": "only writes",
