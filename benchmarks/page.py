@@ -53,6 +53,12 @@ SECTIONS = {
         "`run_all.sh` on one quick notebook run in a copy of the workspace, the notebook's cells inside it, and the "
         "training of the same grid alone.",
     ),
+    "startup": (
+        "Until something trains",
+        "Each in a new process, from an existing environment. Workers are forked from one prepared process "
+        "(`lib/training/workers.py`), which the first call of a process has to wait for; a notebook's gets ready "
+        "beside its first cells.",
+    ),
     "memory": (
         "Peak memory",
         "Of a process that trains one epoch: resident on the CPU, allocated on the GPU.",
@@ -94,6 +100,20 @@ SECTIONS = {
         "sites only, `masked` everywhere. Beside the time stand shares of the dense model's operations in a forward "
         "pass: nominal multiply-adds as the paper's sparse library counts them, and what torch's counter sees. The "
         "reference's own pair is 2.80 s dense and 2.53 s sparse at 0.7.",
+    ),
+    "savings": (
+        "Work left out",
+        "The full computation and ours as alternating pairs in one process, one thread on the CPU: processor time, "
+        "the median of each, and the ratios of the pairs (median, least, most). The LSTM of a minibatch of 32 "
+        "sequences of 50 steps, forward and backward; torch's fused Adam against the same kernel with kept lists.",
+    ),
+    "transformers": (
+        "Transformers that are read in one row",
+        "A training step of the direct implementation (`benchmarks/direct_transformers.py`) whose last layer computes "
+        "every row, of the same for the row that is read, and of `lib/models`; one thread on the CPU, the processor's "
+        "time, medians over the rounds, ratios within a round. The logits without dropout are compared before that. "
+        "Memory is the peak of a process for each. Published widths and minibatches; ALBERT has two utterances of 100 "
+        "tokens, LF-Transformer sequences of 20 words and up to 100 steps of audio and video.",
     ),
 }
 

@@ -35,7 +35,7 @@ def memory(quick: bool) -> Iterator[Row]:
                 yield row | {"peak_MiB": NOT_MEASURED}
                 continue
             command = [sys.executable, "-P", "-m", "benchmarks.resources", case.name, engine, str(members), device]
-            output = subprocess.run(command, env=_environment(ROOT), capture_output=True, text=True, check=True).stdout
+            output = subprocess.run(command, env=environment(ROOT), capture_output=True, text=True, check=True).stdout
             yield row | {"peak_MiB": float(output)}
 
 
@@ -65,27 +65,24 @@ def overhead(quick: bool) -> Iterator[Row]:
     """(d) `run_all.sh` on one quick notebook run, in a copy of the workspace, and what is inside it.
 
     The whole command, the notebook's cells, and the training of its grid by itself. The difference between the first
-    two is the environment check, Snakemake, papermill, the kernel's start and the report; between the last two, the
+    two is the environment check, papermill, the kernel's start and the report; between the last two, the
     tables and figures.
     """
     if quick:
         return
     with tempfile.TemporaryDirectory() as place:
-        copy = Path(place)
-        for name in COPIED:
-            source = ROOT / name
-            (shutil.copytree if source.is_dir() else shutil.copy2)(source, copy / name)
-        environment = _environment(copy) | {"VIRTUAL_ENV": sys.prefix}
+        copy = copied(Path(place))
+        variables = environment(copy) | {"VIRTUAL_ENV": sys.prefix}
         command = [sys.executable, "-P", "-m", "lib.workflow.cli", "--only", RUN, "--cores", str(cores())]
         started = time.perf_counter()
-        subprocess.run(command, cwd=copy, env=environment, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(command, cwd=copy, env=variables, stdout=subprocess.DEVNULL, check=True)
         whole = time.perf_counter() - started
         manifest = json.loads((copy / "results" / RUN / "manifest.json").read_text(encoding="utf-8"))
         notebook = manifest["volatile"]["durations"]["notebook"]
         bare = float(
             subprocess.run(
                 [sys.executable, "-P", "-m", "benchmarks.bare_training", RUN],
-                env=_environment(ROOT),
+                env=environment(ROOT),
                 capture_output=True,
                 text=True,
                 check=True,
@@ -96,7 +93,16 @@ def overhead(quick: bool) -> Iterator[Row]:
         yield {"run": RUN, "part": name, "seconds": seconds, "share": seconds / whole}
 
 
-def _environment(root: Path) -> dict[str, str]:
+def copied(place: Path) -> Path:
+    """What a run needs of the workspace, copied into this folder, which is returned."""
+    for name in COPIED:
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, place / name)
+    return place
+
+
+def environment(root: Path) -> dict[str, str]:
+    """Of a process that finds the workspace at `root`, with one thread."""
     return os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
 
 

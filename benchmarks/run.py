@@ -11,7 +11,20 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 
-from benchmarks import conversations, eea, end_to_end, fusion, limits, page, resources, search, speed
+from benchmarks import (
+    conversations,
+    eea,
+    end_to_end,
+    fusion,
+    limits,
+    page,
+    resources,
+    savings,
+    search,
+    speed,
+    startup,
+    transformers,
+)
 from benchmarks.machine import description
 from lib.files import atomic_path, write_json
 
@@ -25,6 +38,7 @@ TABLES = {
     "sizes": speed.sizes,
     "search": search.busy_cores,
     "overhead": resources.overhead,
+    "startup": startup.startup,
     "memory": resources.memory,
     "limit": limits.limit,
     "profile": limits.where_time_goes,
@@ -33,6 +47,8 @@ TABLES = {
     "conversations": conversations.conversations,
     "conversation_memory": conversations.conversation_memory,
     "end_to_end": end_to_end.end_to_end,
+    "savings": savings.savings,
+    "transformers": transformers.transformers,
 }
 
 

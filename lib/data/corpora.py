@@ -31,6 +31,23 @@ _REVIEWS = Scale((1.0, 5.0), neutral=3.5)  # the corpus' authors call more than 
 _TRAITS = Scale((1.0, 7.0), neutral=None, stored=(0.0, 7.0))
 """A label is the sum of a third of each rating, so a video with fewer than three raters has less than 1."""
 
+
+def _mosei_text(name: str, question: str, asked: str, **more: object) -> Description:
+    return Description(
+        name=name,
+        label=f"CMU-MOSEI (text, {question})",
+        title=f"CMU-MOSEI, transcribed words and {asked}, on the end-to-end paper's or the standard folds",
+        reader=f"lib.data.mosei.mosei_text:{question.upper()}.read",
+        form="sequences",
+        family="mosei",
+        cluster="video",
+        licence="none stated; split lists CC BY 4.0, table of checks Apache-2.0; cite Zadeh et al. 2018 (CMU-MOSEI)",
+        measured=False,
+        files_of="mosei_text",  # both questions are asked of the same files
+        **more,
+    )
+
+
 _SEQUENCES = (
     Description(
         name="iemocap",
@@ -130,6 +147,8 @@ _SEQUENCES = (
         measured=False,
         files_of="meld",
     ),
+    _mosei_text("mosei_text", "emotions", "six emotions", task="multilabel"),
+    _mosei_text("mosei_text_sentiment", "sentiment", "sentiment", task="regression", scale=SENTIMENT),
 )
 _LMF_PICKLES = (
     Description(

@@ -5,7 +5,6 @@ loads this.
 """
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 
 Logits = Float[np.ndarray, "samples emotions"]
@@ -18,6 +17,8 @@ CANDIDATES = np.arange(1, 20) * 0.05
 
 def probabilities(logits: Logits) -> Logits:
     """Sigmoid in the logits' own precision: where float32 saturates, ties arise that AUC has to see."""
+    import torch  # a second of loading, which a page of scores can do without
+
     return torch.sigmoid(torch.from_numpy(np.ascontiguousarray(logits))).numpy()
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lib.models.dropout import Dropout
+from lib.models.read_rows import EVERY, through
 
 LAYER_NORM_EPS = 1e-12
 
@@ -52,13 +53,14 @@ class _Attention(nn.Module):
         self.attention_dropout = Dropout(attention_dropout)
         self.output_dropout = Dropout(hidden_dropout)
 
-    def forward(self, x: Tensor, padding: Tensor) -> Tensor:
-        projections = self.query, self.key, self.value
-        q, k, v = (project(x).unflatten(-1, (self.heads, -1)).transpose(-3, -2) for project in projections)
+    def forward(self, x: Tensor, padding: Tensor, rows: slice) -> Tensor:
+        read = x[..., rows, :]
+        projected = self.query(read), self.key(x), self.value(x)
+        q, k, v = (p.unflatten(-1, (self.heads, -1)).transpose(-3, -2) for p in projected)
         energy = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
         attention = energy.masked_fill(padding[..., None, None, :], torch.finfo(x.dtype).min).softmax(dim=-1)
         context = (self.attention_dropout(attention) @ v).transpose(-3, -2).flatten(-2)
-        return self.LayerNorm(x + self.output_dropout(self.dense(context)))
+        return self.LayerNorm(read + self.output_dropout(self.dense(context)))
 
 
 class _Layer(nn.Module):
@@ -70,8 +72,8 @@ class _Layer(nn.Module):
         self.ffn_output = nn.Linear(feedforward, size)
         self.dropout = Dropout(hidden_dropout)
 
-    def forward(self, x: Tensor, padding: Tensor) -> Tensor:
-        x = self.attention(x, padding)
+    def forward(self, x: Tensor, padding: Tensor, rows: slice) -> Tensor:
+        x = self.attention(x, padding, rows)
         inner = self.ffn_output(F.gelu(self.ffn(x), approximate="tanh"))
         return self.full_layer_layer_norm(x + self.dropout(inner))
 
@@ -91,12 +93,9 @@ class _Encoder(nn.Module):
         self.embedding_hidden_mapping_in = nn.Linear(embedding_size, size)
         self.albert_layer_groups = nn.ModuleList([_LayerGroup(layer)])
 
-    def forward(self, x: Tensor, padding: Tensor) -> Tensor:
-        x = self.embedding_hidden_mapping_in(x)
-        layer = self.albert_layer_groups[0].albert_layers[0]
-        for _ in range(self.depth):
-            x = layer(x, padding)
-        return x
+    def forward(self, x: Tensor, padding: Tensor, rows: slice) -> Tensor:
+        layers = [self.albert_layer_groups[0].albert_layers[0]] * self.depth
+        return through(layers, self.embedding_hidden_mapping_in(x), rows, padding)
 
 
 class Albert(nn.Module):
@@ -145,9 +144,14 @@ class Albert(nn.Module):
         tokens: Int[Tensor, "batch tokens"],
         mask: Bool[Tensor, "batch tokens"] | Int[Tensor, "batch tokens"],
         types: Int[Tensor, "batch tokens"] | None = None,
-    ) -> Float[Tensor, "batch tokens hidden"]:
-        """Last hidden states. `mask` is 1 at tokens and 0 at padding; `types` defaults to zeros."""
+        rows: slice = EVERY,
+    ) -> Float[Tensor, "batch rows hidden"]:
+        """Last hidden states of the tokens `rows`. `mask` is 1 at tokens, 0 at padding; `types` defaults to zeros.
+
+        The last layer computes and draws dropout for these rows alone (`lib/models/read_rows.py`). Raises ValueError
+        for more tokens than positions.
+        """
         if tokens.shape[-1] > self.max_tokens:
             raise ValueError(f"{tokens.shape[-1]} tokens, but the encoder has {self.max_tokens} positions")
         types = torch.zeros_like(tokens) if types is None else types
-        return self.encoder(self.embeddings(tokens, types), mask == 0)
+        return self.encoder(self.embeddings(tokens, types), mask == 0, rows)

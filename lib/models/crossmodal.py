@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from lib.errors import InputError
 from lib.models.dropout import Dropout
+from lib.models.read_rows import EVERY, through
 
 Positions = Literal["reference", "every_step"]
 
@@ -84,10 +85,22 @@ class CrossmodalLayer(nn.Module):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
 
-    def forward(self, x: Tensor, source: tuple[Tensor, Tensor] | None, hidden: Tensor | None) -> Tensor:
-        query = self.layer_norms[0](x)
+    def forward(
+        self,
+        x: Float[Tensor, "batch time width"],
+        source: tuple[Tensor, Tensor] | None,
+        hidden: Bool[Tensor, "time source"] | None,
+        rows: slice = EVERY,
+    ) -> Float[Tensor, "batch rows width"]:
+        """The rows `rows` of the result; `source` holds key and value `(batch, source, width)`."""
         # Key and value pass through the query's own norm, not one of their own.
-        key, value = (query, query) if source is None else (self.layer_norms[0](s) for s in source)
+        if source is None:
+            key = value = self.layer_norms[0](x)
+            query = key[..., rows, :]
+        else:
+            key, value = (self.layer_norms[0](s) for s in source)
+            query = self.layer_norms[0](x[..., rows, :])
+        x, hidden = x[..., rows, :], None if hidden is None else hidden[rows]
         x = x + self.residual_dropout(self.self_attn(query, key, value, hidden))
         inner = self.relu_dropout(F.relu(self.fc1(self.layer_norms[1](x))))
         return x + self.residual_dropout(self.fc2(inner))
@@ -126,9 +139,15 @@ class CrossmodalEncoder(nn.Module):
         self.layer_norm = nn.LayerNorm(width)
 
     def forward(
-        self, x: Float[Tensor, "batch time width"], source: Float[Tensor, "batch source width"] | None = None
-    ) -> Float[Tensor, "batch time width"]:
-        """Attend from `x` to `source`, or to `x` itself if there is none."""
+        self,
+        x: Float[Tensor, "batch time width"],
+        source: Float[Tensor, "batch source width"] | None = None,
+        rows: slice = EVERY,
+    ) -> Float[Tensor, "batch rows width"]:
+        """Attend from `x` to `source`, or to `x` itself if there is none; `rows` are those that are returned.
+
+        The last layer computes and draws dropout for these alone (`lib/models/read_rows.py`).
+        """
         length, width = x.shape[-2:]
         entering = [x] if source is None else [x, source, source]
         x, *source = (self.embedding_dropout(math.sqrt(width) * e + position_code(e, self.positions)) for e in entering)
@@ -138,6 +157,4 @@ class CrossmodalEncoder(nn.Module):
             attended = source[0].shape[-2] if source else length
             ones = torch.ones(length, attended, dtype=torch.bool, device=x.device)
             hidden = ones.triu(1 + abs(attended - length))
-        for layer in self.layers:
-            x = layer(x, source, hidden)
-        return self.layer_norm(x)
+        return self.layer_norm(through(self.layers, x, rows, source, hidden))

@@ -90,8 +90,10 @@ class LFRNN(_LateFusion):
             if lengths is None:
                 raise ValueError(f"the lengths of {modality} are missing")
             return _final_states(rnn, x, lengths)
-        output, (final, _) = rnn(x)
-        return output[:, -1] if modality == "text" else final.transpose(0, 1).flatten(1)
+        if modality == "text":
+            return rnn.last_output(x)
+        _, (final, _) = rnn(x)
+        return final.transpose(0, 1).flatten(1)
 
 
 class LFTransformer(_LateFusion):
@@ -133,15 +135,12 @@ def _final_states(
 ) -> Float[Tensor, "batch states"]:
     """Forward state at the last real step, backward state at the first one, neither touched by padding.
 
-    The backward direction reads a copy whose padding stands in front. An empty sequence counts as one zero
-    step.
+    The backward direction reads each sequence's real steps from the last to the first, with the padding still
+    behind them. An empty sequence counts as one zero step.
     """
-    time = x.shape[1]
     lengths = lengths.clamp(min=1)
+    source = lengths[:, None] - 1 - torch.arange(x.shape[1], device=x.device)
+    backwards = x.gather(1, source.remainder(x.shape[1])[:, :, None].expand_as(x))
     last = (lengths - 1)[:, None, None].expand(-1, 1, rnn.hidden_size)
-    forward = rnn(x)[0][..., : rnn.hidden_size].gather(1, last)
-    source = torch.arange(time, device=x.device) - (time - lengths)[:, None]
-    shifted = x.gather(1, source.remainder(time)[:, :, None].expand_as(x))
-    first = (time - lengths)[:, None, None].expand(-1, 1, rnn.hidden_size)
-    backward = rnn(shifted)[0][..., rnn.hidden_size :].gather(1, first)
-    return torch.cat([forward, backward], dim=-1).squeeze(1)
+    states = [rnn.direction(d, read).gather(1, last) for d, read in enumerate((x, backwards))]
+    return torch.cat(states, dim=-1).squeeze(1)

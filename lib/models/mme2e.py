@@ -14,6 +14,7 @@ from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 
 from lib.models.albert import Albert
+from lib.models.read_rows import FIRST
 from lib.models.sequence_encoder import SequenceEncoder, pad_ragged
 from lib.models.vgg_block import dense_cnn
 
@@ -49,7 +50,7 @@ class TextEncoder(nn.Module):
         self.albert = Albert(**albert)
 
     def forward(self, tokens: Tensor, mask: Tensor, types: Tensor | None) -> Float[Tensor, "batch hidden"]:
-        return self.albert(tokens, mask, types)[:, 0]
+        return self.albert(tokens, mask, types, rows=FIRST)[:, 0]
 
 
 class MME2E(nn.Module):

@@ -15,6 +15,7 @@ from lib.errors import InputError
 from lib.models.crossmodal import CrossmodalEncoder, Positions
 from lib.models.dropout import Dropout
 from lib.models.modality_rnn import MODALITIES, ordered
+from lib.models.read_rows import LAST
 
 KERNELS = {"text": 3, "audio": 5, "video": 3}
 ATTENTION_DROPOUT = {"text": 0.25, "audio": 0.0, "video": 0.0}
@@ -103,6 +104,6 @@ class MulT(nn.Module):
         attended = {target: [] for target in self.targets}
         for target, source in self._pairs():
             attended[target].append(self.crossmodal[f"{target}_from_{source}"](steps[target], steps[source]))
-        last = [self.memory[target](torch.cat(parts, dim=-1))[:, -1] for target, parts in attended.items()]
+        last = [self.memory[m](torch.cat(parts, dim=-1), rows=LAST)[:, -1] for m, parts in attended.items()]
         z = torch.cat(last, dim=-1)
         return self.out_layer(self.proj2(self.output_dropout(F.relu(self.proj1(z)))) + z)

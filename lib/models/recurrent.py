@@ -129,13 +129,23 @@ class _Layered:
         if top > 0:
             below, _ = self._run(x, state, range(top), columns)
             x, columns = self.between(below), None
-        one = tuple(s[:1] for s in state)
-        halves = []
-        for direction in range(self.directions):
-            read = x[-1:] if direction else x
-            weights = self._weights(top, direction, columns)
-            halves.append(recurrent_layer(self.mode, read, one, weights)[0][-1])
+        halves = [self._one_way(x[-1:] if d else x, top, d, columns)[-1] for d in range(self.directions)]
         return torch.cat(halves, dim=-1)
+
+    def direction(self, number: int, x: Float[Tensor, "a b features"]) -> Float[Tensor, "a b hidden"]:
+        """Outputs of one direction of a single layer (0 forward, 1 reverse), from a zero state.
+
+        The steps are read in the order in which they stand: the reverse direction wants them turned round. Raises
+        ValueError for more than one layer, whose upper ones read both directions.
+        """
+        if self.num_layers > 1:
+            raise ValueError(f"one direction of {self.num_layers} layers; an upper layer reads both")
+        return self._time_first(self._one_way(self._time_first(x), 0, number))
+
+    def _one_way(self, x: Tensor, layer: int, direction: int, columns: Sequence[slice] | None = None) -> Tensor:
+        """Outputs of one direction of one layer, time first, in the order in which `x` stands, from a zero state."""
+        one = tuple(s[:1] for s in self._zeros(x))
+        return recurrent_layer(self.mode, x, one, self._weights(layer, direction, columns))[0]
 
 
 class LSTM(_Layered, nn.LSTM):

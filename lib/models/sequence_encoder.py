@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from lib.models.crossmodal import MultiheadAttention
 from lib.models.dropout import Dropout
+from lib.models.read_rows import EVERY, FIRST, through
 
 
 class EncoderLayer(nn.Module):
@@ -24,11 +25,15 @@ class EncoderLayer(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(
-        self, x: Float[Tensor, "batch time width"], padding: Bool[Tensor, "batch time"] | None = None
-    ) -> Float[Tensor, "batch time width"]:
-        """`padding` marks the steps that nothing may attend to."""
+        self,
+        x: Float[Tensor, "batch time width"],
+        padding: Bool[Tensor, "batch time"] | None = None,
+        rows: slice = EVERY,
+    ) -> Float[Tensor, "batch rows width"]:
+        """The rows `rows` of the result. `padding` marks the steps that nothing may attend to."""
         hidden = None if padding is None else padding[..., None, None, :]
-        x = self.norm1(x + self.dropout(self.self_attn(x, x, x, hidden)))
+        query = x[..., rows, :]
+        x = self.norm1(query + self.dropout(self.self_attn(query, x, x, hidden)))
         return self.norm2(x + self.dropout(self.linear2(self.dropout(F.relu(self.linear1(x))))))
 
 
@@ -43,7 +48,8 @@ class _Layers(nn.Module):
 class SequenceEncoder(nn.Module):
     """State of a learned vector put before the sequence, after a post-norm Transformer.
 
-    There is no positional encoding, so the order of the steps does not matter (quirk Q5).
+    There is no positional encoding, so the order of the steps does not matter (quirk Q5). The last layer computes
+    that vector's row alone, and draws its dropout for it alone (`lib/models/read_rows.py`).
     """
 
     def __init__(self, width: int, layers: int, heads: int, feedforward: int = 2048, dropout: float = 0.1):
@@ -59,9 +65,7 @@ class SequenceEncoder(nn.Module):
         padding = None
         if lengths is not None:
             padding = torch.arange(x.shape[1], device=x.device) > lengths[:, None]
-        for layer in self.encoder.layers:
-            x = layer(x, padding)
-        return x[:, 0]
+        return through(self.encoder.layers, x, FIRST, padding)[:, 0]
 
 
 def pad_ragged(x: Float[Tensor, "steps width"], lengths: Int[Tensor, " batch"]) -> Float[Tensor, "batch time width"]:

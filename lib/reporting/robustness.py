@@ -23,13 +23,17 @@ NOISE_LEVELS = (0.0, 0.5, 1.0, 2.0)
 MISSING_RATES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def noisy_score(run: Trained, modality: str, level: float) -> float:
-    """The score under noise of `level` training standard deviations on one modality. Raises ValueError below 0."""
+def noisy_score(run: Trained, modality: str, level: float, unit: Tensor | None = None) -> float:
+    """The score under noise of `level` training standard deviations on one modality. Raises ValueError below 0.
+
+    `unit` is the run's `unit_noise`, for who asks at several levels.
+    """
     if level < 0:
         raise ValueError(f"noise of {level:g} standard deviations")
     if level == 0:
         return run.plain()
-    return run.score(run.outputs(noise={modality: level * unit_noise(run, modality)}))
+    unit = unit_noise(run, modality) if unit is None else unit
+    return run.score(run.outputs(noise={modality: level * unit}))
 
 
 def missing_score(run: Trained, modality: str, rate: float) -> float:
@@ -83,7 +87,9 @@ def robustness_table(
 def _scores(run: Trained, noise: Sequence[float], missing: Sequence[float]) -> Iterator[tuple[str, str, float, float]]:
     plain = run.plain()
     for modality in run.modalities:
-        for level in noise if modality in run.spread else ():
-            yield modality, NOISE, float(level), noisy_score(run, modality, level) if level else plain
+        levels = noise if modality in run.spread else ()
+        unit = unit_noise(run, modality) if any(levels) else None
+        for level in levels:
+            yield modality, NOISE, float(level), noisy_score(run, modality, level, unit) if level else plain
         for rate in missing:
             yield modality, MISSING, float(rate), missing_score(run, modality, rate) if rate else plain

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from lib.errors import InputError
+from lib.training.adam import Adam, AdamW
 from lib.training.losses import Loss
 from lib.training.parameter_groups import parameter_groups
 from lib.training.selection import Selection, Ties
@@ -22,12 +23,12 @@ Precision = Literal["float32", "float64", "bfloat16"]
 Algorithm = Literal["adam", "adamw", "sgd", "rmsprop"]
 
 ALGORITHMS = {
-    "adam": partial(torch.optim.Adam, fused=True),
-    "adamw": partial(torch.optim.AdamW, fused=True),
+    "adam": partial(Adam, fused=True),
+    "adamw": partial(AdamW, fused=True),
     "sgd": partial(torch.optim.SGD, fused=True),
     "rmsprop": torch.optim.RMSprop,
 }
-"""torch's optimisers by name, with torch's defaults but for learning rate and weight decay."""
+"""torch's optimisers by name, Adam with kept lists; torch's defaults but for learning rate and weight decay."""
 
 
 @dataclass(frozen=True)

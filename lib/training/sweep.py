@@ -7,7 +7,6 @@ what runs beside it.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import joblib
 import torch
 
 from lib.data.batches import Batched
@@ -20,6 +19,7 @@ from lib.training.progress import GridProgress
 from lib.training.recipe import Member
 from lib.training.records import Record
 from lib.training.trainable import refuse_untrainable
+from lib.training.workers import spread
 
 Progress = Callable[[float, int], None]
 """Called with (finished runs, all runs); runs that advance together count by the share of their epochs."""
@@ -105,10 +105,8 @@ def train_missing(
     for job in on_gpu:
         grid.run_on_gpu(job, advance)
     workers = max(1, min(cores, len(on_cpu)))
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        tasks = (joblib.delayed(grid.run_on_cpu)(job) for job in on_cpu)
-        for runs in joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(tasks):
-            advance(runs)
+    for runs in spread(grid.run_on_cpu, on_cpu, workers):
+        advance(runs)
     return grid
 
 

@@ -11,16 +11,15 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
-import papermill
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_core.utils import run_sync
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from papermill.exceptions import PapermillExecutionError
 
 from lib.errors import Diverged, InputError
 from lib.workflow.jobs import Failure, RunFailed
@@ -35,8 +34,12 @@ STATES = {InputError.__name__: "input_error", Diverged.__name__: "diverged"}
 class _Manager(AsyncKernelManager):
     """Starts our own process; a kernel's specification could not name paths with braces."""
 
+    ahead: Sequence[str] = ()
+
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
-        return python_command("lib.workflow.kernel_process", "-f", self.connection_file, *(extra_arguments or []))
+        return python_command(
+            "lib.workflow.kernel_process", *self.ahead, "-f", self.connection_file, *(extra_arguments or [])
+        )
 
 
 class Kernel:
@@ -46,7 +49,7 @@ class Kernel:
     kernel talks over unix sockets, so there are no ports to race for.
     """
 
-    def __init__(self, folder: str, timeout: float):
+    def __init__(self, folder: str, timeout: float, ahead: Sequence[str] = ()):
         os.environ |= {"JUPYTER_RUNTIME_DIR": folder, "IPYTHONDIR": folder}
         self.manager = _Manager(
             kernel_name="python3",
@@ -54,18 +57,22 @@ class Kernel:
             transport="ipc",
             connection_file=f"{folder}/kernel.json",
         )
+        self.manager.ahead = ahead
         self.cell = 0
         self.source = ""
+        self.answered = False  # before, it cannot have children of a notebook's
         self._deadline = time.monotonic() + timeout
         self._watcher: subprocess.Popen | None = None
 
-    @property
-    def answered(self) -> bool:
-        """Whether the kernel started and answered; before, it cannot have children either."""
-        return self._watcher is not None
+    def start(self) -> None:
+        """Let it get ready beside what this process does meanwhile. The history of its input is kept nowhere."""
+        run_sync(self.manager.start_kernel)(extra_arguments=["--HistoryManager.hist_file=:memory:"])
+        self._watcher = end_with_us(self.manager.provisioner.pgid)
 
     def on_notebook_start(self, notebook: dict) -> None:
-        self._watcher = end_with_us(self.manager.provisioner.pgid)
+        self.answered = True
+        # What is needed afterwards: another second, while the kernel works.
+        Thread(target=import_module, args=("lib.workflow.report_page",), daemon=True).start()
 
     def on_cell_execute(self, cell: dict, cell_index: int) -> None:
         self.cell += 1
@@ -114,10 +121,10 @@ def _for_sockets() -> str:
 
 
 @contextmanager
-def open_kernel(timeout: float) -> Iterator[Kernel]:
+def open_kernel(timeout: float, ahead: Sequence[str] = ()) -> Iterator[Kernel]:
     """A kernel not yet started. After an orderly block it may clean up behind itself; in any case it is gone."""
     with tempfile.TemporaryDirectory(prefix="reprise-", dir=_for_sockets(), ignore_cleanup_errors=True) as folder:
-        kernel = Kernel(folder, timeout)
+        kernel = Kernel(folder, timeout, ahead)
         try:
             yield kernel
             run_sync(kernel.manager.shutdown_kernel)()
@@ -125,27 +132,34 @@ def open_kernel(timeout: float) -> Iterator[Kernel]:
             kernel.kill()
 
 
-def execute(source: Path, target: Path, parameters: dict, timeout: float) -> list[str]:
+def execute(source: Path, target: Path, parameters: dict, timeout: float, ahead: Sequence[str] = ()) -> list[str]:
     """Run `source` with `parameters` (plain JSON values) within `timeout` seconds; saved cell by cell in `target`.
+    `ahead` are the options of `lib.workflow.kernel_process`.
 
     Returns the modules of `lib` that the kernel had loaded in the end. Raises RunFailed. A kernel that does not start
     is started once more; one that dies later is not.
     """
     try:
-        return _in_new_kernel(source, target, parameters, timeout)
+        return _in_new_kernel(source, target, parameters, timeout, ahead)
     except RunFailed as failed:
         if failed.failure.state != "start_failed":
             raise
-    return _in_new_kernel(source, target, parameters, timeout)
+    return _in_new_kernel(source, target, parameters, timeout, ahead)
 
 
-def _in_new_kernel(source: Path, target: Path, parameters: dict, timeout: float) -> list[str]:
-    with open_kernel(timeout) as kernel:
+def _in_new_kernel(source: Path, target: Path, parameters: dict, timeout: float, ahead: Sequence[str]) -> list[str]:
+    with open_kernel(timeout, ahead) as kernel:
+        kernel.start()
         _execute(kernel, source, target, parameters, timeout)
         return kernel.loaded()
 
 
 def _execute(kernel: Kernel, source: Path, target: Path, parameters: dict, timeout: float) -> None:
+    # A second of work, for which the kernel, which gets ready itself, must not wait.
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
     try:
         notebook = papermill.execute_notebook(
             _literal(source),

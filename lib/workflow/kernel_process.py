@@ -1,4 +1,8 @@
-"""What the process of a kernel runs, in a batch run as in JupyterLab: ipykernel, from the top of the workspace."""
+"""What the process of a kernel runs, in a batch run as in JupyterLab: ipykernel, from the top of the workspace.
+
+Options, before those of ipykernel: `--trains` loads what every notebook that trains needs before the first cell asks
+for it, `--workers` lets `lib.training.workers` get ready as well.
+"""
 
 import os
 import runpy
@@ -6,6 +10,8 @@ import sys
 from pathlib import Path
 
 from lib.workflow.runs import ROOT
+
+TRAINS, WORKERS = "--trains", "--workers"
 
 if __name__ == "__main__":
     # Jupyter starts a kernel in the folder of its notebook. What is imported here remembers where it was.
@@ -19,5 +25,13 @@ if __name__ == "__main__":
     os.chdir(ROOT)
     # It removes the first place if that is the current folder, but the workers need the workspace, too.
     sys.path.insert(0, "")
+    options = {option for option in sys.argv[1:3] if option in (TRAINS, WORKERS)}
+    sys.argv[1:] = sys.argv[1 + len(options) :]
+    if WORKERS in options:
+        from lib.training.workers import prepare
+
+        prepare()
+    if TRAINS in options:
+        import torch  # noqa: F401
     sys.argv[0] = "ipykernel_launcher"
     runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)

@@ -1,4 +1,4 @@
-"""The verb `reproduce`: repeat the stale runs through Snakemake and say how each of them ended."""
+"""The verb `reproduce`: repeat the stale runs and say how each of them ended."""
 
 import argparse
 import time
@@ -11,9 +11,9 @@ from lib.workflow.display import Display, Followed, Outcome, plan, summary
 from lib.workflow.freshness import Freshness, comes_last
 from lib.workflow.process import Busy, Stopped, locked, stop_on_signals
 from lib.workflow.runs import ROOT, Run, known_runs
-from lib.workflow.scheduler import command, last_words, refusal, snakemake
+from lib.workflow.scheduler import command, executing, last_words, refusal
 
-POLL_S = 0.2
+POLL_S = 0.1
 PAGE = "results/index.html"
 UP_TO_DATE = "up to date"
 
@@ -93,7 +93,7 @@ def _repeat(
     arguments = command(stale, request.cores, request.profile, counts, request.devices)
     stopped = None
     try:
-        with snakemake(arguments, request.profile) as child:
+        with executing(arguments, request.profile) as child:
             while child.poll() is None:
                 _show(following, display)
                 time.sleep(POLL_S)

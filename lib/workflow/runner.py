@@ -20,13 +20,15 @@ from lib.errors import InputError
 from lib.files import remove_unfinished, sha256_file, write_text
 from lib.reporting.result_folders import write_contents
 from lib.workflow.chunk_jobs import Chunk, train
-from lib.workflow.freshness import Freshness, loaded_files
+from lib.workflow.freshness import Freshness, Inputs, loaded_files
 from lib.workflow.jobs import Failure, Job, RunFailed, now, read_json
+from lib.workflow.kernel_process import TRAINS, WORKERS
 from lib.workflow.messages import complain, told
 from lib.workflow.process import Busy, Stopped, locked, one_device, stop_on_signals
 from lib.workflow.runs import Run
 from lib.workflow.surroundings import enter
 
+TRAINING = "lib/training/workers.py"
 THREE_DAYS = 3 * 24 * 3600.0
 
 
@@ -94,11 +96,12 @@ def _reach_results(run: Run, freshness: Freshness, timeout: float) -> None:
     taken, code = freshness.inputs(run), freshness.library()
     # It takes papermill a second to load: not for input that cannot be used.
     from lib.workflow.kernel import execute
+
+    executed, given = run.folder / "executed.ipynb", taken.parameters.model_dump(mode="json")
+    loaded = loaded_files(execute(run.source, executed, given, timeout, _ahead(taken)))
+    _check_results(run, earlier)
     from lib.workflow.report_page import report
 
-    executed = run.folder / "executed.ipynb"
-    loaded = loaded_files(execute(run.source, executed, taken.parameters.model_dump(mode="json"), timeout))
-    _check_results(run, earlier)
     write_text(run.folder / "report.html", report(executed))
     write_contents(run.folder)
     packages = ("torch", "numpy", "papermill", "ipykernel", "snakemake")
@@ -110,6 +113,13 @@ def _reach_results(run: Run, freshness: Freshness, timeout: float) -> None:
         "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in packages},
     }
     run.succeed(taken.files | {name: code.get(name, "written while it ran") for name in loaded}, facts)
+
+
+def _ahead(taken: Inputs) -> list[str]:
+    """What the kernel may get ready for, by the code that the run reads."""
+    if TRAINING not in taken.files:
+        return []
+    return [TRAINS, WORKERS] if taken.parameters.cores > 1 else [TRAINS]
 
 
 def _identities(run: Run) -> dict[str, tuple[int, int, int]]:

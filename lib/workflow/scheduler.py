@@ -1,4 +1,7 @@
-"""Snakemake as a child process: which command, where its chatter goes, and its end with ours."""
+"""What executes runs as a child process: which command, where its chatter goes, and its end with ours.
+
+That is Snakemake, or for a single run on this machine, where there is nothing to schedule, the runner itself.
+"""
 
 import os
 import subprocess
@@ -28,11 +31,15 @@ def command(
     devices: Sequence[str] = (),
 ) -> list[str]:
     """Force these runs and nothing else; those in `chunks` after as many chunks, of which only missing ones are made.
+    One run alone, without chunks, profile and devices, is a runner.
 
     Locks are ours (`--nolock`): they never outlive a killed process. With `devices`, GPUs of this machine, as many jobs
     run at once as there are, each on one of its own.
     """
     chunks = chunks or {}
+    if len(runs) == 1 and not chunks and not devices and profile is None:
+        whole = ("--cores", str(cores or available_cores()))
+        return python_command("lib.workflow.runner", runs[0].notebook, runs[0].name, *whole)
     targets = [f"{run.results}/{run.done.name}" for run in runs]
     side_by_side = len(devices) or max(1, sum(chunks.values()))
     options = [
@@ -63,7 +70,7 @@ def command(
 
 
 @contextmanager
-def snakemake(arguments: Sequence[str], profile: str | None) -> Iterator[subprocess.Popen]:
+def executing(arguments: Sequence[str], profile: str | None) -> Iterator[subprocess.Popen]:
     """Run it during the block, in a process group of its own that ends with the block or with this process."""
     with LOG.open("w", encoding="utf-8") as log:
         child = subprocess.Popen(
@@ -84,9 +91,9 @@ def snakemake(arguments: Sequence[str], profile: str | None) -> Iterator[subproc
 
 
 def last_words() -> str:
-    """The last line Snakemake said, for when it ended without starting anything."""
+    """The last line the child said, for when it ended without starting anything."""
     lines = _lines()
-    return f"{lines[-1] if lines else 'Snakemake said nothing'}; see {LOG.relative_to(ROOT)}"
+    return f"{lines[-1] if lines else 'nothing was said'}; see {LOG.relative_to(ROOT)}"
 
 
 def refusal() -> str:

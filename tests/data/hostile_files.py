@@ -33,13 +33,14 @@ class Hostile:
 
 def cases(path: Path, marker: Path) -> dict[str, Hostile]:
     """All that is known against a file of this kind; `marker` appears if something in it was run."""
-    by_suffix = {".h5": _hdf5, ".npy": _npy, ".npz": _npz, ".csv": _text, ".txt": _text, ".json": _json}
+    by_suffix = {".h5": _hdf5, ".npy": _npy, ".npz": _npz, ".json": _json}
+    by_suffix |= dict.fromkeys((".csv", ".tsv", ".txt"), _text)
     by_suffix |= {".wav": _wave, ".jpg": _image} | dict.fromkeys((".pkl", ".p", ".pt"), _pickle)
     return dict(_any(path.suffix)) | dict(by_suffix[path.suffix](path, marker))
 
 
 def kinds() -> set[str]:
-    return {".h5", ".npy", ".npz", ".csv", ".txt", ".json", ".wav", ".jpg", ".pkl", ".p", ".pt"}
+    return {".h5", ".npy", ".npz", ".csv", ".tsv", ".txt", ".json", ".wav", ".jpg", ".pkl", ".p", ".pt"}
 
 
 def content(new: bytes, message: str | None = REFUSED) -> Hostile:
@@ -55,7 +56,9 @@ def _any(suffix: str) -> Iterator[tuple[str, Hostile]]:
     yield "noise", content(np.random.default_rng(0).bytes(3000))
     yield "zeros", content(bytes(3000))
     yield "a program", content(b"\x7fELF\x02\x01\x01" + bytes(500))
-    cut = None if suffix in (".txt", ".csv", ".wav") else REFUSED  # what is left of these is whole lines or samples
+    cut = (
+        None if suffix in (".txt", ".csv", ".tsv", ".wav") else REFUSED
+    )  # what is left of these is whole lines or samples
     yield "first quarter", changed(lambda b: b[: len(b) // 4], cut)
     yield "last half", changed(lambda b: b[len(b) // 2 :], cut)
     yield "a folder", Hostile(_become_folder, REFUSED)
@@ -270,7 +273,7 @@ def _text(path: Path, marker: Path) -> Iterator[tuple[str, Hostile]]:
     yield "Latin-1", changed(lambda b: b[:-2] + b"\xe9" + b[-2:])
     yield "byte order mark", changed(lambda b: b"\xef\xbb\xbf" + b, None)
     yield "null bytes", changed(lambda b: b.replace(b",", b",\0").replace(b"_", b"\0_"), None)
-    strict = REFUSED if path.suffix == ".csv" else None  # lines of words may hold any other words
+    strict = REFUSED if path.suffix in (".csv", ".tsv") else None  # lines of words may hold any other words
     yield "a field of 1 MB", changed(lambda b: b"x" * 2**20 + b"," + b, strict)
     yield "unclosed quote", changed(lambda b: b[: len(b) // 2] + b'"' + b[len(b) // 2 :] * 3, None)
     yield "ten thousand columns", changed(lambda b: b.splitlines()[0] + b",1" * 10_000 + b"\n" + b, None)

@@ -37,6 +37,7 @@ from tests.data.arrays.test_lmf_pickles import section
 from tests.data.dialogues.test_conversation_pickles import stored
 from tests.data.iemocap.test_iemocap import stacked_corpus, utterances
 from tests.data.iemocap.test_iemocap_handcrafted import LEFT, RIGHT
+from tests.data.mosei.test_mosei_text import write_mosei
 from tests.data.mosi.test_mosi_words import spoken
 from tests.data.samples import REAL, STAND_IN, mfn_corpus
 from tests.papers.emotion_tasks import write_meld
@@ -286,6 +287,17 @@ READERS: dict[str, Reader] = {
     ),
     "meld_text": corpus(
         "meld_text", write_meld, ("meld/train_sent_emo.csv", "meld/dev_sent_emo.csv"), "meld_text", width=5
+    ),
+    "mosei_text": corpus(
+        "mosei_text",
+        write_mosei,
+        ("mosei/mosei.csv", "mosei/CMU_MOSEI_Labels.csv", "mosei/unimse_train.tsv", "mosei/MOSEI_split/test_split.txt"),
+        "mosei_text",
+        "mosei_tables",
+        width=5,
+    ),
+    "mosei_text_sentiment": corpus(
+        "mosei_text_sentiment", write_mosei, ("mosei/unimse_test.tsv",), "mosei_text", width=5, split="standard"
     ),
     "iemocap_conversations": corpus(
         "iemocap_conversations",

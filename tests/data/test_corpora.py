@@ -23,6 +23,7 @@ def test_papers_choose_by_task_and_form():
     assert corpora.names(form="recordings") == ("iemocap_raw_like", "mosei_raw_like", "iemocap_raw", "mosei_raw")
     assert corpora.names(task="multilabel", form="sequences", family="mosei") == (
         "mosei_emotions_like",
+        "mosei_text",
         "mosei_emotions",
     )
     assert "iemocap_nine" not in corpora.names()  # only ever read beside the four emotions

@@ -197,7 +197,7 @@ MODELS = {
             "lib.models.sequence_encoder:EncoderLayer.forward",
             {
                 "norm in front": (
-                    "self.norm1(x + self.dropout(self.self_attn(x, x, x, hidden)))",
+                    "self.norm1(query + self.dropout(self.self_attn(query, x, x, hidden)))",
                     "x + self.self_attn(self.norm1(x), self.norm1(x), self.norm1(x), hidden)",
                 ),
             },

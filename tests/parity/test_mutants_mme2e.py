@@ -144,7 +144,10 @@ SEQUENCE = [
     ),
     *mutants(
         f"{ENCODER}:EncoderLayer.forward",
-        {"GELU for ReLU": ("F.relu(", "F.gelu("), "no residual": ("self.norm1(x + self", "self.norm1(0 * x + self")},
+        {
+            "GELU for ReLU": ("F.relu(", "F.gelu("),
+            "no residual": ("self.norm1(query + self", "self.norm1(0 * query + self"),
+        },
     ),
     *mutants(
         "lib.models.crossmodal:MultiheadAttention.forward",
@@ -159,7 +162,7 @@ SEQUENCE = [
         f"{ENCODER}:SequenceEncoder.forward",
         {
             "last step masked": ("> lengths[:, None]", ">= lengths[:, None]"),
-            "mean for the learned vector": ("return x[:, 0]", "return x.mean(1)"),
+            "mean for the learned vector": ("x, FIRST, padding)[:, 0]", "x, EVERY, padding).mean(1)"),
             "learned vector behind": (
                 "expand(x.shape[0], 1, -1), x], dim=1)",
                 "expand(x.shape[0], 1, -1), x], dim=1).flip(1)",
@@ -181,7 +184,7 @@ TEXT = [
         "lib.models.albert:_Attention.forward",
         {"padding attended to": ("padding[..., None, None, :]", "padding[..., None, None, :] & False")},
     ),
-    *mutants(f"{MODEL}:TextEncoder.forward", {"second token": ("[:, 0]", "[:, 1]")}),
+    *mutants(f"{MODEL}:TextEncoder.forward", {"second token": ("rows=FIRST", "rows=slice(1, 2)")}),
 ]
 DENSE = [
     *TEXT,
@@ -226,7 +229,7 @@ RECURRENT = [
     *mutants(
         "lib.models.handcrafted_baselines:LFRNN._vector",
         {
-            "text's first step": ("output[:, -1]", "output[:, 0]"),
+            "text's first step": ("rnn.last_output(x)", "rnn(x)[0][:, 0]"),
             "final states for the text": ('if modality == "text"', "if False"),
             "directions swapped": ("final.transpose(0, 1)", "final.flip(0).transpose(0, 1)"),
         },

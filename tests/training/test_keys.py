@@ -15,7 +15,7 @@ EVERY_MEMBER = {
     "lib/metrics": "__init__ presence",
     "lib/models": "__init__ dropout lstm_steps recurrent",
     "lib/training": (
-        "__init__ class_weights device_graph fleet fleet_noise loop losses objective parameter_groups recipe run "
+        "__init__ adam class_weights device_graph fleet fleet_noise loop losses objective parameter_groups recipe run "
         "selection self_paced stack strategies streams validation"
     ),
 }

@@ -80,8 +80,16 @@ def test_snakemake_is_told_of_chunks_and_devices():
     words = command([RUN], 4, None, {RUN: 8}, ("0", "1"))
     assert {"chunks=mosi_positive_colearning/quick:8", "devices=0,1", "chunk_threads=2"} <= set(words)
     assert words[words.index("--resources") + 1] == "device=2"
-    plain = command([RUN], 4, None)
+    plain = command([RUN, Run("low_rank_fusion", "quick")], 4, None)
+    assert "snakemake" in plain
     assert not any(word.startswith(("chunks=", "devices=", "--resources")) for word in plain)
+
+
+def test_one_run_alone_goes_without_snakemake():
+    assert command([RUN], 4, None)[-5:] == ["lib.workflow.runner", RUN.notebook, RUN.name, "--cores", "4"]
+    for more in ({"chunks": {RUN: 2}}, {"devices": ("0",)}):
+        assert "snakemake" in command([RUN], 4, None, **more)
+    assert "snakemake" in command([RUN], 4, "slurm")
 
 
 @pytest.mark.parametrize("options", ["--chunks 0", "--chunks many", "--devices 0,0", "--devices 0;1", "--chunks"])

@@ -86,12 +86,15 @@ def test_nobody_runs_without_a_home(small, tmp_path, home):
     skip_unless_it_works(*NOBODY, what="another user")
     folder = tmp_path / "home"
     folder.mkdir(mode=0o555)
+    # Of two runs, because one alone goes without Snakemake.
+    small.write("params/alpha/again.yaml", (small.root / "params/alpha/quick.yaml").read_text())
     variables = {
         "unset": bare(XDG_CACHE_HOME="relative", TMPDIR="/no/such/folder"),
         "the root": bare(HOME="/", XDG_CONFIG_HOME="/no/such/folder"),
         "read-only": bare(HOME=str(folder), USER="me", LC_ALL="xx_YY.UTF-8", TZ="No/Where"),
     }
-    ended = run_all(small, before=NOBODY, variables=variables[home])
+    both = ("--only", RUN, "--only", "alpha/again")
+    ended = run_all(small, *both, before=NOBODY, variables=variables[home])
     assert (ended.code, ended.err, ended.state(RUN)) == (0, "", "ran"), ended
     assert list(folder.iterdir()) == []
     assert (small.root / ".reprise/home/.cache/snakemake").is_dir()

@@ -20,6 +20,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -41,6 +42,8 @@ PUBLISHED_SUPPORT = {
 }  # fmt: skip
 """Test utterances per class in the published run (spec colearning, section 4.2); `dis`, absent there, gets one."""
 CLASS_PRIOR = np.array([PUBLISHED_SUPPORT[name] for name in LABELS]) / sum(PUBLISHED_SUPPORT.values())
+ROWS = 256
+"""For so many readings at once a posterior on the grid stays in a processor's cache."""
 SUBSETS = {"text": ("text",), "text+audio+video": ("text", "audio", "video")}
 
 
@@ -143,17 +146,30 @@ def class_ceiling(modalities: tuple[str, ...]) -> dict[str, float]:
 
 def sentiment_posterior(told: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Grid of sentiments `(G,)` and posterior `(N, G)` given one reading `(N,)` of known variance `(N,)`."""
-    grid = np.linspace(-3, 3, 601)
-    log = sentiment_prior().logpdf(grid) - (told[:, None] - grid) ** 2 / (2 * variance[:, None])
+    grid, prior = _sentiments()
+    log = prior - (told[:, None] - grid) ** 2 / (2 * variance[:, None])
     posterior = np.exp(log - log.max(axis=1, keepdims=True))
     return grid, posterior / posterior.sum(axis=1, keepdims=True)
+
+
+@cache
+def _sentiments() -> tuple[np.ndarray, np.ndarray]:
+    """The grid and the logarithm of the prior on it, both `(G,)`."""
+    grid = np.linspace(-3, 3, 601)
+    return grid, sentiment_prior().logpdf(grid)
 
 
 def best_sentiment(told: Mapping[str, np.ndarray], variance: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """The prediction with the lowest expected MAE (posterior median) and the likelier sign (True: not negative)."""
     precision = sum(1 / variance[m] for m in told)
     reading = sum(told[m] / variance[m] for m in told) / precision
-    grid, posterior = sentiment_posterior(reading, 1 / precision)
+    found = [_median_and_sign(reading[i : i + ROWS], 1 / precision[i : i + ROWS]) for i in range(0, len(reading), ROWS)]
+    medians, signs = zip(*found, strict=True)
+    return np.concatenate(medians), np.concatenate(signs)
+
+
+def _median_and_sign(reading: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    grid, posterior = sentiment_posterior(reading, variance)
     median = grid[(posterior.cumsum(axis=1) < 0.5).sum(axis=1).clip(max=len(grid) - 1)]
     return median, posterior[:, grid >= 0].sum(axis=1) >= 0.5
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
@@ -26,6 +25,7 @@ from lib.training.finetune import FineTuning, few_and_as_many_others, finetune
 from lib.training.records import FINISHED
 from lib.training.streams import derived_seed
 from lib.training.trained import Trained, load
+from lib.training.workers import spread
 
 RANDOM = "random vector"
 VECTORS = 200
@@ -179,8 +179,8 @@ def _fine_tuned(runs: Runs) -> list[Done]:
     todo = [tuning for tuning in work if tuning.possible and not tuning.path.is_file()]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     workers = max(1, min(p.cores, len(todo))) if device == "cpu" else 1
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        joblib.Parallel(n_jobs=workers)(joblib.delayed(_tune)(p, folder, tuning, device) for tuning in todo)
+    for _ in spread(lambda tuning: _tune(p, folder, tuning, device), todo, workers):
+        pass
     wanted.note(folder / "members", [tuning.path.stem for tuning in work if tuning.possible])
     return [_answer(t.run, t.setting, tuned(t.regime), np.load(t.path) if t.possible else None) for t in work]
 
