@@ -7,6 +7,7 @@ SHA-256. Paths are relative to the data folder; nothing is installed into the en
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from lib.data.catalogue import Survey, Watch, unwatched
@@ -70,18 +71,37 @@ class PretrainedPart:
         return survey
 
     def paths(self, root: Path) -> dict[str, Path]:
-        """The sound files by name. Raises InputError, naming the command that fetches it, where one is not."""
-        survey = self.survey(Path(root))
-        todo = f"./run_all.sh data get {self.name}"
-        for path, fault in survey.damaged.items():
-            raise InputError(fault, where=Path(root) / path, todo=todo)
-        for path in survey.missing:
-            raise InputError("is missing", where=Path(root) / path, todo=todo)
-        return {Path(file.path).name: Path(root) / file.path for file in self.files}
+        """The sound files by name. Raises InputError, naming the command that fetches it, where one is not.
+
+        A process compares the same file once, for as long as nobody writes to it.
+        """
+        root = Path(root)
+        paths = {Path(file.path).name: root / file.path for file in self.files}
+        _compare(self, root, tuple(_stamp(path) for path in paths.values()))
+        return paths
 
     def hashes(self) -> dict[str, str]:
         """SHA-256 by path, for `Source.files`."""
         return {file.path: file.sha256 for file in self.files}
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What changes when somebody writes to the file; empty where there is none."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return ()
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+@lru_cache(maxsize=16)
+def _compare(part: PretrainedPart, root: Path, stamps: tuple[tuple[int, ...], ...]) -> None:
+    """Raise InputError if a file is not the pinned one, which is asked again each time."""
+    survey, todo = part.survey(root), f"./run_all.sh data get {part.name}"
+    for path, fault in survey.damaged.items():
+        raise InputError(fault, where=root / path, todo=todo)
+    for path in survey.missing:
+        raise InputError("is missing", where=root / path, todo=todo)
 
 
 def _parts(table: Path = TABLE) -> dict[str, PretrainedPart]:

@@ -1,36 +1,23 @@
-import hashlib
-
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
-from lib.data.pretrained import PartFile, PretrainedPart
 from lib.data.text import frozen, wordpiece
 from lib.data.text.minilm import MiniLM
 from lib.errors import InputError
+from tests.data.parts import pinned, write_glove
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "movie", "##s", "bad", "!", "not", "cafe"]
 NUMBERS = {piece: number for number, piece in enumerate(PIECES)}
-
-
-def _part(name, root, paths):
-    files = []
-    for path in paths:
-        content = (root / path).read_bytes()
-        files.append(PartFile(path, path, len(content), hashlib.sha256(content).hexdigest()))
-    return PretrainedPart(name, name, name, "1.0", "0" * 64, "MIT", tuple(files))
 
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     (tmp_path / "vocab.txt").write_text("\n".join(PIECES) + "\n", encoding="utf-8")
     (tmp_path / "model.safetensors").write_bytes(b"weights")
-    pd.DataFrame({"index": ["good", "movies", "bad"]}).to_parquet(tmp_path / "index.parquet")
-    np.save(tmp_path / "vectors.npy", np.arange(150, dtype=np.float32).reshape(3, 50))
     parts = {
-        "minilm": _part("minilm", tmp_path, ("vocab.txt", "model.safetensors")),
-        "glove_6b_50d": _part("glove_6b_50d", tmp_path, ("index.parquet", "vectors.npy")),
+        "minilm": pinned("minilm", tmp_path, ("vocab.txt", "model.safetensors")),
+        "glove_6b_50d": write_glove(tmp_path, ["good", "movies", "bad"]),
     }
     monkeypatch.setattr(frozen, "PARTS", parts)
     with torch.random.fork_rng(devices=[]):
@@ -81,6 +68,32 @@ def test_texts_without_words_and_beyond_the_limit_have_zeros(root):
     assert np.abs(long[: frozen.LONGEST - 2]).sum(1).all()
     assert not long[frozen.LONGEST - 2 :].any()
     assert frozen.word_vectors([], root, "minilm") == []
+    assert frozen.sentence_vectors([], root).shape == (0, 384)
+
+
+@pytest.mark.parametrize("kind", ["glove", "minilm"])
+def test_the_last_words_are_those_of_the_whole_text(root, kind):
+    texts = [["good", "movies", "not", "bad"], ["bad"], ["good", "movies", "not", "bad"], []]
+    whole = frozen.word_vectors(texts, root, kind)
+    for last in (0, 2, 9):
+        for found, all_of_them in zip(frozen.word_vectors(texts, root, kind, last=last), whole, strict=True):
+            np.testing.assert_array_equal(found, all_of_them[max(len(all_of_them) - last, 0) :])
+
+
+def test_many_texts_come_back_in_their_order(root):
+    """Over several batches, in which they stand by length."""
+    texts = [" ".join(["good", "bad", "not", "!"][i % 4] for _ in range(1 + i % 50)) for i in range(300)]
+    found = frozen.sentence_vectors(texts, root)
+    for i in (0, 7, 49, 298):
+        np.testing.assert_allclose(found[i], frozen.sentence_vectors([texts[i]], root)[0], atol=1e-5)
+
+
+def test_batches_hold_every_row_once_and_no_more_tokens_than_allowed():
+    lengths = np.random.default_rng(0).integers(2, 300, 500).tolist()
+    batches = list(frozen._batches([*lengths, 5000]))
+    assert sorted(row for rows in batches for row in rows) == list(range(501))
+    assert all(len(rows) * max(lengths[row] for row in rows) <= frozen._TOKENS for rows in batches[1:])
+    assert batches[0] == [500]
 
 
 def test_glove_looks_up_lower_case_and_gives_zeros_for_what_it_lacks(root):
@@ -97,9 +110,24 @@ def test_a_missing_part_names_the_command(root):
         frozen.word_vectors([["good"]], root, "elmo")
 
 
+def test_files_are_compared_once_and_again_when_somebody_has_written_to_them(root, monkeypatch):
+    part, asked = frozen.PARTS["glove_6b_50d"], []
+    survey = type(part).survey
+    monkeypatch.setattr(type(part), "survey", lambda *given: asked.append(1) or survey(*given))
+    for _ in range(3):
+        frozen.glove({"good"}, root)
+    assert len(asked) == 1
+    content = (root / "vectors.npy").read_bytes()
+    (root / "vectors.npy").write_bytes(content[:-1] + b"x")
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"vectors\.npy: has sha256 \w+, expected \w+; \./run_all\.sh data get"):
+            frozen.glove({"good"}, root)
+    assert len(asked) == 3
+
+
 def test_the_second_time_nothing_is_computed(root, monkeypatch):
     before = frozen.sentence_vectors(["good movies"], root)
-    monkeypatch.setattr(frozen, "_encode", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(frozen, "_encoded", lambda *_: pytest.fail("computed again"))
     np.testing.assert_array_equal(frozen.sentence_vectors(["good movies"], root), before)
 
 
