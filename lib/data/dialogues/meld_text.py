@@ -57,6 +57,12 @@ def files(root: Path) -> list[Path]:
     return [Path(root) / "meld" / f"{name}_sent_emo.csv" for name in _FILES.values()]
 
 
+def utterances(root: Path) -> dict[str, list[str]]:
+    """The utterances as they were transcribed, in the order of the corpus' samples: for features made elsewhere."""
+    tables = zip(_FILES, files(Path(root)), strict=True)
+    return {split: [row["Utterance"] for row in _rows(path)] for split, path in tables}
+
+
 def read(
     root: Path,
     *,
@@ -81,7 +87,7 @@ def read(
     tables = {split: _rows(path) for split, path in zip(_FILES, files(root), strict=True)}
     known = {}
     if text:
-        origin = f"word vectors: {PARTS[frozen.PART[text]].title}; frozen, never trained on this corpus"
+        origin = frozen.origin(text)
         source = replace(source, files=source.files | PARTS[frozen.PART[text]].hashes())
     elif file:
         wanted = sum((_vocabulary(rows) for rows in tables.values()), Counter())
@@ -101,7 +107,7 @@ def read(
     for split, rows in tables.items():
         spoken = [tokens(row["Utterance"]) for row in rows]
         if text:
-            sequences = [found[-window:] for found in frozen.word_vectors(spoken, root, text)]
+            sequences = frozen.word_vectors(spoken, root, text, last=window)
         else:
             sequences = [
                 np.array([known.get(word, missing) for word in words[-window:]], np.float32).reshape(-1, width)
@@ -134,10 +140,7 @@ def emotion_vectors(
     """
     root = Path(root)
     if text:
-        vectors = np.concatenate(frozen.word_vectors([[word] for word in words], root, text))
-        if lacking := [word for word, vector in zip(words, vectors, strict=True) if not vector.any()]:
-            raise InputError(f"no vector of {', '.join(lacking)}", where=PARTS[frozen.PART[text]].title)
-        return vectors
+        return frozen.emotion_vectors(words, root, text)
     train = files(root)[0]
     known = _learned(root, _rows(train), hash_sources("meld", root, [train]), width)
     means = []

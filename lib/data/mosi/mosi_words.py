@@ -70,11 +70,9 @@ def read(
     if text:
         for name, part in rows.items():
             whole = [_words(table.transcripts[row]) for row in part]
-            found = frozen.word_vectors(whole, root, text)
-            frozen_words[name] = [sequence[-words:] for sequence in found]
-        part_of = PARTS[frozen.PART[text]]
-        notes.append(f"text: {part_of.title}; frozen, never trained on this corpus")
-        source = replace(source, files=source.files | part_of.hashes())
+            frozen_words[name] = frozen.word_vectors(whole, root, text, last=words)
+        notes.append(frozen.origin(text))
+        source = replace(source, files=source.files | PARTS[frozen.PART[text]].hashes())
     elif glove:
         wanted = Counter(word for part in kept.values() for words in part for word in words)
         vectors = vector_files.known_vectors(root / glove, wanted.keys())

@@ -77,6 +77,22 @@ def _unique(texts: Sequence[Sequence[str]]) -> tuple[list[tuple[str, ...]], list
     return list(places), rows
 
 
+def emotion_vectors(words: Sequence[str], root: Path, kind: Kind) -> Float[np.ndarray, "words width"]:
+    """Float32 vectors of single words, each a text of its own: where `minilm` sees no context there is none.
+
+    Raises InputError as `word_vectors` does, and for a word without a vector.
+    """
+    vectors = np.concatenate(word_vectors([[word] for word in words], root, kind))
+    if lacking := [word for word, vector in zip(words, vectors, strict=True) if not vector.any()]:
+        raise InputError(f"no vector of {', '.join(lacking)}", where=PARTS[PART[kind]].title)
+    return vectors
+
+
+def origin(kind: Kind) -> str:
+    """Of the vectors, for the notes of a corpus."""
+    return f"word vectors: {PARTS[PART[kind]].title}; frozen, never trained on this corpus"
+
+
 def glove(words: set[str], root: Path) -> dict[str, np.ndarray]:
     """GloVe 6B 50-d of those of these words that it has. Raises InputError for a missing or damaged part."""
     import pandas as pd  # half a second that who reads no table need not pay
