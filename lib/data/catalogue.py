@@ -21,7 +21,7 @@ TABLE = Path(__file__).with_suffix(".csv")
 Watch = Callable[[str], None]
 
 
-def _unwatched(path: str) -> None: ...
+def unwatched(path: str) -> None: ...
 
 
 def is_lfs_pointer(copy: Path) -> bool:
@@ -101,7 +101,7 @@ class PublicCorpus:
     title: str
     files: tuple[PublicFile, ...]
 
-    def survey(self, root: Path, watch: Watch = _unwatched) -> Survey:
+    def survey(self, root: Path, watch: Watch = unwatched) -> Survey:
         """Compare every file below `root` with its pinned content; `watch` is told each path beforehand."""
         survey = Survey()
         for file in self.files:
@@ -134,7 +134,7 @@ class RestrictedCorpus:
     layouts: tuple[tuple[str, ...], ...]
     steps: str
 
-    def survey(self, root: Path, watch: Watch = _unwatched) -> Survey:
+    def survey(self, root: Path, watch: Watch = unwatched) -> Survey:
         """Report the first layout of which anything is there.
 
         No content is pinned, so only what is plainly something else (see `impostors`) is `damaged`.
