@@ -128,4 +128,19 @@ UTTERANCES = (
     ),
     _mosei_text("mosei_text", "emotions", "six emotions", task="multilabel"),
     _mosei_text("mosei_text_sentiment", "sentiment", "sentiment", task="regression", scale=SENTIMENT),
+    Description(
+        name="ravdess",
+        label="RAVDESS",
+        title="RAVDESS speech, eight acted emotions from sound and 35 action units (Livingstone & Russo 2018)",
+        reader="lib.data.ravdess.ravdess:read",
+        task="classes",
+        form="sequences",
+        family="ravdess",
+        cluster="speaker",
+        licence="CC BY-NC-SA 4.0; cite Livingstone & Russo 2018 (RAVDESS); none stated for the action units",
+        warnings=(
+            "no text: the same two sentences are said with every emotion",
+            "video: means over the clip of OpenFace's action units, computed by others",
+        ),
+    ),
 )
