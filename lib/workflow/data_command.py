@@ -155,13 +155,13 @@ def _description(corpus: Known, survey: Survey) -> Iterator[str]:
     size = tqdm.format_sizeof(sum(survey.sound.values()), "B")
     yield f"\n{corpus.name}: {survey.state}, {len(survey.sound)} of {len(known)} files, {size}"
     yield corpus.title
-    yield f"folders: {', '.join(sorted({str(Path(path).parent) for path in known}))}"
+    yield f"folders: {', '.join(_few(sorted({str(Path(path).parent) for path in known})))}"
     if survey.stand_in:
         yield f"synthetic, not the corpus itself: {len(survey.stand_in)} files written by this workspace"
     yield from (f"damaged: {path} {fault}" for path, fault in survey.damaged.items())
     for path, received in survey.unfinished.items():
         yield f"unfinished: {path} ({tqdm.format_sizeof(received, 'B')} so far)"
-    yield from (f"missing: {path}" for path in survey.missing)
+    yield from _few([f"missing: {path}" for path in survey.missing])
     if isinstance(corpus, RestrictedCorpus):
         if survey.state != "present":
             yield f"restricted; how to obtain it: ./run_all.sh data get {corpus.name}"
@@ -172,3 +172,8 @@ def _description(corpus: Known, survey: Survey) -> Iterator[str]:
         yield f"source: {', '.join(sorted({f'{file.repository} ({file.licence})' for file in corpus.files}))}"
     if survey.state != "present":
         yield f"to obtain it: ./run_all.sh data get {corpus.name}"
+
+
+def _few(said: list[str], shown: int = 20) -> list[str]:
+    """The first of many; a corpus of single recordings has a file for each of them."""
+    return [*said[:shown], f"and {len(said) - shown} more"] if len(said) > shown else said

@@ -42,6 +42,7 @@ from tests.data.iemocap.test_iemocap import stacked_corpus, utterances
 from tests.data.iemocap.test_iemocap_handcrafted import LEFT, RIGHT
 from tests.data.mosei.test_mosei_text import write_mosei
 from tests.data.mosi.test_mosi_words import spoken
+from tests.data.ravdess.test_ravdess import write_ravdess
 from tests.data.samples import REAL, STAND_IN, mfn_corpus
 from tests.papers.emotion_tasks import write_meld
 
@@ -315,6 +316,17 @@ READERS: dict[str, Reader] = {
     ),
     "mosei_text_sentiment": corpus(
         "mosei_text_sentiment", write_mosei, ("mosei/unimse_test.tsv",), "mosei_text", width=5, split="standard"
+    ),
+    "ravdess": corpus(
+        "ravdess",
+        write_ravdess,
+        (
+            "ravdess/openface_au/au_mfcc.pkl",
+            "ravdess/audio_speech_actors_01-24/Actor_01/03-01-02-01-01-01-01.wav",
+            "ravdess/audio_speech_actors_01-24/Actor_01/03-01-05-01-01-01-01.flac",
+        ),
+        "action_units",
+        "sound",
     ),
     "iemocap_conversations": corpus(
         "iemocap_conversations",
