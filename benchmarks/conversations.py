@@ -15,7 +15,7 @@ from benchmarks import conversation_direct as direct
 from benchmarks.machine import matmul_rate
 from benchmarks.resources import resident_peak
 from benchmarks.speed import DEVICES, NOT_MEASURED, Row, new_run, there
-from benchmarks.timing import alternate, threads
+from benchmarks.timing import alternate, threads, times_faster
 from lib.data.batches import Conversations
 from lib.data.corpus import Corpus, Source
 from lib.data.dialogues.conversation_batches import Dialogue, conversation_split
@@ -171,7 +171,7 @@ def conversations(quick: bool) -> Iterator[Row]:
                 "utterances": len(train.targets),
                 "direct_s": found["direct"].median,
                 "loop_s": loop,
-                "times faster": found["direct"].median / loop,
+                **times_faster(found["direct"], found["loop"]),
                 "share of the matmul rate": work / loop / rate,
                 "largest difference": furthest,
             }

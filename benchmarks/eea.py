@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.direct_eea import DirectEEATraining
 from benchmarks.speed import DEVICES, NOT_MEASURED, Row, new_run, there
-from benchmarks.timing import alternate, threads
+from benchmarks.timing import alternate, threads, times_faster
 from lib.data.batches import Examples
 from lib.training.loop import evaluate, train_epoch
 from lib.training.recipe import Member, ModelSpec, Recipe
@@ -99,6 +99,6 @@ def eea_epoch(quick: bool) -> Iterator[Row]:
             "minibatches": -(-samples["train"] // RECIPE.batch_size),
             "direct_s": found["direct"].median,
             "loop_s": found["loop"].median,
-            "times faster": found["direct"].median / found["loop"].median,
+            **times_faster(found["direct"], found["loop"]),
             "losses apart, relative": apart,
         }

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.speed import DEVICES, NOT_MEASURED, Row, there
-from benchmarks.timing import alternate, threads
+from benchmarks.timing import alternate, threads, times_faster
 from lib.models.albert import ALBERT_V2
 from lib.models.mme2e import MME2E
 from lib.models.mme2e_sparse import MME2ESparse
@@ -91,6 +91,7 @@ def end_to_end(quick: bool) -> Iterator[Row]:
                 "fastest_s": times[name].fastest,
                 "slowest_s": times[name].slowest,
                 "time / dense": times[name].median / dense[0],
+                **times_faster(times["dense"], times[name]),
                 "nominal / dense": nominal / dense[1],
                 "counted / dense": counted / dense[2],
                 "reference time / dense": _reference(name),

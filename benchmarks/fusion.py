@@ -8,7 +8,7 @@ import torch
 from benchmarks import direct_fusion
 from benchmarks.cases import Case
 from benchmarks.speed import NOT_MEASURED, Row, new_run, on_device
-from benchmarks.timing import alternate, duration, threads
+from benchmarks.timing import alternate, duration, threads, times_faster
 from lib.data.batches import Examples
 from lib.training.allocator import keep_freed_memory
 from lib.training.loop import train_epoch
@@ -79,7 +79,7 @@ def fusion(quick: bool) -> Iterator[Row]:
             adam = optimiser_seconds(one)
         keep_freed_memory()
         seconds = {program: timing.median for program, timing in found.items()}
-        ratio = {"times faster": seconds["direct_s"] / seconds["loop_s"]}
+        ratio = times_faster(found["direct_s"], found["loop_s"])
         yield {"model": one.name, "device": "cpu"} | seconds | ratio | {"optimiser's part of the loop_s": adam}
         yield {"model": one.name, "device": "cuda", "direct_s": NOT_MEASURED}
 

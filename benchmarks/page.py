@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
 
+from benchmarks import figures, summary
 from benchmarks.gpu.page import gpu_section
-from lib.files import atomic_path, write_text
+from lib.files import write_text
 
 SECTIONS = {
     "epochs": (
@@ -28,6 +28,12 @@ SECTIONS = {
         "1,284 samples, training alone, one thread. The loop keeps freed memory (`lib/training/allocator.py`); the two "
         "columns after it separate that from the rest. What bounds both: torch's own LSTM in LMF, the products of "
         "a first layer with 11.3 million weights in TFN; see the profile below.",
+    ),
+    "compiled": (
+        "Loops in C++",
+        "An epoch with Python's loops over time against the same with those that `./run_all.sh kernels` builds, whose "
+        "results have the same bits; one thread, processor seconds. `times_faster` is the median over alternating "
+        "pairs, beside it the least and the most favourable pair.",
     ),
     "grid": (
         "A grid of 40 members",
@@ -63,6 +69,11 @@ SECTIONS = {
     "memory": (
         "Peak memory",
         "Of a process that trains one epoch: resident on the CPU, allocated on the GPU.",
+    ),
+    "peaks": (
+        "Peak memory beside a direct implementation",
+        "Of a process that trains an epoch at the published sizes, of the transformers a step, of the conversation "
+        "backbones a minibatch of 16 dialogues; `more` is what came after everything was prepared.",
     ),
     "limit": (
         "Distance to the machine's limit",
@@ -102,6 +113,16 @@ SECTIONS = {
         "pass: nominal multiply-adds as the paper's sparse library counts them, and what torch's counter sees. The "
         "reference's own pair is 2.80 s dense and 2.53 s sparse at 0.7.",
     ),
+    "growth": (
+        "Growth",
+        "An epoch at widths of about 16, a process for each model and axis: CPU seconds, the least of at most five, "
+        "and peak memory above what the process held before, data included. Sequences: four minibatches of 16 samples "
+        "(of 4 where steps attend to each other; MME2E a step on two utterances of as many tokens, faces and pieces); "
+        "samples of 20 steps or dialogues of ten utterances in minibatches of 16; two dialogues at once. An exponent "
+        "is the slope between logarithms over all sizes, `at the end` that of the last two, where fixed costs weigh "
+        "least; a rise of memory below 1 MiB takes part in none. `of its mathematics`: 1, or 2 where steps or "
+        "utterances attend to each other. The reference's EF transformer attends over the minibatch.",
+    ),
     "savings": (
         "Work left out",
         "The full computation and ours as alternating pairs in one process, one thread on the CPU: processor time, "
@@ -126,31 +147,53 @@ SECTIONS = {
 }
 
 
+ELSEWHERE = ("machine", "kills", "scale_gathering", "scale_jobs", "scale_members")
+"""Files beside the tables that this page shows in another way, or another page does."""
+
+
 def write(results: Path, page: Path) -> None:
-    """Write the page and, beside it, the plot. A table that has not been measured is said to be missing."""
+    """Write the page, and behind it that of all tables. What has not been measured is said to be missing."""
+    tables = page.with_name(f"{page.stem}_tables.md")
     machine = json.loads((results / "machine.json").read_text(encoding="utf-8"))
+    summary.write(results, page, tables, _mode(machine))
     lines = [
-        "# Benchmarks",
+        "# Tables of the benchmarks",
         "",
-        f"Written by `./run_all.sh bench` from `benchmarks/results/*.csv`{_mode(machine)}. Durations are compared in "
-        "one process, alternating; a number is the median of the rounds. Where no GPU was present, its rows say "
-        '"not measured".',
-        "",
-        *(f"* {name}: {'none' if value is None else value}" for name, value in machine.items() if name != "mode"),
+        f"Behind [the summary]({page.name}); written by `./run_all.sh bench` from `benchmarks/results/*.csv`"
+        f"{_mode(machine)}. Durations are compared in one process, alternating; a number is the median of the rounds. "
+        'Where no GPU was present, its rows say "not measured".',
     ]
-    for name, (title, words) in SECTIONS.items():
+    machines = _machines(results / "machine.csv")
+    further = {p.stem: (p.stem, "") for p in sorted(results.glob("*.csv"))}
+    shown = SECTIONS | {name: told for name, told in further.items() if name not in SECTIONS and name not in ELSEWHERE}
+    for name, (title, words) in shown.items():
         path = results / f"{name}.csv"
         lines += ["", f"## {title}", "", words, ""]
-        lines += [_markdown(pd.read_csv(path)) if path.exists() else "Not measured."]
-        if name == "members" and path.exists():
-            _plot(pd.read_csv(path), page.with_suffix(".svg"))
-            lines += ["", f"![seconds of an epoch against members]({page.with_suffix('.svg').name})"]
+        if not path.exists():
+            lines += ["Not measured."]
+            continue
+        lines += [machines.get(name, "Measured before the machine was noted by table."), ""]
+        lines += [_markdown(pd.read_csv(path))]
+        if name == "members":
+            plot = figures.members(pd.read_csv(path), page.with_name(f"{page.stem}_members.svg"))
+            lines += ["", f"![seconds of an epoch against members]({plot.name})"]
     lines += gpu_section(results)
-    write_text(page, "\n".join(lines) + "\n")
+    write_text(tables, "\n".join(lines) + "\n")
+
+
+def _machines(path: Path) -> dict[str, str]:
+    """What each table was measured on, in words, since tables are measured at different times."""
+    rows = pd.read_csv(path).astype(object).to_dict("records") if path.exists() else []
+    return {
+        row["table"]: f"Measured on {row['date']}{' in the quick mode' if row['mode'] == 'quick' else ''}: "
+        f"{row['processor']}, {row['vector instructions']}, {row['cores']} cores, load average before "
+        f"{row['load average before']}, torch {row['torch']}."
+        for row in rows
+    }
 
 
 def _mode(machine: dict[str, object]) -> str:
-    return " in its quick mode, which only shows that everything runs" if machine["mode"] == "quick" else ""
+    return ", in its quick mode, which only shows that everything runs" if machine["mode"] == "quick" else ""
 
 
 def _markdown(table: pd.DataFrame) -> str:
@@ -174,20 +217,3 @@ def _number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _plot(table: pd.DataFrame, path: Path) -> None:
-    """Seconds against members, both axes logarithmic; one colour per model and device."""
-    measured = table.assign(fleet_s=pd.to_numeric(table["fleet_s"], errors="coerce")).dropna(subset="fleet_s")
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    for i, ((model, device), rows) in enumerate(measured.groupby(["model", "device"], sort=False)):
-        axes.plot(rows["members"], rows["fleet_s"], "o-", color=f"C{i}", label=f"{model}, {device}: fleet")
-        axes.plot(rows["members"], rows["loop_s"], "s--", color=f"C{i}", label=f"{model}, {device}: one after another")
-    axes.set(xscale="log", yscale="log", xlabel="members", ylabel="seconds of an epoch", title="Cost against members")
-    axes.set_xticks(sorted(set(measured["members"])), sorted(set(measured["members"])))
-    axes.minorticks_off()
-    axes.grid(which="major", alpha=0.3)
-    axes.legend()
-    with atomic_path(path) as target, plt.rc_context({"svg.hashsalt": "benchmarks"}):
-        figure.savefig(target, format="svg", metadata={"Date": None})
-    plt.close(figure)

@@ -1,12 +1,14 @@
 """Measures everything, or what is asked for: `./run_all.sh bench [--quick] [--only NAME] [--out FOLDER]`.
 
-Writes one csv per table and the machine's description into `benchmarks/results`, and the page `docs/benchmarks.md`.
+Writes one csv per table and the machine's description into `benchmarks/results`, and the pages `docs/benchmarks.md` and
+`docs/benchmarks_tables.md`.
 """
 
 import argparse
 import sys
 import time
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import matplotlib as mpl
@@ -17,8 +19,11 @@ from benchmarks import (
     eea,
     end_to_end,
     fusion,
+    growth,
+    kernels,
     limits,
     page,
+    peaks,
     resources,
     savings,
     search,
@@ -37,6 +42,7 @@ TABLES = {
     "epochs": speed.epochs,
     "eea": eea.eea_epoch,
     "fusion": fusion.fusion,
+    "compiled": kernels.compiled,
     "grid": speed.grid,
     "members": speed.members,
     "sizes": speed.sizes,
@@ -44,6 +50,7 @@ TABLES = {
     "overhead": resources.overhead,
     "startup": startup.startup,
     "memory": resources.memory,
+    "peaks": peaks.peaks,
     "limit": limits.limit,
     "profile": limits.where_time_goes,
     "precision": limits.precision,
@@ -51,6 +58,7 @@ TABLES = {
     "conversations": conversations.conversations,
     "conversation_memory": conversations.conversation_memory,
     "end_to_end": end_to_end.end_to_end,
+    "growth": growth.growth,
     "savings": savings.savings,
     "transformers": transformers.transformers,
     "torch_compile": torch_compile.torch_compile,
@@ -74,15 +82,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = options.out or ROOT / "benchmarks" / "results"
     machine = description() | {"mode": "quick" if options.quick else "full"}
     for name in options.only or TABLES:
-        started = time.perf_counter()
+        before, started = description() | {"date": date.today().isoformat()}, time.perf_counter()
         rows = list(TABLES[name](options.quick))
         if rows:
             with atomic_path(results / f"{name}.csv") as path:
                 pd.DataFrame(rows).to_csv(path, index=False, float_format="%.6g")
+            _note_machine(results / "machine.csv", {"table": name} | before | {"mode": machine["mode"]})
         print(f"{name:17} {len(rows):3} rows, {time.perf_counter() - started:6.1f} s", flush=True)
     write_json(results / "machine.json", machine)
     page.write(results, (options.out or ROOT / "docs") / "benchmarks.md")
     return 0
+
+
+def _note_machine(path: Path, row: dict[str, object]) -> None:
+    """Write what a table was measured on in place of what was said of it before."""
+    known = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=list(row))
+    others = known[known["table"] != row["table"]].to_dict("records")
+    with atomic_path(path) as target:
+        pd.DataFrame([*others, row]).to_csv(target, index=False)
 
 
 if __name__ == "__main__":

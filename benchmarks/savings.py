@@ -7,11 +7,16 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from benchmarks.conversations import corpus, lengths, parameters
 from benchmarks.fusion import CASES, TINY
+from benchmarks.plain_dialogue_rnn import PlainDialogueRNN
 from benchmarks.speed import Row
 from benchmarks.timing import threads
+from lib.models.dialogue_rnn import DialogueRNN
+from lib.models.dropout import dropout_noise, generator_noise
 from lib.models.handcrafted_baselines import LFRNN
 from lib.models.recurrent import LSTM
+from lib.papers.self_paced_balance import study as self_paced
 from lib.training.adam import Adam
 
 WIDTHS = {"text": 300, "audio": 144, "video": 35}
@@ -94,8 +99,34 @@ def _adam(quick: bool) -> Iterator[Row]:
         )
 
 
+def _conversation(quick: bool) -> Iterator[Row]:
+    """Forward and backward of a minibatch of dialogues, with the dropout that training draws."""
+    p = parameters(quick)
+    whole = corpus([n // 10 + 1 for n in lengths(4)] if quick else lengths(16), p.widths)
+    batch = whole.batches("train").take(slice(None))
+    spec = self_paced.member(p, whole, 12, "biddin", "atv", spcl=False).model
+    calls = []
+    for kind in (PlainDialogueRNN, DialogueRNN):
+        torch.manual_seed(0)
+        model = spec.build()
+        model.recurrence.__class__ = kind  # with the same weights
+
+        def step(model: nn.Module = model) -> float:
+            model.zero_grad()
+            with dropout_noise(generator_noise(torch.Generator().manual_seed(0))):
+                output = model(**batch.inputs)[0].square().sum()
+            output.backward()
+            return output.item()
+
+        calls.append(step)
+    torch.testing.assert_close(*(torch.tensor(call()) for call in calls))
+    size = f"{len(batch)} dialogues, {len(batch.targets)} utterances"
+    yield {"saving": "written-out recurrence", "of": f"BiDDIN step, {size}"} | pairs(*calls, rounds=3 if quick else 15)
+
+
 def savings(quick: bool) -> Iterator[Row]:
     """What each saving is worth, on one thread."""
     with threads(1):
         yield from _recurrent(quick)
+        yield from _conversation(quick)
         yield from _adam(quick)

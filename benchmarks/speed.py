@@ -16,7 +16,7 @@ from benchmarks.cases import EFLSTM, PAPER_BIEFLSTM, PAPER_MFN, SMALL_MFN, TINY_
 from benchmarks.direct import MODALITIES, DirectTraining
 from benchmarks.machine import cores, matmul_rate
 from benchmarks.operations import operations
-from benchmarks.timing import Timing, alternate, duration, threads
+from benchmarks.timing import Timing, alternate, duration, threads, times_faster
 from lib.data.batches import Examples
 from lib.training import engine
 from lib.training.allocator import keep_freed_memory
@@ -94,12 +94,15 @@ def epochs(quick: bool) -> Iterator[Row]:
                         },
                         rounds=1 if quick else 5,
                     )
-                yield row | {
-                    "minibatches": case.samples[0] // case.recipe.batch_size,
-                    "direct_s": found["direct"].median,
-                    "loop_s": found["loop"].median,
-                    "times faster": found["direct"].median / found["loop"].median,
-                }
+                yield (
+                    row
+                    | {
+                        "minibatches": case.samples[0] // case.recipe.batch_size,
+                        "direct_s": found["direct"].median,
+                        "loop_s": found["loop"].median,
+                    }
+                    | times_faster(found["direct"], found["loop"])
+                )
 
 
 @contextmanager

@@ -11,11 +11,18 @@ import torch
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds: the median of the rounds, the fastest and the slowest."""
+    """Seconds: the median of the rounds, the fastest and the slowest, and each round's."""
 
     median: float
     fastest: float
     slowest: float
+    rounds: tuple[float, ...]
+
+
+def times_faster(slow: Timing, fast: Timing) -> dict[str, float]:
+    """How many times faster `fast` is, round by round: the median ratio, the lowest and the highest."""
+    ratios = [a / b for a, b in zip(slow.rounds, fast.rounds, strict=True)]
+    return {"times faster": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
 
 
 def alternate(cases: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: bool = True) -> dict[str, Timing]:
@@ -26,7 +33,7 @@ def alternate(cases: Mapping[str, Callable[[], object]], rounds: int, *, warm_up
     for r in range(rounds):
         for name in names[r % len(names) :] + names[: r % len(names)]:
             seconds[name].append(duration(cases[name]))
-    return {name: Timing(statistics.median(s), min(s), max(s)) for name, s in seconds.items()}
+    return {name: Timing(statistics.median(s), min(s), max(s), tuple(s)) for name, s in seconds.items()}
 
 
 def duration(case: Callable[[], object]) -> float:
@@ -52,3 +59,26 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def processor_ratios(
+    first: Callable[[], object], second: Callable[[], object], pairs: int
+) -> tuple[tuple[float, float], Timing]:
+    """Median processor seconds of both, and the first one's over the second one's in alternating pairs.
+
+    Processor time of this process, which other processes of a shared machine hardly change. A call of each before that
+    is not counted.
+    """
+    first(), second()
+    seconds: list[tuple[float, float]] = []
+    for pair in range(pairs):
+        order = (0, 1) if pair % 2 == 0 else (1, 0)
+        taken = dict.fromkeys(order, 0.0)
+        for which in order:
+            started = time.process_time()
+            (first, second)[which]()
+            taken[which] = time.process_time() - started
+        seconds.append((taken[0], taken[1]))
+    ratios = [a / b for a, b in seconds]
+    medians = statistics.median(a for a, _ in seconds), statistics.median(b for _, b in seconds)
+    return medians, Timing(statistics.median(ratios), min(ratios), max(ratios))

@@ -17,8 +17,12 @@ def _graph() -> grimp.ImportGraph:
 
 
 def closure(modules: Iterable[str]) -> dict[str, str]:
-    """SHA-256 by path of the `imported_files`."""
-    return {name: sha256_file(PACKAGE.parent / name) for name in imported_files(modules)}
+    """SHA-256 by path of the `imported_files` and of the C++ sources beside those that are packages."""
+    files = imported_files(modules)
+    for name in [name for name in files if name.endswith("/__init__.py")]:
+        sources = (PACKAGE.parent / name).parent.glob("*.cpp")
+        files += [source.relative_to(PACKAGE.parent).as_posix() for source in sources]
+    return {name: sha256_file(PACKAGE.parent / name) for name in files}
 
 
 def imported_files(modules: Iterable[str]) -> list[str]:

@@ -21,7 +21,7 @@ TABLE = Path(__file__).with_suffix(".csv")
 Watch = Callable[[str], None]
 
 
-def _unwatched(path: str) -> None: ...
+def unwatched(path: str) -> None: ...
 
 
 def is_lfs_pointer(copy: Path) -> bool:
@@ -32,7 +32,10 @@ def is_lfs_pointer(copy: Path) -> bool:
 
 @dataclass(frozen=True)
 class PublicFile:
-    """One file of a public repository; `size` (bytes) and `sha256` are None where no copy was measured."""
+    """One file of a public repository; `size` (bytes) and `sha256` are None where no copy was measured.
+
+    In the place of a `.wav` a smaller `.flac` may lie, if it is the copy at 16 kHz whose SHA-256 is `flac_sha256`.
+    """
 
     path: str
     repository: str
@@ -42,16 +45,26 @@ class PublicFile:
     size: int | None
     sha256: str | None
     licence: str
+    flac_sha256: str | None = None
 
     def url(self, mirror: str) -> str:
         """Address of the pinned version below `mirror`, a server laid out like raw.githubusercontent.com."""
         return f"{mirror}/{self.repository}/{self.commit}/{quote(self.repository_path)}"
+
+    def place(self, root: Path) -> Path:
+        """Where the file lies below `root`, or its copy in the place of it."""
+        copy = root / self.path
+        smaller = copy.with_suffix(".flac")
+        return smaller if self.flac_sha256 and not copy.exists() and smaller.exists() else copy
 
     def fault(self, copy: Path) -> str:
         """What is wrong with `copy`, in words; empty if its bytes are the pinned ones. Raises OSError."""
         if is_lfs_pointer(copy):
             return "is a git-lfs pointer, not the file itself"
         size = copy.stat().st_size
+        if self.flac_sha256 and copy.suffix == ".flac":
+            found = sha256_file(copy)
+            return "" if found == self.flac_sha256 else f"as .flac has sha256 {found}, expected {self.flac_sha256}"
         if self.size is not None and size != self.size:
             fault = f"holds {size} bytes, expected {self.size}"
         elif (found := git_blob_sha1(copy)) != self.git_blob_sha1:
@@ -101,12 +114,12 @@ class PublicCorpus:
     title: str
     files: tuple[PublicFile, ...]
 
-    def survey(self, root: Path, watch: Watch = _unwatched) -> Survey:
+    def survey(self, root: Path, watch: Watch = unwatched) -> Survey:
         """Compare every file below `root` with its pinned content; `watch` is told each path beforehand."""
         survey = Survey()
         for file in self.files:
             watch(file.path)
-            copy = root / file.path
+            copy = file.place(root)
             if copy.exists() and _marked_as_stand_in(root, file.path):
                 survey.stand_in.append(file.path)
             elif copy.exists():
@@ -134,7 +147,7 @@ class RestrictedCorpus:
     layouts: tuple[tuple[str, ...], ...]
     steps: str
 
-    def survey(self, root: Path, watch: Watch = _unwatched) -> Survey:
+    def survey(self, root: Path, watch: Watch = unwatched) -> Survey:
         """Report the first layout of which anything is there.
 
         No content is pinned, so only what is plainly something else (see `impostors`) is `damaged`.
@@ -182,7 +195,8 @@ def read_table(table: Path = TABLE) -> dict[str, list[PublicFile]]:
     with table.open(encoding="utf-8", newline="") as handle:
         for row in csv.DictReader(handle):
             names, size = row.pop("corpora").split(), row.pop("bytes")
-            file = PublicFile(**row | {"size": int(size) if size else None, "sha256": row["sha256"] or None})
+            hashes = {name: row[name] or None for name in ("sha256", "flac_sha256")}
+            file = PublicFile(**row | hashes | {"size": int(size) if size else None})
             for name in names:
                 files.setdefault(name, []).append(file)
     return files

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lib.errors import InputError
+from lib.models.dialogue_steps import Cell, Drawn, Steps, feel, speak
 from lib.models.dialogues import Dialogues, longest_first
 from lib.models.dropout import Dropout
 
@@ -84,48 +85,40 @@ class Lane(nn.Module):
         self.attention = HistoryAttention(context_attention, input_size, global_size, attention_size)
 
 
-class StackedCell:
-    """One GRU cell of every lane, run as one with torch's gates.
+def following(
+    cells: list[nn.GRUCell],
+    known: list[Float[Tensor, "real _"]],
+    places: Int[Tensor, "real"],
+    total: int,
+) -> Cell:
+    """One GRU cell of every lane, to be run as one.
 
-    `known` is the part of each cell's input that does not wait for the recurrence. It is multiplied here, for all
-    steps at once; with `dialogues`, whose padding is zero in `known`, only the real utterances are.
+    `known` is the part of each cell's input that does not wait for the recurrence, of the real utterances. It is
+    multiplied here, for all steps at once; the results stand at `places` among `total` rows, whose others are padding.
     """
+    real, rest = [], []
+    for cell, u in zip(cells, known, strict=True):
+        weight, following = cell.weight_ih.tensor_split([u.shape[-1]], 1)
+        real.append(F.linear(u, weight, cell.bias_ih))
+        rest.append(following.T)
+    padding = torch.stack([cell.bias_ih for cell in cells])[:, None].expand(-1, total, -1)
+    gates = padding.index_copy(1, places, torch.stack(real).to(padding.dtype))
+    return Cell(gates, torch.stack(rest), *_turned(cells))
 
-    def __init__(
-        self,
-        cells: list[nn.GRUCell],
-        known: list[Float[Tensor, "batch time _"]],
-        dialogues: Dialogues | None = None,
-    ):
-        gates, rest = [], []
-        for cell, u in zip(cells, known, strict=True):
-            weight = cell.weight_ih[:, : u.shape[-1]]
-            if dialogues is None:
-                gates.append(F.linear(u, weight, cell.bias_ih))
-            else:
-                real = F.linear(dialogues.flat(u), weight, cell.bias_ih)
-                gates.append(dialogues.pad(real, fill=cell.bias_ih))
-            rest.append(cell.weight_ih[:, u.shape[-1] :].T)
-        self._gates = torch.stack(gates).unbind(2)
-        self._weight_ih = torch.stack(rest)
-        self._weight_hh = torch.stack([cell.weight_hh.T for cell in cells])
-        self._bias_hh = torch.stack([cell.bias_hh for cell in cells])[:, None]
 
-    def step(
-        self,
-        t: int,
-        state: Float[Tensor, "lane rows size"],
-        x: Float[Tensor, "lane batch rest"] | None = None,
-    ) -> Float[Tensor, "lane rows size"]:
-        """The next state, from the rest `x` of the input at step `t`; `rows` may hold several states per dialogue."""
-        gates = self._gates[t] if x is None else torch.baddbmm(self._gates[t][:, : x.shape[1]], x, self._weight_ih)
-        if gates.shape[1] != state.shape[1]:
-            gates = gates.repeat_interleave(state.shape[1] // gates.shape[1], 1)
-        recurrent = torch.baddbmm(self._bias_hh, state, self._weight_hh)
-        size = 2 * state.shape[-1]
-        reset, update = (gates[..., :size] + recurrent[..., :size]).sigmoid().chunk(2, -1)
-        new = torch.addcmul(gates[..., size:], reset, recurrent[..., size:]).tanh()
-        return torch.lerp(new, state, update)
+def _turned(cells: list[nn.GRUCell]) -> tuple[Tensor, Tensor]:
+    """The state's weights and biases with the part of the new state in front, as `Cell` has them."""
+    weight = torch.stack([cell.weight_hh.T for cell in cells])
+    bias = torch.stack([cell.bias_hh for cell in cells])[:, None]
+    return tuple(x.roll(cells[0].hidden_size, -1) for x in (weight, bias))
+
+
+def concat_weights(attentions: list[HistoryAttention]) -> tuple[Tensor, Tensor] | tuple[None, None]:
+    """The weights of attention "concat" on the history and behind its hidden layer."""
+    if attentions[0].kind != "concat":
+        return None, None
+    transform = [a.transform.weight[:, : a.global_size].T for a in attentions]
+    return torch.stack(transform), torch.stack([a.vector_prod.weight for a in attentions])
 
 
 class DialogueRNN(nn.Module):
@@ -188,61 +181,52 @@ class DialogueRNN(nn.Module):
         dialogues: Dialogues,
         rows: list[int],
     ) -> Float[Tensor, "lane batch time party_size"]:
-        """The speaker's state after each utterance, for the first `rows[t]` dialogues at step `t`, 0 for the others."""
-        global_cell = StackedCell([lane.g_cell for lane in lanes], inputs, dialogues)
-        party_cell = StackedCell([lane.p_cell for lane in lanes], inputs, dialogues)
-        if self.listener_state:
-            listener_cell = StackedCell([lane.l_cell for lane in lanes], inputs, dialogues)
-        pairs = zip(lanes, inputs, strict=True)
-        queries = torch.stack([lane.attention.query(u) for lane, u in pairs]).unbind(2)
-        who = talking[..., None].expand(-1, -1, -1, 1, self.party_size).unbind(2)
-        count, batch, time, _ = talking.shape
-        place = positions(time, self.global_size, inputs[0])
-        parties = inputs[0].new_zeros(count, batch, self.speakers, self.party_size)
-        overall = context = inputs[0].new_zeros(count, batch, self.global_size)
-        history = inputs[0].new_zeros(count, batch, 0, self.global_size)
-        spoken = []
-        for t, n in enumerate(rows):
-            if n < parties.shape[1]:
-                parties, overall, history = parties[:, :n], overall[:, :n], history[:, :n]
-            speaker = parties.gather(2, who[t][:, :n]).squeeze(2)
-            if t > 0:  # the first utterance has no history, and its context is 0
-                context = self._attend(lanes, history, queries[t][:, :n])
-            overall = self.dropout(global_cell.step(t, overall, speaker))
-            history = torch.cat([history, (overall + place[t])[:, :, None]], 2)
-            speaker = self.dropout(party_cell.step(t, speaker, context))
-            if self.listener_state:
-                listening = self.dropout(listener_cell.step(t, parties.flatten(1, 2), speaker))
-                parties = listening.unflatten(1, (n, self.speakers))
-            parties = parties.scatter(2, who[t][:, :n], speaker[:, :, None])
-            spoken.append(F.pad(speaker, (0, 0, 0, batch - n)))
-        return torch.stack(spoken, 2)
+        """The speaker's state after each utterance, for the first `rows[t]` dialogues at step `t`, 0 for the others.
 
-    def _attend(
-        self,
-        lanes: list[Lane],
-        history: Float[Tensor, "lane batch past global_size"],
-        query: Float[Tensor, "lane batch query"],
-    ) -> Float[Tensor, "lane batch global_size"]:
-        """The attended history; its dropout is drawn anew at every step."""
-        history = self.position_dropout(history)
-        if lanes[0].attention.kind == "concat":
-            weight = [lane.attention.transform.weight[:, : self.global_size].T for lane in lanes]
-            vector = [lane.attention.vector_prod.weight for lane in lanes]
-            mixed = (history @ torch.stack(weight)[:, None] + query[:, :, None]).tanh()
-            scores = (mixed * torch.stack(vector)[:, None]).sum(-1)
-        else:
-            scores = (history * query[:, :, None]).sum(-1)  # faster than a product of matrix and vector
-        return (scores.softmax(2)[:, :, None] @ history).squeeze(2)
+        Dropout is drawn for all steps beforehand, step by step in the order in which the steps use it.
+        """
+        rows, time = [n for n in rows if n], dialogues.time
+        by_step = torch.cat([torch.arange(n) * time + t for t, n in enumerate(rows)]).to(talking.device)
+        places = torch.zeros(dialogues.batch * time, dtype=torch.long, device=talking.device)
+        places[by_step] = torch.arange(len(by_step), device=talking.device)
+        real = dialogues.flat(places.view(dialogues.batch, time))
+        kinds = ("g_cell", "p_cell", "l_cell")[: 3 if self.listener_state else 2]
+        flat = [dialogues.flat(u) for u in inputs]
+        cells = [following([getattr(lane, kind) for lane in lanes], flat, real, len(by_step)) for kind in kinds]
+        queries = torch.stack([lane.attention.query(u) for lane, u in zip(lanes, inputs, strict=True)])
+        like = cells[0].known
+        spoken = speak(
+            Steps(tuple(rows), self.speakers),
+            talking.flatten(1).index_select(1, by_step),
+            positions(time, self.global_size, like).expand(len(lanes), -1, -1),
+            queries.to(like.dtype).flatten(1, 2).index_select(1, by_step),
+            concat_weights([lane.attention for lane in lanes]),
+            cells,
+            [self._drawn(t, n, like) for t, n in enumerate(rows)],
+        )
+        padded = spoken.new_zeros(len(lanes), dialogues.batch * time, self.party_size)
+        return padded.index_copy(1, by_step, spoken).unflatten(1, (dialogues.batch, time))
+
+    def _drawn(self, t: int, n: int, like: Float[Tensor, "lane *_"]) -> Drawn:
+        """The factors of dropout at step `t`, for `n` dialogues."""
+
+        def factors(dropout: Dropout, *shape: int) -> Tensor | None:
+            return dropout.factors(like.new_zeros(()).expand(len(like), *shape))
+
+        return Drawn(
+            factors(self.position_dropout, n, t, self.global_size) if t > 0 else None,
+            factors(self.dropout, n, self.global_size),
+            factors(self.dropout, n, self.party_size),
+            factors(self.dropout, n * self.speakers, self.party_size) if self.listener_state else None,
+        )
 
     def _feel(
         self, lanes: list[Lane], spoken: Float[Tensor, "lane batch time party_size"]
     ) -> Float[Tensor, "lane batch time emotion_size"]:
         """The emotion states, which follow the speakers' states and do not act on them."""
-        cell = StackedCell([lane.e_cell for lane in lanes], list(spoken))
-        state = spoken.new_zeros(*spoken.shape[:2], self.emotion_size)
-        states = []
-        for t in range(spoken.shape[2]):
-            state = self.dropout(cell.step(t, state))
-            states.append(state)
-        return torch.stack(states, 2)
+        cells = [lane.e_cell for lane in lanes]
+        known = [F.linear(x, cell.weight_ih, cell.bias_ih) for x, cell in zip(spoken, cells, strict=True)]
+        known = torch.stack(known).transpose(1, 2).to(spoken.dtype)
+        state = spoken.new_zeros(()).expand(*spoken.shape[:2], self.emotion_size)
+        drawn = [self.dropout.factors(state) for _ in range(spoken.shape[2])]
+        return feel(known, *_turned(cells), drawn).transpose(1, 2)

@@ -47,21 +47,24 @@ class Dropout(nn.Module):
             raise ValueError(f"dropout probability {p} is outside [0, 1)")
         self.p = p
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, as_factors: bool = False) -> Tensor:
+        """`x` with dropout, or what it would be multiplied by."""
         if not self.training:
-            return x
+            return torch.ones_like(x) if as_factors else x
         source = _noise.get()
         if source is None:
-            return F.dropout(x, self.p, training=True)
+            return F.dropout(torch.ones_like(x) if as_factors else x, self.p, training=True)
         if self._nothing_dropped:
-            return x
+            return torch.ones_like(x) if as_factors else x
+        if as_factors:  # many times faster than by truth values
+            return source(x).clone().ge_(self.p).to(x.dtype) / (1.0 - self.p)
         return x * (source(x) >= self.p) / (1.0 - self.p)
 
     def factors(self, x: Tensor) -> Tensor | None:
         """What `forward` would multiply `x` by, 0 or `1 / (1 - p)`, from the same numbers; None for nothing."""
         if not self.training:
             return None
-        factors = self(torch.ones_like(x))  # called in any case: a fleet counts the calls beforehand
+        factors = self(x, as_factors=True)  # called in any case: a fleet counts the calls beforehand
         return None if self._nothing_dropped else factors
 
     @property

@@ -11,6 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from lib.models import kernels
+
 _sigmoid_backward = torch.ops.aten.sigmoid_backward
 
 
@@ -41,7 +43,11 @@ class _GatedMemory(torch.autograd.Function):
         """The last memory, then what the backward pass reads: all memories, hidden layers and gates."""
         members, time, batch, size = candidates.shape
         memories = candidates.new_zeros(members, time + 1, batch, size)
-        hidden, gates = torch.empty_like(entering), candidates.new_empty(2, *candidates.shape)
+        hidden, gates = entering.new_empty(entering.shape), candidates.new_empty(2, *candidates.shape)
+        given = candidates, entering, kept, from_memory, keep_w, keep_b, update_w, update_b
+        if loops := kernels.for_tensors(*given):
+            loops.memory_forward(*given, memories, hidden, gates)
+            return memories[:, time], memories, hidden, gates
         into, widths = from_memory.transpose(1, 2), (keep_w.shape[2], update_w.shape[2])
         second = [(keep_w.transpose(1, 2), keep_b.unsqueeze(1)), (update_w.transpose(1, 2), update_b.unsqueeze(1))]
         memory, *following = memories.unbind(1)
@@ -71,23 +77,29 @@ class _GatedMemory(torch.autograd.Function):
         candidates, kept, from_memory, keep_w, update_w, memories, hidden, gates = ctx.saved_tensors
         if d_memory is None:
             return (None,) * 8
-        d_candidates, d_entering, d_gates = map(torch.empty_like, (candidates, hidden, gates))
-        scales = [None] * hidden.shape[1] if kept is None else kept.unbind(1)
-        widths, seconds = (keep_w.shape[2], update_w.shape[2]), (keep_w, update_w)
-        steps = zip(
-            candidates.unbind(1), memories.unbind(1)[:-1], hidden.unbind(1), gates.unbind(2), scales,
-            d_candidates.unbind(1), d_entering.unbind(1), d_gates.unbind(2), strict=True,
-        )  # fmt: skip
-        for candidate, memory, z, (keep, update), scale, d_candidate, d_z, (d_keep, d_update) in reversed(list(steps)):
-            torch.mul(d_memory, update, out=d_candidate)
-            _sigmoid_backward.grad_input(d_memory * memory, keep, grad_input=d_keep)
-            _sigmoid_backward.grad_input(d_memory * candidate, update, grad_input=d_update)
-            for d_part, d_gate, weight in zip(d_z.split(widths, -1), (d_keep, d_update), seconds, strict=True):
-                d_part.copy_(torch.bmm(d_gate, weight))
-            d_z *= z > 0
-            if scale is not None:
-                d_z *= scale
-            d_memory = torch.baddbmm(d_memory * keep, d_z, from_memory)
+        d_candidates, d_entering, d_gates = (t.new_empty(t.shape) for t in (candidates, hidden, gates))
+        widths = keep_w.shape[2], update_w.shape[2]
+        given = d_memory, candidates, kept, from_memory, keep_w, update_w, memories, hidden, gates
+        if loops := kernels.for_tensors(*given):
+            loops.memory_backward(*given, d_candidates, d_entering, d_gates)
+        else:
+            scales = [None] * hidden.shape[1] if kept is None else kept.unbind(1)
+            seconds = keep_w, update_w
+            steps = zip(
+                candidates.unbind(1), memories.unbind(1)[:-1], hidden.unbind(1), gates.unbind(2), scales,
+                d_candidates.unbind(1), d_entering.unbind(1), d_gates.unbind(2), strict=True,
+            )  # fmt: skip
+            backwards = reversed(list(steps))
+            for candidate, memory, z, (keep, update), scale, d_candidate, d_z, (d_keep, d_update) in backwards:
+                torch.mul(d_memory, update, out=d_candidate)
+                _sigmoid_backward.grad_input(d_memory * memory, keep, grad_input=d_keep)
+                _sigmoid_backward.grad_input(d_memory * candidate, update, grad_input=d_update)
+                for d_part, d_gate, weight in zip(d_z.split(widths, -1), (d_keep, d_update), seconds, strict=True):
+                    d_part.copy_(torch.bmm(d_gate, weight))
+                d_z *= z > 0
+                if scale is not None:
+                    d_z *= scale
+                d_memory = torch.baddbmm(d_memory * keep, d_z, from_memory)
         flat = d_entering.flatten(1, 2)
         d_from_memory = torch.bmm(flat.transpose(1, 2), memories[:, :-1].flatten(1, 2))
         d_second = []

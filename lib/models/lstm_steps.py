@@ -13,6 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from lib.models import kernels
+
 _sigmoid_backward = torch.ops.aten.sigmoid_backward
 _tanh_backward = torch.ops.aten.tanh_backward
 
@@ -44,6 +46,9 @@ class _LSTMSteps(torch.autograd.Function):
         hidden = gates.new_empty(len(x), x.shape[1] + 1, *hidden_0.shape[1:])
         cells, squashed = torch.empty_like(hidden), torch.empty_like(hidden[:, 1:])
         hidden[:, 0], cells[:, 0] = hidden_0, cell_0
+        if loops := kernels.for_tensors(gates, weight_hh, hidden):
+            loops.lstm_forward(gates, weight_hh, hidden, cells, squashed)
+            return hidden, cells, gates, squashed
         recurrent, (h, *hs), (c, *cs) = weight_hh.transpose(1, 2), hidden.unbind(1), cells.unbind(1)
         for whole, (i, f, g, o), tanh_c, next_c, next_h in zip(
             gates.unbind(1), _each_step(gates), squashed.unbind(1), cs, hs, strict=True
@@ -65,29 +70,33 @@ class _LSTMSteps(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, d_hidden, d_cells, *_):
         x, weight_ih, weight_hh, hidden, cells, gates, squashed = ctx.saved_tensors
-        d_gates = torch.empty_like(gates)
-        steps = zip(
-            _each_step(gates),
-            squashed.unbind(1),
-            cells.unbind(1)[:-1],
-            _each_step(d_gates),
-            d_gates.unbind(1),
-            strict=True,
-        )
-        time = gates.shape[1]
-        dh = torch.zeros_like(hidden[:, 0]) if d_hidden is None else d_hidden[:, time]
-        dc = torch.zeros_like(cells[:, 0]) if d_cells is None else d_cells[:, time]
-        for t, ((i, f, g, o), tanh_c, c, (d_i, d_f, d_g, d_o), d_whole) in reversed(list(enumerate(steps))):
-            dc = dc + _tanh_backward(dh * o, tanh_c)
-            _sigmoid_backward.grad_input(dc * g, i, grad_input=d_i)
-            _sigmoid_backward.grad_input(dc * c, f, grad_input=d_f)
-            _tanh_backward.grad_input(dc * i, g, grad_input=d_g)
-            _sigmoid_backward.grad_input(dh * tanh_c, o, grad_input=d_o)
-            if t == 0 and not any(ctx.needs_input_grad[4:]):
-                break
-            dh, dc = torch.bmm(d_whole, weight_hh), dc * f
-            dh = dh if d_hidden is None else d_hidden[:, t] + dh
-            dc = dc if d_cells is None else d_cells[:, t] + dc
+        d_gates, to_initial = torch.empty_like(gates), any(ctx.needs_input_grad[4:])
+        given = gates, weight_hh, cells, squashed, d_hidden, d_cells, d_gates
+        if loops := kernels.for_tensors(*given):
+            dh, dc = loops.lstm_backward(*given, to_initial)
+        else:
+            steps = zip(
+                _each_step(gates),
+                squashed.unbind(1),
+                cells.unbind(1)[:-1],
+                _each_step(d_gates),
+                d_gates.unbind(1),
+                strict=True,
+            )
+            time = gates.shape[1]
+            dh = torch.zeros_like(hidden[:, 0]) if d_hidden is None else d_hidden[:, time]
+            dc = torch.zeros_like(cells[:, 0]) if d_cells is None else d_cells[:, time]
+            for t, ((i, f, g, o), tanh_c, c, (d_i, d_f, d_g, d_o), d_whole) in reversed(list(enumerate(steps))):
+                dc = dc + _tanh_backward(dh * o, tanh_c)
+                _sigmoid_backward.grad_input(dc * g, i, grad_input=d_i)
+                _sigmoid_backward.grad_input(dc * c, f, grad_input=d_f)
+                _tanh_backward.grad_input(dc * i, g, grad_input=d_g)
+                _sigmoid_backward.grad_input(dh * tanh_c, o, grad_input=d_o)
+                if t == 0 and not to_initial:
+                    break
+                dh, dc = torch.bmm(d_whole, weight_hh), dc * f
+                dh = dh if d_hidden is None else d_hidden[:, t] + dh
+                dc = dc if d_cells is None else d_cells[:, t] + dc
         flat = d_gates.flatten(1, 2)
         d_x = torch.bmm(flat, weight_ih).view_as(x) if ctx.needs_input_grad[0] else None
         d_weight_ih = torch.bmm(flat.transpose(1, 2), x.flatten(1, 2))

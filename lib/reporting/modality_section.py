@@ -1,15 +1,25 @@
 """The section that every notebook can have: what each modality brings, and what noise or its loss costs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.reporting import figures, modality_figures, tables
-from lib.reporting.modality_share import share_table
-from lib.reporting.robustness import MISSING, MISSING_RATES, NOISE, NOISE_LEVELS, robustness_table
+from lib.reporting.modality_share import Subset, share_table, subset_scores
+from lib.reporting.robustness import (
+    MISSING,
+    MISSING_RATES,
+    NOISE,
+    NOISE_LEVELS,
+    Disturbed,
+    disturbed_scores,
+    robustness_table,
+)
 from lib.training.trained import Trained
+from lib.training.workers import spread
 
 SHARES, ROBUSTNESS = "modality_share", "robustness"
 
@@ -24,21 +34,24 @@ def write(
     missing: Sequence[float] = MISSING_RATES,
     suffix: str = "",
     retrained: pd.DataFrame | None = None,
+    workers: int = 1,
 ) -> list[str | Figure]:
     """Write the tables `modality_share` and `robustness` and their figures; returns what is to be shown, in order.
 
     Texts are Markdown. `suffix` stands behind every file name. `retrained` are further rows of shares, from models
-    trained on each subset. Empty, and nothing is written, where no run has finished.
+    trained on each subset. Empty, and nothing is written, where no run has finished. The runs are asked
+    by `workers` processes side by side.
     """
     if not runs:
         return []
-    shares = pd.concat([share_table(runs, metric), retrained], ignore_index=True)
-    curves = robustness_table(runs, metric, noise=noise, missing=missing)
+    by_subset, disturbed = zip(*_asked(runs, noise, missing, workers), strict=True)
+    shares = pd.concat([share_table(runs, metric, scores=by_subset), retrained], ignore_index=True)
+    curves = robustness_table(runs, metric, scores=disturbed)
     caption = f"Exact Shapley value of each modality in test {metric}, mean and 95 % t-interval over the seeds"
     shown = ["model", "modality", "seeds", "share_mean", "share", "score_all", "score_none"]
     tables.save(shares, folder / "tables" / f"{SHARES}{suffix}", caption=caption, label=label, shown=shown)
-    disturbed = f"Test {metric} under noise on one modality, and with it missing from some utterances"
-    tables.save(curves, folder / "tables" / f"{ROBUSTNESS}{suffix}", caption=disturbed, label=label)
+    under = f"Test {metric} under noise on one modality, and with it missing from some utterances"
+    tables.save(curves, folder / "tables" / f"{ROBUSTNESS}{suffix}", caption=under, label=label)
     drawn = {SHARES: modality_figures.shares(shares, label=label)}
     kinds = [kind for kind in (NOISE, MISSING) if (curves["kind"] == kind).any()]
     drawn |= {f"{ROBUSTNESS}_{kind}": modality_figures.robustness(curves, kind, label=label) for kind in kinds}
@@ -48,6 +61,30 @@ def write(
     absent = " ".join(f"Absent from {', '.join(models)}: {way}." for way, models in ways.items())
     table = tables.markdown(shares, caption=caption, label=label, shown=shown)
     return [table, absent, *drawn.values(), *(f"- {sentence}" for sentence in sentences(shares))]
+
+
+def _asked(
+    runs: Sequence[Trained], noise: Sequence[float], missing: Sequence[float], workers: int
+) -> list[tuple[dict[Subset, float], list[Disturbed]]]:
+    """`subset_scores` and `disturbed_scores` of each run, of which those on a CPU answer in `workers` processes.
+
+    Scored is here: a worker would load the libraries of every metric first.
+    """
+    unscored = [replace(run, score=lambda outputs: outputs) for run in runs]
+
+    def ask(place: int) -> tuple[int, dict, list]:
+        by_subset = subset_scores(unscored[place])
+        return place, by_subset, list(disturbed_scores(unscored[place], noise, missing, by_subset))
+
+    on_cpu = all(run.split.targets.device.type == "cpu" for run in runs)
+    found: dict[int, tuple[dict[Subset, float], list[Disturbed]]] = {}
+    for place, by_subset, disturbed in spread(ask, range(len(runs)), workers if on_cpu else 1):
+        score = runs[place].score
+        found[place] = (
+            {subset: score(outputs) for subset, outputs in by_subset.items()},
+            [(*about, score(outputs)) for *about, outputs in disturbed],
+        )
+    return [found[place] for place in range(len(runs))]
 
 
 def sentences(shares: pd.DataFrame) -> list[str]:

@@ -82,11 +82,20 @@ def retrained_scores(
     }
 
 
-def share_table(runs: Iterable[Trained], metric: str, *, better: Direction | None = None) -> pd.DataFrame:
-    """The table `modality_share`: one row per model and modality over the seeds of its runs."""
-    games: dict[tuple[str, str], list[dict[Subset, float]]] = {}
-    for run in runs:
-        games.setdefault((run.name, f"{run.absence}; with none: the same"), []).append(subset_scores(run))
+def share_table(
+    runs: Sequence[Trained],
+    metric: str,
+    *,
+    better: Direction | None = None,
+    scores: Iterable[Mapping[Subset, float]] | None = None,
+) -> pd.DataFrame:
+    """The table `modality_share`: one row per model and modality over the seeds of its runs.
+
+    `scores` are the `subset_scores` of each run, for who has them.
+    """
+    games: dict[tuple[str, str], list[Mapping[Subset, float]]] = {}
+    for run, found in zip(runs, map(subset_scores, runs) if scores is None else scores, strict=True):
+        games.setdefault((run.name, f"{run.absence}; with none: the same"), []).append(found)
     tables = [share_rows(model, found, metric, how, better=better) for (model, how), found in games.items()]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
 

@@ -160,7 +160,7 @@ class Report:
         Options as `modality_section.write`.
         """
         of = {"label": self.label} if task is None else {"label": task.label, "suffix": self.named("_", task)[0][1:]}
-        shown = modality_section.write(runs, metric, self.folder, **of, **options)
+        shown = modality_section.write(runs, metric, self.folder, workers=self.study.p.cores, **of, **options)
         if shown and not self._share_rule_told:
             self._share_rule_told = True
             self.text(SHARE_RULE)

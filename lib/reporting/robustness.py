@@ -6,7 +6,7 @@ is missing at one rate is missing at every higher one; a rate of 1 is the modali
 not a bit. Draws depend on the run's seed and the modality alone, so models are compared under the same disturbance.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,8 @@ COLUMNS = ("model", "modality", "kind", "level", "metric", "mean", "low", "high"
 NOISE, MISSING = "noise", "missing"
 NOISE_LEVELS = (0.0, 0.5, 1.0, 2.0)
 MISSING_RATES = (0.0, 0.25, 0.5, 0.75, 1.0)
+Disturbed = tuple[str, str, float, float]
+"""Modality, kind, level and the score."""
 
 
 def noisy_score(run: Trained, modality: str, level: float, unit: Tensor | None = None) -> float:
@@ -59,23 +61,26 @@ def missing_utterances(run: Trained, modality: str, rate: float) -> np.ndarray:
 
 
 def robustness_table(
-    runs: Iterable[Trained],
+    runs: Sequence[Trained],
     metric: str,
     *,
     noise: Sequence[float] = NOISE_LEVELS,
     missing: Sequence[float] = MISSING_RATES,
+    scores: Iterable[Iterable[Disturbed]] | None = None,
 ) -> pd.DataFrame:
     """The table `robustness`: one row per model, modality, kind and level, with the 95 % t-interval over the seeds.
 
     Modalities whose spread a run does not know get no noise. Seeds whose score is undefined do not count; `seeds` says
-    how many did.
+    how many did. `scores` are the `disturbed_scores` of each run, for who has them.
     """
-    scores: dict[tuple[str, str, str, float], list[float]] = {}
-    for run in runs:
-        for *place, score in _scores(run, noise, missing):
-            scores.setdefault((run.name, *place), []).append(score)
+    if scores is None:
+        scores = (disturbed_scores(run, noise, missing) for run in runs)
+    found_by: dict[tuple[str, str, str, float], list[float]] = {}
+    for run, of_run in zip(runs, scores, strict=True):
+        for *place, score in of_run:
+            found_by.setdefault((run.name, *place), []).append(score)
     rows = []
-    for (model, modality, kind, level), found in scores.items():
+    for (model, modality, kind, level), found in found_by.items():
         values = np.array(found)
         values = values[np.isfinite(values)]
         low, high = t_interval(values)
@@ -84,12 +89,28 @@ def robustness_table(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _scores(run: Trained, noise: Sequence[float], missing: Sequence[float]) -> Iterator[tuple[str, str, float, float]]:
-    plain = run.plain()
+def disturbed_scores(
+    run: Trained,
+    noise: Sequence[float],
+    missing: Sequence[float],
+    known: Mapping[frozenset[str], float] | None = None,
+) -> Iterator[Disturbed]:
+    """Every score of one run that the table needs.
+
+    `known` are scores by the modalities that are present: all of them under no disturbance, all but one where no
+    utterance has that one.
+    """
+    everything, known = frozenset(run.modalities), known or {}
+    plain = known[everything] if everything in known else run.plain()
     for modality in run.modalities:
         levels = noise if modality in run.spread else ()
         unit = unit_noise(run, modality) if any(levels) else None
         for level in levels:
             yield modality, NOISE, float(level), noisy_score(run, modality, level, unit) if level else plain
+        rest = everything - {modality}
         for rate in missing:
-            yield modality, MISSING, float(rate), missing_score(run, modality, rate) if rate else plain
+            if rate == 1 and rest in known:
+                score = known[rest]
+            else:
+                score = missing_score(run, modality, rate) if rate else plain
+            yield modality, MISSING, float(rate), score

@@ -133,7 +133,7 @@ class Fleet:
                 self.runs[k].outcome.outputs = {name: found[k].clone() for name, found in outputs.items()}
         runs = [self.runs[k] for k in now]
         for run in runs:
-            run.outcome.engine = self.engine
+            run.outcome.engine = self.engine + run.step_words
         self.training = [k for k in self.training if k not in now]
         share = 1.0 if self.device.type == "cpu" else WORTH_COMPACTING
         if now and 0 < len(self.training) <= share * len(self.runs):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from lib.data.batches import Batches
+from lib.data.batches import Batches, Examples
 from lib.training.objective import joint
 from lib.training.recipe import Member, Recipe
 from lib.training.run import Checkpoint, Outcome, Run
@@ -63,12 +63,41 @@ def update(model: nn.Module, optimiser: torch.optim.Optimizer, recipe: Recipe) -
     optimiser.step()
 
 
+PART_BYTES = 4 * 2**20
+"""A held-out split whose features take more than this is evaluated in parts of at most so much."""
+SMALLEST_PART = 16
+"""Samples of a part at least, however long they are: fewer would leave the processor waiting."""
+
+
+def evaluation_parts(split: Batches, recipe: Recipe) -> list[slice]:
+    """What of a held-out split is evaluated at once, as consecutive slices; `evaluation_batch` of the recipe decides
+    where it is given.
+
+    Otherwise samples in memory go in equal parts of at most `PART_BYTES` of features, withheld ones counted, so that
+    the parts depend on the split's shapes alone: neither on the machine nor on what is fed. All else is one part.
+    """
+    n = len(split)
+    if recipe.evaluation_batch:
+        size = recipe.evaluation_batch
+    elif isinstance(split, Examples) and n:
+        each = sum(x[:1].numel() * x.element_size() for x in split.inputs.values())
+        at_most = max(SMALLEST_PART, PART_BYTES // max(each, 1))
+        size = -(-n // -(-n // at_most))
+    else:
+        size = max(n, 1)
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
 @torch.no_grad()
 def evaluate(model: nn.Module, split: Batches, recipe: Recipe) -> Tensor:
-    """Outputs of a whole split in evaluation mode."""
+    """Outputs of a whole split in evaluation mode, part by part (`evaluation_parts`).
+
+    The same split gives the same bits on one machine. Another number of samples at once may change the last bits of a
+    sample's outputs, since a matrix product is summed in blocks that depend on its rows. A model whose answer
+    depends on the other samples by more than that needs `evaluation_batch` in its recipe.
+    """
     model.eval()
-    size = recipe.evaluation_batch or len(split)
-    parts = [slice(start, start + size) for start in range(0, len(split), size)]
+    parts = evaluation_parts(split, recipe)
     return torch.cat([joint(model(**(split if len(parts) == 1 else split.take(part)).inputs)) for part in parts])
 
 
@@ -95,6 +124,7 @@ def train(
         while not run.finished:
             epoch, order = run.selection.epochs, run.start_epoch()
             if order is not taken:
+                ordered = None  # the copy of the last epoch goes before the next is made
                 ordered, taken = train_all.take(order), order
             train_loss = train_epoch(run, ordered, strategy)
             run.end_epoch(train_loss, evaluate(run.model, held_out["valid"], recipe), held_out["valid"].targets)

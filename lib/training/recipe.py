@@ -53,9 +53,10 @@ class Recipe:
     `tested_epoch` is the selected one, or the last (spec low_rank_fusion, quirk 3). `groups` are the arguments of
     `parameter_groups` that give some parameters a learning rate of their own. `precision="bfloat16"` rounds
     the factors of the products in a training step's forward pass; weights, data and evaluation stay float32.
-    Held-out splits are evaluated in one batch, or in batches of `evaluation_batch` for models whose result depends on
-    their batch (spec self_paced_balance, quirk 3), or that the memory does not hold at once. `curriculum` selects the
-    utterances that count (spec self_paced_balance, section 3). `annealed` lowers every learning rate along a cosine to
+    Held-out splits are evaluated in parts that their shapes decide (`lib.training.loop.evaluation_parts`), or in
+    batches of `evaluation_batch` for models whose result depends on their batch (spec self_paced_balance, quirk 3), or
+    whose batches are made one by one. `curriculum` selects the utterances that count (spec self_paced_balance,
+    section 3). `annealed` lowers every learning rate along a cosine to
     zero, minibatch by minibatch (spec end_to_end, section 6). `microbatch` is how many samples are computed at once:
     gradients are summed until they are those of the whole minibatch, up to what batch norm sees.
     """

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lib.data.batches import Batches
 from lib.files import atomic_path
+from lib.models import kernels
 from lib.training.objective import Objective
 from lib.training.recipe import Member
 from lib.training.streams import Streams
@@ -107,6 +108,7 @@ class Run:
         self.annealing = recipe.annealing(self.optimiser, len(train))
         self.objective = Objective(recipe, train)
         self.selection = recipe.selection()
+        self._steps = kernels.tally()
         self.outcome = Outcome(engine=f"loop on {train.targets.device.type}")
         self._losses: list[Tensor] = []
         self._sizes: list[int] = []
@@ -129,6 +131,11 @@ class Run:
             self.streams.continue_from(self._interrupted)
             self._interrupted = None
         return self.order
+
+    @property
+    def step_words(self) -> str:
+        """What the name of an engine says more if compiled loops ran all steps, those before a pause included."""
+        return (kernels.tally() - self._steps).words
 
     @property
     def batches_done(self) -> int:
@@ -174,6 +181,7 @@ class Run:
 
     def end(self) -> bool:
         """Put the tested epoch's weights into the model; whether there is such an epoch."""
+        self.outcome.engine += self.step_words
         self.outcome.best_epoch = -1 if self.selection.abandoned else self.selection.best_epoch
         if not self.outcome.diverged:
             self.model.load_state_dict(self.outcome.best_state)
@@ -190,6 +198,7 @@ class Run:
             "selection": self.selection.state(),
             "best_state": self.outcome.best_state,
             "history": self.outcome.history,
+            "steps": tuple(kernels.tally() - self._steps),
         }
 
     def _batches(self) -> dict:
@@ -207,6 +216,7 @@ class Run:
         self.objective.load_state_dict(saved["objective"])
         self.selection.restore(saved["selection"])
         self.outcome.best_state, self.outcome.history = saved["best_state"], saved["history"]
+        self._steps -= kernels.Tally(*saved["steps"])
         if batches := saved.get("batches"):
             self._losses, self._sizes = list(batches["losses"].unbind()), list(batches["sizes"])
             self._interrupted = {name: batches[name] for name in ("modality", "noise")}

@@ -20,7 +20,7 @@ from lib.data.batches import Batches, InMemory
 from lib.errors import InputError
 from lib.training import records
 from lib.training.execution import one_thread
-from lib.training.loop import evaluate
+from lib.training.loop import evaluate, evaluation_parts
 from lib.training.recipe import Member, Recipe
 from lib.training.records import Record
 
@@ -68,17 +68,31 @@ class Trained:
         split = self.split if noise is None else _with_noise(self.split, noise)
         with one_thread(), ExitStack() as stack:
             if self.encoders:
+                if any(not np.all(mask) for mask in gone.values()):
+                    return self._silenced_in_parts(split, gone).detach().cpu().numpy()
                 for modality, mask in gone.items():
                     stack.enter_context(self._silenced(modality, mask))
             else:
                 split = without(split, gone)
             return evaluate(self.model, split, self.recipe).detach().cpu().numpy()
 
+    def _silenced_in_parts(self, split: Batches, gone: Mapping[str, np.ndarray | bool]) -> Tensor:
+        """Outputs where encoders are silent for some utterances: the parts of `evaluate`, each with its own rows of
+        the masks."""
+        if self.recipe.evaluation_batch:
+            raise ValueError("single utterances can lose an encoder only where a split is evaluated in one batch")
+        found = []
+        for part in evaluation_parts(split, self.recipe):
+            with ExitStack() as stack:
+                for modality, mask in gone.items():
+                    rows = mask if np.ndim(mask) == 0 else np.asarray(mask)[part]
+                    stack.enter_context(self._silenced(modality, rows))
+                found.append(evaluate(self.model, split.take(part), self.recipe))
+        return torch.cat(found)
+
     @contextmanager
     def _silenced(self, modality: str, mask: np.ndarray | bool) -> Iterator[None]:
         """Within the block the modality's encoder gives zeros for the masked utterances."""
-        if self.recipe.evaluation_batch and not np.all(mask):
-            raise ValueError("single utterances can lose an encoder only where a split is evaluated in one batch")
 
         def zeros(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
             return _masked(output, mask)

@@ -12,7 +12,9 @@ from tqdm import tqdm
 
 from lib.data import data_root
 from lib.data.catalogue import CATALOGUE, KnownCorpus, PublicCorpus, RestrictedCorpus, Survey
+from lib.data.io import packages
 from lib.data.io.fetch import Unreachable, find, get
+from lib.data.pretrained import PARTS, PretrainedPart
 from lib.data.recordings.raw_decoding import Options
 from lib.data.recordings.raw_layout import processed_folder
 from lib.data.recordings.raw_preprocessing import Outcome, preprocess
@@ -25,7 +27,11 @@ INTERRUPTED = 130
 _DETECTORS = {name: f"lib.data.recordings.face_detection:{name}" for name in ("haar", "yunet")}
 
 
-def data(given: argparse.Namespace, catalogue: Mapping[str, KnownCorpus] = CATALOGUE) -> int:
+Known = KnownCorpus | PretrainedPart
+OBTAINABLE: Mapping[str, Known] = {**CATALOGUE, **PARTS}
+
+
+def data(given: argparse.Namespace, catalogue: Mapping[str, Known] = OBTAINABLE) -> int:
     """Do what `given.action` says; 0, 2 (bad input, damaged or unobtainable data) or 130 (interrupted)."""
     try:
         if given.action == "records":
@@ -44,22 +50,25 @@ def data(given: argparse.Namespace, catalogue: Mapping[str, KnownCorpus] = CATAL
         return INTERRUPTED
 
 
-def _get(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) -> int:
+def _get(options: argparse.Namespace, catalogue: Mapping[str, Known]) -> int:
     """Fetch every corpus asked for; one that fails does not keep the others from being fetched."""
     root = data_root(options.root)
     corpora = [find(name, catalogue) for name in options.names if name != "all"]
     if "all" in options.names:
         corpora += [corpus for corpus in catalogue.values() if isinstance(corpus, PublicCorpus)]
     obtained = [
-        _fetch(corpus, root, catalogue) if isinstance(corpus, PublicCorpus) else _explain(corpus, root)
+        _explain(corpus, root) if isinstance(corpus, RestrictedCorpus) else _fetch(corpus, root, catalogue)
         for corpus in dict.fromkeys(corpora)
     ]
     return 0 if all(obtained) else BAD_INPUT
 
 
-def _fetch(corpus: PublicCorpus, root: Path, catalogue: Mapping[str, KnownCorpus]) -> bool:
+def _fetch(corpus: PublicCorpus, root: Path, catalogue: Mapping[str, Known]) -> bool:
     try:
-        fetched = get(corpus.name, root, catalogue=catalogue, say=print)
+        if isinstance(corpus, PretrainedPart):
+            fetched = packages.get(corpus, root, say=print)
+        else:
+            fetched = get(corpus.name, root, catalogue=catalogue, say=print)
     except Unreachable:
         raise
     except InputError as error:
@@ -76,7 +85,7 @@ def _explain(corpus: RestrictedCorpus, root: Path) -> bool:
     return present
 
 
-def _preprocess(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) -> int:
+def _preprocess(options: argparse.Namespace, catalogue: Mapping[str, Known]) -> int:
     """Decode; print the problems by kind and outcome."""
     out = Path(options.out) if options.out else data_root(options.root) / "mme2e_prepared"
     raw = _raw_layout(options)
@@ -128,7 +137,7 @@ def _print_problems(problems: list[dict]) -> None:
         print(f"    {outcome}: {count} x {what}")
 
 
-def _check(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) -> int:
+def _check(options: argparse.Namespace, catalogue: Mapping[str, Known]) -> int:
     """List every corpus of the catalogue; 2 if any file of any of them is damaged."""
     root = data_root(options.root)
     print(f"data folder: {root}" if root.exists() else f"data folder: {root} (does not exist)")
@@ -141,22 +150,30 @@ def _check(options: argparse.Namespace, catalogue: Mapping[str, KnownCorpus]) ->
     return BAD_INPUT if any(survey.damaged for _, survey in surveys) else 0
 
 
-def _description(corpus: KnownCorpus, survey: Survey) -> Iterator[str]:
+def _description(corpus: Known, survey: Survey) -> Iterator[str]:
     known = [*survey.sound, *survey.stand_in, *survey.damaged, *survey.unfinished, *survey.missing]
     size = tqdm.format_sizeof(sum(survey.sound.values()), "B")
     yield f"\n{corpus.name}: {survey.state}, {len(survey.sound)} of {len(known)} files, {size}"
     yield corpus.title
-    yield f"folders: {', '.join(sorted({str(Path(path).parent) for path in known}))}"
+    yield f"folders: {', '.join(_few(sorted({str(Path(path).parent) for path in known})))}"
     if survey.stand_in:
         yield f"synthetic, not the corpus itself: {len(survey.stand_in)} files written by this workspace"
     yield from (f"damaged: {path} {fault}" for path, fault in survey.damaged.items())
     for path, received in survey.unfinished.items():
         yield f"unfinished: {path} ({tqdm.format_sizeof(received, 'B')} so far)"
-    yield from (f"missing: {path}" for path in survey.missing)
+    yield from _few([f"missing: {path}" for path in survey.missing])
     if isinstance(corpus, RestrictedCorpus):
         if survey.state != "present":
             yield f"restricted; how to obtain it: ./run_all.sh data get {corpus.name}"
         return
-    yield f"source: {', '.join(sorted({f'{file.repository} ({file.licence})' for file in corpus.files}))}"
+    if isinstance(corpus, PretrainedPart):
+        yield f"source: package {corpus.package} {corpus.version} ({corpus.licence})"
+    else:
+        yield f"source: {', '.join(sorted({f'{file.repository} ({file.licence})' for file in corpus.files}))}"
     if survey.state != "present":
         yield f"to obtain it: ./run_all.sh data get {corpus.name}"
+
+
+def _few(said: list[str], shown: int = 20) -> list[str]:
+    """The first of many; a corpus of single recordings has a file for each of them."""
+    return [*said[:shown], f"and {len(said) - shown} more"] if len(said) > shown else said

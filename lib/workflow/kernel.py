@@ -9,6 +9,7 @@ import math
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,12 @@ from lib.workflow.surroundings import python_command
 
 STATES = {InputError.__name__: "input_error", Diverged.__name__: "diverged"}
 """How a run ended, by the exception that a cell left with; any other is a `cell_error`."""
+
+
+_LAST = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+"""What a kernel is told before it is to end. It ends its children first and waits until none is left, and it would take
+those that nobody asks how they ended, the process that starts workers for one, for alive: until it is killed, 2.5 s.
+"""
 
 
 class _Manager(AsyncKernelManager):
@@ -83,7 +90,7 @@ class Kernel:
         return max(1, math.ceil(self._deadline - time.monotonic()))
 
     def loaded(self) -> list[str]:
-        """The modules of `lib` that the kernel holds, asked without a trace in the notebook."""
+        """The modules of `lib` that the kernel holds, asked without a trace in the notebook. Its last question."""
         names = "' '.join(name for name in __import__('sys').modules if name.startswith('lib.'))"
         return run_sync(self._evaluate)(names).split()
 
@@ -93,7 +100,7 @@ class Kernel:
         try:
             await client.wait_for_ready(timeout=60)
             asked = {"value": expression}
-            reply = await client.execute("", silent=True, user_expressions=asked, reply=True, timeout=60)
+            reply = await client.execute(_LAST, silent=True, user_expressions=asked, reply=True, timeout=60)
             return ast.literal_eval(reply["content"]["user_expressions"]["value"]["data"]["text/plain"])
         finally:
             client.stop_channels()
@@ -155,7 +162,9 @@ def _in_new_kernel(source: Path, target: Path, parameters: dict, timeout: float,
 
 
 def _execute(kernel: Kernel, source: Path, target: Path, parameters: dict, timeout: float) -> None:
-    # A second of work, for which the kernel, which gets ready itself, must not wait.
+    # A second of work, for which the kernel, which gets ready itself, must not wait. As much again would be the grammar
+    # of addresses that jsonschema checks with, where it is installed; nothing in a notebook is declared to be one.
+    sys.modules.setdefault("rfc3987_syntax", None)
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError

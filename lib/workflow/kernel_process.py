@@ -30,7 +30,8 @@ if __name__ == "__main__":
     if WORKERS in options:
         from lib.training.workers import prepare
 
-        prepare()
+        # In the folder of the connection file, which the runner removes however this process ends.
+        prepare(str(Path(sys.argv[sys.argv.index("-f") + 1]).parent))
     if TRAINS in options:
         import torch  # noqa: F401
     sys.argv[0] = "ipykernel_launcher"

@@ -20,8 +20,9 @@ VERBS = {
     "test": "check style and layers, run the tests and the stored notebooks, minutes on two cores; `--all` adds the "
     "slow tests (Slurm, faults, rebuilds); `test -- ARGS` runs pytest ARGS",
     "lab": "open JupyterLab on this machine only; `lab -- ARGS` passes ARGS on",
-    "data": "list, download and check the corpora; see `data --help`",
+    "data": "list, download and check the corpora and pre-trained parts; see `data --help`",
     "compare": "A B: two result folders, or NOTEBOOK/RUN: which numbers and what else differs; `--all` lists every row",
+    "kernels": "build the loops of recurrent models in C++, if there is a compiler: the same numbers, sooner; optional",
     "bench": "time what benchmarks/ measures; see `bench --help`",
 }
 MOST_CHUNKS = 10_000  # of which Snakemake keeps each in its graph
@@ -127,9 +128,11 @@ def _add_options(group: argparse._ActionsContainer) -> None:
 
 def _add_data(data: _Parser) -> None:
     actions = data.add_subparsers(dest="action", required=True, metavar="get|check|preprocess|records")
-    get = actions.add_parser("get", help="download corpora, continuing where an earlier call ended")
-    get.add_argument("names", nargs="+", metavar="NAME", help="all, or corpora that `data check` lists")
-    check = actions.add_parser("check", help="list every known corpus: present, partial, missing, damaged")
+    get = actions.add_parser("get", help="download what is missing of corpora and pre-trained parts")
+    get.add_argument(
+        "names", nargs="+", metavar="NAME", help="all (public corpora, no parts), or names that `data check` lists"
+    )
+    check = actions.add_parser("check", help="list every known corpus and part: present, partial, missing, damaged")
     preprocess = actions.add_parser("preprocess", help="decode a raw corpus once: faces and spectrograms")
     preprocess.add_argument("name", choices=RAW_CORPORA)
     for name, words, more in (

@@ -35,12 +35,12 @@ def cases(path: Path, marker: Path) -> dict[str, Hostile]:
     """All that is known against a file of this kind; `marker` appears if something in it was run."""
     by_suffix = {".h5": _hdf5, ".npy": _npy, ".npz": _npz, ".json": _json}
     by_suffix |= dict.fromkeys((".csv", ".tsv", ".txt"), _text)
-    by_suffix |= {".wav": _wave, ".jpg": _image} | dict.fromkeys((".pkl", ".p", ".pt"), _pickle)
+    by_suffix |= {".wav": _wave, ".flac": _flac, ".jpg": _image} | dict.fromkeys((".pkl", ".p", ".pt"), _pickle)
     return dict(_any(path.suffix)) | dict(by_suffix[path.suffix](path, marker))
 
 
 def kinds() -> set[str]:
-    return {".h5", ".npy", ".npz", ".csv", ".tsv", ".txt", ".json", ".wav", ".jpg", ".pkl", ".p", ".pt"}
+    return {".h5", ".npy", ".npz", ".csv", ".tsv", ".txt", ".json", ".wav", ".flac", ".jpg", ".pkl", ".p", ".pt"}
 
 
 def content(new: bytes, message: str | None = REFUSED) -> Hostile:
@@ -328,6 +328,31 @@ def _wave(path: Path, marker: Path) -> Iterator[tuple[str, Hostile]]:
     yield "compressed", changed(field(20, "<H", 85))
     yield "chunk of no end", changed(field(16, "<I", 2**32 - 1))
     yield "no samples", changed(lambda b: field(40, "<I", 0)(b)[:44])
+
+
+def _flac(path: Path, marker: Path) -> Iterator[tuple[str, Hostile]]:
+    def described(rate: int | None = None, channels: int | None = None, samples: int | None = None) -> Damage:
+        """With other numbers in the first block, where bits 80 to 143 are rate, channels - 1, bits - 1 and samples."""
+
+        def change(b: bytes) -> bytes:
+            word = int.from_bytes(b[18:26], "big")
+            for value, shift, bits in ((rate, 44, 20), (channels and channels - 1, 41, 3), (samples, 0, 36)):
+                if value is not None:
+                    word = word & ~(((1 << bits) - 1) << shift) | value << shift
+            return b[:18] + word.to_bytes(8, "big") + b[26:]
+
+        return lambda path: path.write_bytes(change(path.read_bytes()))
+
+    yield "announces 256 GB", Hostile(described(samples=2**36 - 1), REFUSED)
+    yield "announces 8 minutes", Hostile(described(samples=480 * 16_000), REFUSED)
+    yield "no number of samples", Hostile(described(samples=0), None)
+    yield "no rate", Hostile(described(rate=0), REFUSED)
+    yield "rate of 1 MHz", Hostile(described(rate=2**20 - 1), None)
+    yield "eight channels", Hostile(described(channels=8), None)
+    yield "first block alone", changed(lambda b: b[:42])
+    yield "signature alone", content(b"fLaC")
+    yield "block of no end", content(b"fLaC\x00\xff\xff\xff" + bytes(400))
+    yield "frames of zeros", changed(lambda b: b[:42] + bytes(len(b) - 42))
 
 
 def _image(path: Path, marker: Path) -> Iterator[tuple[str, Hostile]]:

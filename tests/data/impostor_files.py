@@ -77,6 +77,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     ".npz": ("npz", "zip", "torch"),
     ".json": ("JSON error", "text"),
     ".csv": ("text",),
+    ".tsv": ("text",),
     ".txt": ("text",),
     ".pkl": ("pickle",),
     ".p": ("pickle",),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from lib import data
@@ -17,6 +18,7 @@ from lib.data.iemocap import iemocap_handcrafted, iemocap_stacked
 from lib.data.io import cache, vector_files
 from lib.data.io.source_files import note_stand_in
 from lib.data.mosi import mosi_utterances
+from lib.data.pretrained import PretrainedPart
 from lib.data.recordings import (
     albert_folder,
     iemocap_release,
@@ -30,8 +32,9 @@ from lib.data.recordings import cutting as recordings
 from lib.data.recordings.mel import mel_spectrogram
 from lib.data.recordings.streamed_corpus import open_handcrafted
 from lib.data.stand_ins import synthetic_handcrafted, synthetic_raw
+from lib.data.text import frozen, wordpiece
 from lib.errors import InputError
-from tests.data import releases
+from tests.data import parts, releases
 from tests.data.arrays.test_emotion_corpora import nine_corpus
 from tests.data.arrays.test_lmf_pickles import section
 from tests.data.dialogues.test_conversation_pickles import stored
@@ -39,6 +42,7 @@ from tests.data.iemocap.test_iemocap import stacked_corpus, utterances
 from tests.data.iemocap.test_iemocap_handcrafted import LEFT, RIGHT
 from tests.data.mosei.test_mosei_text import write_mosei
 from tests.data.mosi.test_mosi_words import spoken
+from tests.data.ravdess.test_ravdess import write_ravdess
 from tests.data.samples import REAL, STAND_IN, mfn_corpus
 from tests.papers.emotion_tasks import write_meld
 
@@ -48,7 +52,8 @@ class Reader:
     """`make` writes sound files into an empty folder, `read` reads them, `files` are those to damage, one of each kind.
 
     `modules` are the modules of `lib.data` whose reading code this exercises. `heals`: damage is not always an error,
-    because what was lost is made anew, or because what single utterances lack is told beside the others.
+    because what was lost is made anew, or because what single utterances lack is told beside the others. `refusal` is
+    what every refusal says where files are compared with a hash before they are parsed; then any change is refused.
     """
 
     make: Callable[[Path], object]
@@ -56,6 +61,7 @@ class Reader:
     files: tuple[str, ...]
     modules: tuple[str, ...]
     heals: bool = False
+    refusal: str = ""
 
 
 def corpus(name: str, make: Callable[[Path], object], files: tuple[str, ...], *modules: str, **options) -> Reader:
@@ -94,6 +100,17 @@ def write_vectors(root: Path) -> None:
 
 def look_up(name: str) -> Callable[[Path], np.ndarray]:
     return lambda root: vector_files.look_up(root / name, ["happy", "sad"])
+
+
+def read_part(root: Path) -> dict[str, np.ndarray]:
+    """The part is pinned as `write_part` left it, so a damaged file is refused before anything parses it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frozen, "PARTS", {"glove_6b_50d": PINNED["glove"]})
+        return frozen.glove({"happy", "sad"}, root)
+
+
+def write_part(root: Path) -> None:
+    PINNED["glove"] = parts.write_glove(root, ["happy", "sad", "the"])
 
 
 def write_handcrafted(root: Path) -> None:
@@ -197,6 +214,7 @@ def write_config(root: Path) -> None:
     (root / albert_folder.CONFIG).write_text('{"hidden_size": 8, "vocab_size": 30}')
 
 
+PINNED: dict[str, PretrainedPart] = {}
 RELEASE = {
     "mosei": ("Labels/one.csv", "Transcript/Segmented/Combined/second.txt"),
     "iemocap": ("Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", "Session1/dialog/wav/Ses01F_impro01.wav"),
@@ -299,6 +317,17 @@ READERS: dict[str, Reader] = {
     "mosei_text_sentiment": corpus(
         "mosei_text_sentiment", write_mosei, ("mosei/unimse_test.tsv",), "mosei_text", width=5, split="standard"
     ),
+    "ravdess": corpus(
+        "ravdess",
+        write_ravdess,
+        (
+            "ravdess/openface_au/au_mfcc.pkl",
+            "ravdess/audio_speech_actors_01-24/Actor_01/03-01-02-01-01-01-01.wav",
+            "ravdess/audio_speech_actors_01-24/Actor_01/03-01-05-01-01-01-01.flac",
+        ),
+        "action_units",
+        "sound",
+    ),
     "iemocap_conversations": corpus(
         "iemocap_conversations",
         conversations(spcl_pickles.IEMOCAP),
@@ -329,6 +358,17 @@ READERS: dict[str, Reader] = {
         look_up("words.txt"),
         ("words.txt",),
         ("vector_files",),
+    ),
+    "pre-trained part": Reader(
+        write_part, read_part, ("vectors.npy",), ("frozen",), refusal=r"holds \d+ bytes|has sha256|cannot be read"
+    ),
+    "word pieces": Reader(
+        lambda root: (root / "vocab.txt").write_text(
+            "\n".join((*wordpiece.SPECIAL, "good", "##s", "caf\u00e9")) + "\n"
+        ),
+        lambda root: wordpiece.vocabulary(root / "vocab.txt"),
+        ("vocab.txt",),
+        ("wordpiece",),
     ),
     "hand-crafted features": Reader(
         write_handcrafted,
@@ -402,6 +442,8 @@ READERS: dict[str, Reader] = {
 NO_READERS = {
     "catalogue": "reads its own table, which belongs to the library; the files of corpora are only hashed",
     "fetch": "what arrives is compared with a hash, never parsed",
+    "packages": "a wheel is compared with its hash before it is opened; test_packages has the others",
+    "pretrained": "reads its own table, as the catalogue does; the files of parts are only hashed",
     "synthetic": "writes files in a format of another module and has them read there",
     "synthetic_handcrafted": "only writes",
     "synthetic_raw": "only writes",

@@ -33,6 +33,7 @@ def test_the_known_corpora_and_their_number_of_files():
         "pom": 9,
         "meld": 3,
         "mosei_text": 8,
+        "ravdess": 1441,
         "meld_conversations": 1,
         "meld_conversations_mmgcn": 1,
     }
@@ -81,8 +82,13 @@ def test_a_file_stands_in_the_table_once():
     assert set(times.values()) == {1}
 
 
-@pytest.mark.parametrize("file", FILES.values(), ids=FILES)
-def test_every_file_is_pinned(file: PublicFile):
+@pytest.mark.parametrize("corpus", PUBLIC, ids=lambda corpus: corpus.name)
+def test_every_file_is_pinned(corpus: PublicCorpus):
+    for file in corpus.files:
+        check_pin(file)
+
+
+def check_pin(file: PublicFile) -> None:
     assert re.fullmatch(r"[0-9a-f]{40}", file.commit)
     assert re.fullmatch(r"[0-9a-f]{40}", file.git_blob_sha1)
     assert file.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", file.sha256)
@@ -93,6 +99,20 @@ def test_every_file_is_pinned(file: PublicFile):
     assert not path.is_absolute()
     assert ".." not in path.parts
     assert path.name.removeprefix("unimse_") == PurePosixPath(file.repository_path).name  # `train.tsv` says too little
+
+
+def test_a_smaller_copy_serves_where_the_recording_is_not_there(tmp_path):
+    content, other = noise(100), noise(101)
+    (file,) = public_corpus({"d/a.wav": content}).files
+    corpus = PublicCorpus("x", "x", (replace(file, flac_sha256=hashlib.sha256(other).hexdigest()),))
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/a.flac").write_bytes(other)
+    assert (corpus.survey(tmp_path).state, corpus.survey(tmp_path).sound) == ("present", {"d/a.wav": 101})
+    assert PublicCorpus("x", "x", (file,)).survey(tmp_path).state == "missing"
+    (tmp_path / "d/a.flac").write_bytes(content)
+    assert corpus.survey(tmp_path).damaged["d/a.wav"].startswith("as .flac has sha256 ")
+    (tmp_path / "d/a.wav").write_bytes(content)
+    assert corpus.survey(tmp_path).sound == {"d/a.wav": 100}
 
 
 def test_the_address_of_a_file():
@@ -205,6 +225,13 @@ def real_root() -> Path:
 
 
 def test_real_files_have_the_pinned_content(real_root):
-    present = {path: file for path, file in FILES.items() if (real_root / path).exists()}
+    present = [file for file in FILES.values() if file.place(real_root).exists()]
     assert len(present) > 0
-    assert {path: fault for path, file in present.items() if (fault := file.fault(real_root / path))} == {}
+    assert {file.path: fault for file in present if (fault := file.fault(file.place(real_root)))} == {}
+
+
+def test_the_real_ravdess_is_present_as_smaller_copies(real_root):
+    if not (real_root / "ravdess").is_dir():
+        pytest.skip("needs RAVDESS: ./run_all.sh data get ravdess")
+    survey = CATALOGUE["ravdess"].survey(real_root)
+    assert (survey.state, len(survey.sound)) == ("present", 1441)

@@ -109,6 +109,7 @@ FEATURES = {
     "mosei_emotions": "cmu-mosei/audio_test.h5",
     "iemocap_emotions": "iemocap/iemocap_data.pkl",
     "iemocap_nine": "iemocap/covarep_train.p",
+    "ravdess": "ravdess/openface_au/au_mfcc.pkl",
     "iemocap_conversations": "spcl/iemocap/iemocap.pkl",
     "meld_conversations": "spcl/meld/meld.pkl",
     "iemocap_conversations_mmgcn": "mmgcn/iemocap/IEMOCAP_features.pkl",

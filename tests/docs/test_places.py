@@ -24,8 +24,8 @@ def behind(there: str, new: str) -> tuple[str, str]:
 
 
 CORPUS: Places = {
-    "lib/data/corpora.py": behind(
-        "_LMF_PICKLES = (",
+    "lib/data/descriptions/lmf_pickles.py": behind(
+        "\nLMF_PICKLES = (",
         """
     Description(
         name="voices",

@@ -12,6 +12,7 @@ from lib.errors import InputError
 from lib.papers import schemas
 
 ROOT = Path(__file__).resolve().parents[2]
+GLOVE = ("parts/glove_6b_50d/vectors.npy", "parts/glove_6b_50d/index.parquet")
 NOTEBOOKS = sorted(schemas())
 YAMLS = sorted((ROOT / "params").glob("*/*.yaml"))
 
@@ -114,8 +115,11 @@ def test_missing_file_and_unknown_notebook(tmp_path):
     [
         ("low_rank_fusion", {"glove": "words.txt"}, ("mosi_words",), ("words.txt",)),
         ("low_rank_fusion", {}, ("mosi_words",), ()),
+        ("low_rank_fusion", {"glove": "glove"}, ("mosi_words",), GLOVE),
         ("emotion_embeddings", {}, ("meld_text",), ()),
         ("emotion_embeddings", {"emotion_vectors": "words.txt"}, ("meld_text",), ("words.txt",)),
+        ("emotion_embeddings", {"emotion_vectors": "glove"}, ("meld_text",), GLOVE),
+        ("unseen_emotions", {"emotion_vectors": "glove"}, ("iemocap_emotions", "iemocap_nine"), GLOVE),
         ("unseen_emotions", {}, ("iemocap_emotions", "iemocap_nine"), ("glove.emotions.840B.300d.pt",)),
     ],
 )

@@ -15,7 +15,8 @@ from tests.parity.test_spcl_training import check_dataloader, check_whole_run
 pytestmark = pytest.mark.slow
 
 ENCODER, GRAPH = "lib.models.conversation_encoder", "lib.models.conversation_graph"
-GCN, RNN, BIDDIN = "lib.models.dialogue_gcn", "lib.models.dialogue_rnn", "lib.models.biddin"
+GCN, BIDDIN = "lib.models.dialogue_gcn", "lib.models.biddin"
+RNN, STEPS = "lib.models.dialogue_rnn", "lib.models.dialogue_steps"
 OBJECTIVE, DIALOGUES = "lib.training.self_paced", "lib.models.dialogues"
 NORM1, NORM2 = "self.norm1 = nn.LayerNorm(width)", "self.norm2 = nn.LayerNorm(width)"
 
@@ -169,16 +170,29 @@ BACKBONES = {
     ],
     "biddin": [
         *mutants(
-            f"{RNN}:StackedCell.step",
+            f"{STEPS}:_cell",
             {
-                "reset and update swapped": ("reset, update =", "update, reset ="),
+                "reset and update swapped": ("part, reset, update, new =", "part, update, reset, new ="),
                 "new and old state swapped": ("torch.lerp(new, state", "torch.lerp(state, new"),
-                "recurrent bias dropped": ("torch.baddbmm(self._bias_hh", "torch.baddbmm(0 * self._bias_hh"),
-                "reset before the product": (
-                    "gates[..., size:], reset, recurrent[..., size:]",
-                    "gates[..., size:], reset * 0 + 1, recurrent[..., size:]",
-                ),
+                "recurrent bias dropped": ("cell.bias_hh.expand", "(0 * cell.bias_hh).expand"),
+                "reset before the product": ("size :], reset, part", "size :], reset * 0 + 1, part"),
             },
+        ),
+        *mutants(
+            f"{STEPS}:_cell_back",
+            {
+                "gradient not through the state": ("through = d_next * update", "through = 0 * d_next"),
+                "gradient of the reset gate dropped": (
+                    "_backward.grad_input(d_new * part",
+                    "_backward.grad_input(0 * part",
+                ),
+                "gradient past the reset gate": ("torch.mul(d_new, reset, out=d_part)", "d_part.copy_(d_new)"),
+                "gradient of the update gate turned": ("(state - new)", "(new - state)"),
+            },
+        ),
+        *mutants(
+            f"{STEPS}:_attend_back",
+            {"gradient of the scores dropped": ("torch.stack([share, d_scores]", "torch.stack([share, 0 * d_scores]")},
         ),
         *mutants(
             f"{RNN}:positions",
@@ -188,18 +202,23 @@ BACKBONES = {
             },
         ),
         *mutants(
-            f"{RNN}:DialogueRNN._speak",
+            f"{STEPS}:_Speak.forward",
             {
-                "history without positions": ("overall + place[t]", "overall"),
-                "party from the next state": (
-                    "global_cell.step(t, overall, speaker)",
-                    "global_cell.step(t, overall, 0 * speaker)",
-                ),
-                "no context": ("party_cell.step(t, speaker, context)", "party_cell.step(t, speaker, 0 * context)"),
+                "history without positions": ("torch.add(overall, place[:, t, None]", "torch.add(overall, 0 * overall"),
+                "party from the next state": ("known[:, at], speaker, overall", "known[:, at], 0 * speaker, overall"),
+                "no context": ("known[:, at], context, speaker", "known[:, at], 0 * context, speaker"),
+                "attention over dialogues": ("scores.softmax(2)", "scores.softmax(1)"),
             },
         ),
         *mutants(
-            f"{RNN}:DialogueRNN._attend", {"attention over dialogues": ("scores.softmax(2)", "scores.softmax(1)")}
+            f"{STEPS}:_Speak.backward",
+            {
+                "no gradient to the history": ("d_overall + d_history[:, :n, t]", "d_overall"),
+                "no gradient to the speaker's earlier state": (
+                    "scatter_add_(2, talking, d_before",
+                    "scatter_add_(2, talking, 0 * d_before",
+                ),
+            },
         ),
         *mutants(
             f"{RNN}:DialogueRNN.forward", {"backward not turned again": ("dialogues.reverse(backward)", "backward")}

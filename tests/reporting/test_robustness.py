@@ -12,6 +12,7 @@ from lib.errors import InputError
 from lib.reporting import modality_figures, robustness
 from lib.reporting.robustness import MISSING, NOISE, missing_score, missing_utterances, noisy_score, robustness_table
 from lib.reporting.statistics import t_interval
+from lib.training import loop
 from lib.training.trained import feature_spread, in_memory
 from tests.reporting.tables_of_runs import STAND_IN
 from tests.reporting.trained_runs import EVERYTHING, kinds
@@ -52,6 +53,17 @@ def test_only_the_utterances_that_lost_the_modality_answer_differently(tmp_path,
     assert np.allclose(outputs[~gone], run.outputs()[~gone], rtol=1e-6, atol=1e-7)
     assert np.allclose(outputs[gone], run.outputs({"text": True})[gone], rtol=1e-6, atol=1e-7)
     assert np.abs(outputs[gone] - run.outputs()[gone]).max() > 1e-4
+
+
+def test_lost_encoders_in_parts_are_the_same_utterances(tmp_path, monkeypatch):
+    run, _ = kinds()["slots"].read(tmp_path)
+    gone = missing_utterances(run, "text", 0.5)
+    at_once = run.outputs({"text": gone, "audio": True})
+    monkeypatch.setattr(loop, "SMALLEST_PART", 1)
+    monkeypatch.setattr(loop, "PART_BYTES", 1)
+    assert len(loop.evaluation_parts(run.split, run.recipe)) == len(run.split) > 1
+    # one row at once sums in another order
+    assert np.allclose(run.outputs({"text": gone, "audio": True}), at_once, rtol=1e-5, atol=1e-6)
 
 
 def test_missing_utterances_are_nested_and_as_many_as_asked(tmp_path):

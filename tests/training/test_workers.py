@@ -1,5 +1,6 @@
 """Workers: forked from a prepared process, one thread each, told of when lost, gone with their owner."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -92,6 +93,15 @@ def test_what_a_job_raises_is_raised_here_with_where_it_happened():
     assert "In a worker:" in caught.value.__notes__[0] and "in fail" in caught.value.__notes__[0]
 
 
+@pytest.mark.parametrize("kind", [EOFError, ConnectionResetError])
+def test_an_error_of_a_job_is_not_taken_for_a_lost_worker(kind):
+    def fail(item: int) -> None:
+        raise kind("of the job")
+
+    with pytest.raises(kind, match="of the job"):
+        list(spread(fail, [1, 2], 2))
+
+
 def test_an_error_that_cannot_be_sent_is_told():
     class Awkward(Exception):
         def __init__(self, one, two):
@@ -120,26 +130,26 @@ def test_a_worker_that_is_lost_is_told_and_the_next_call_works(end, words):
 def test_a_lost_forker_is_replaced():
     first = next(iter(spread(about, [0, 1], 2)))
     os.kill(first["parent"], signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(first["parent"])], timeout=10)
+    os.waitid(os.P_PID, first["parent"], os.WEXITED | os.WNOWAIT)
     assert {answer["parent"] for answer in spread(about, [0, 1], 2)} != {first["parent"]}
 
 
 def test_who_stops_listening_has_no_workers_left():
     answers = spread(lambda item: (os.getpid(), time.sleep(60 * item))[0], [0, 1, 1], 2)
     next(answers)
-    forker = psutil.Process(workers._forker()._process.pid)
-    assert forker.children()
+    started = multiprocessing.active_children()
+    assert len(started) == 2 and all(psutil.pid_exists(process.pid) for process in started)
     answers.close()
-    _, alive = psutil.wait_procs(forker.children(), timeout=10)
-    assert not alive
+    assert not any(psutil.pid_exists(process.pid) for process in started)
 
 
 ORPHAN = """
 import os, sys, time
+from multiprocessing import util
 sys.path.insert(0, sys.argv[1])
 from lib.training.workers import spread
 def work(item):
-    print(os.getpid(), os.getppid(), flush=True)
+    print(os.getpid(), os.getppid(), util.get_temp_dir(), flush=True)
     time.sleep(600)
 list(spread(work, [1, 2], 2))
 """
@@ -147,14 +157,59 @@ list(spread(work, [1, 2], 2))
 
 def test_workers_and_forker_end_with_an_owner_that_was_killed():
     """The owner is a program without a file and without a guard around its main part."""
-    owner = subprocess.Popen([sys.executable, "-c", ORPHAN, str(ROOT)], stdout=subprocess.PIPE, text=True)
-    pids = {int(pid) for _ in range(2) for pid in owner.stdout.readline().split()}
-    started = [psutil.Process(pid) for pid in pids]
-    assert len(started) == 3
-    owner.kill()
-    owner.communicate()
+    with subprocess.Popen([sys.executable, "-c", ORPHAN, str(ROOT)], stdout=subprocess.PIPE, text=True) as owner:
+        told = [owner.stdout.readline().split() for _ in range(2)]
+        started = [psutil.Process(pid) for pid in {int(pid) for *pids, _ in told for pid in pids}]
+        folder = Path(told[0][-1])
+        assert len(started) == 3 and folder.is_dir()
+        owner.kill()
     _, alive = psutil.wait_procs(started, timeout=20)
     assert not alive
+    assert not folder.exists()
+
+
+PROGRAM = """
+import os, signal, sys, tempfile, time
+from multiprocessing import util
+print("program", flush=True)
+sys.path.insert(0, sys.argv[1])
+from lib.training.workers import ONE_THREAD, prepare, spread
+interrupts = []
+signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
+prepare()
+time.sleep(0.3)
+os.killpg(0, signal.SIGINT)
+def work(item):
+    time.sleep(0.2)
+    os.killpg(0, signal.SIGINT)
+    return item
+print(sum(spread(work, [1, 2, 3], 2)), len(interrupts) > 1)
+print([os.environ.get(name) for name in ONE_THREAD], len(tempfile.gettempdir()), os.path.isdir(util.get_temp_dir()))
+print(util.get_temp_dir())
+"""
+
+
+def test_a_program_without_a_guard_its_interrupts_and_its_surroundings(tmp_path):
+    """Workers do not execute it again and leave interrupts to it, from the first moment on; what its children inherit
+    is its own again; a folder for temporary files may have a name too long for a socket.
+    """
+    (program := tmp_path / "program.py").write_text(PROGRAM)
+    (long := tmp_path / ("x" * 120)).mkdir()
+    variables = {name: value for name, value in os.environ.items() if name not in workers.ONE_THREAD}
+    ended = subprocess.run(
+        [sys.executable, "-I", str(program), str(ROOT)],
+        capture_output=True,
+        text=True,
+        env=variables | {"TMPDIR": str(long), "OMP_NUM_THREADS": "3"},
+        start_new_session=True,
+    )
+    *told, folder = ended.stdout.splitlines()
+    assert (told, ended.stderr, ended.returncode) == (
+        ["program", "6 True", f"['3', None, None] {len(str(long))} True"],
+        "",
+        0,
+    )
+    assert not Path(folder).exists() and not list(long.glob("reprise-*"))
 
 
 FRESH = """

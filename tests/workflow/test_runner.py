@@ -63,6 +63,12 @@ def test_kernel_is_this_python_over_unix_sockets_in_the_workspace(workspace):
     assert seen == {"python": sys.executable, "transport": "ipc", "cwd": str(workspace.root), "cores": 2}
 
 
+def test_kernel_ends_by_itself_although_nobody_waits_for_its_child(workspace):
+    """What is left to do at its end is done; a kernel that is killed leaves that out."""
+    assert attempt(workspace, "leaves a child").code == 0
+    assert not is_alive(int(workspace.path(RUN, "members/ended").read_text()))
+
+
 def test_results_of_an_earlier_attempt_do_not_pass_for_new_ones(workspace):
     workspace.write("results/alpha/quick/tables/old.csv", "old")
     workspace.write("results/alpha/quick/members/record", "kept")

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from lib.data.io.cache import cached
 from lib.data.io.provenance import concluded, opened_source
 from lib.data.io.source_files import hash_sources
 from lib.data.io.text_files import records
+from lib.data.pretrained import PARTS
+from lib.data.text import frozen
 from lib.errors import InputError
 from lib.files import sha256_file
 
@@ -55,17 +57,39 @@ def files(root: Path) -> list[Path]:
     return [Path(root) / "meld" / f"{name}_sent_emo.csv" for name in _FILES.values()]
 
 
-def read(root: Path, *, window: int = 20, width: int = 100, file: str = "", side: Side = "front") -> Corpus:
+def utterances(root: Path) -> dict[str, list[str]]:
+    """The utterances as they were transcribed, in the order of the corpus' samples: for features made elsewhere."""
+    tables = zip(_FILES, files(Path(root)), strict=True)
+    return {split: [row["Utterance"] for row in _rows(path)] for split, path in tables}
+
+
+def read(
+    root: Path,
+    *,
+    window: int = 20,
+    width: int = 100,
+    file: str = "",
+    side: Side = "front",
+    text: Literal["", "glove", "minilm"] = "",
+) -> Corpus:
     """Multilabel corpus, one 1 per row; text float32 `(N, window, width)`: the last words, padding on `side`.
 
-    Words are lower case; `!` and `?` count as words. Without `file` they have vectors learned from the training
-    split, of this `width`; with it, those of that file below the data folder. A word without a vector is a zero step.
+    Words are lower case; `!` and `?` count as words. Without `file` they have vectors learned from the training split,
+    of this `width`; with it, those of that file below the data folder; with `text` those of a pre-trained part (50-d
+    GloVe, or 384-d MiniLM in the context of the utterance, see `lib.data.text.frozen`). A word without a vector is a
+    zero step.
     Ids are `<split>_<dialogue>_<utterance>`. Raises InputError for a missing or damaged table or file of vectors.
     """
     root = Path(root)
+    if file and text:
+        raise InputError("file and text both name word vectors", where="meld_text", todo="leave one of them out")
     source = opened_source("meld_text", root, files(root))
     tables = {split: _rows(path) for split, path in zip(_FILES, files(root), strict=True)}
-    if file:
+    known = {}
+    if text:
+        origin = frozen.origin(text)
+        source = replace(source, files=source.files | PARTS[frozen.PART[text]].hashes())
+    elif file:
         wanted = sum((_vocabulary(rows) for rows in tables.values()), Counter())
         known = vector_files.known_vectors(root / file, wanted.keys())
         origin = vector_files.coverage(known, wanted, file)
@@ -77,20 +101,22 @@ def read(root: Path, *, window: int = 20, width: int = 100, file: str = "", side
             f"word vectors learned from the training split alone, in which the emotions' names hardly occur ({rare}): "
             "the vector of an emotion is the mean over everyday words for it"
         )
-    width = len(next(iter(known.values())))
+    width = frozen.WIDTHS[text] if text else len(next(iter(known.values())))
     missing = np.zeros(width, np.float32)
     splits = {}
     for split, rows in tables.items():
-        sequences = [
-            np.array([known.get(word, missing) for word in tokens(row["Utterance"])[-window:]], np.float32).reshape(
-                -1, width
-            )
-            for row in rows
-        ]
-        text, lengths = pad(sequences, window, side)
+        spoken = [tokens(row["Utterance"]) for row in rows]
+        if text:
+            sequences = frozen.word_vectors(spoken, root, text, last=window)
+        else:
+            sequences = [
+                np.array([known.get(word, missing) for word in words[-window:]], np.float32).reshape(-1, width)
+                for words in spoken
+            ]
+        steps, lengths = pad(sequences, window, side)
         numbers = [EMOTIONS.index(row["Emotion"]) for row in rows]
         ids = tuple(f"{split}_{row['Dialogue_ID']}_{row['Utterance_ID']}" for row in rows)
-        splits[split] = Split({"text": text}, lengths, np.eye(len(EMOTIONS), dtype=np.float32)[numbers], ids)
+        splits[split] = Split({"text": steps}, lengths, np.eye(len(EMOTIONS), dtype=np.float32)[numbers], ids)
     if file:
         source = replace(source, files={**source.files, file: sha256_file(root / file)})
     note = f"text alone, without the dialogue around it; {origin}"
@@ -99,14 +125,22 @@ def read(root: Path, *, window: int = 20, width: int = 100, file: str = "", side
 
 
 def emotion_vectors(
-    root: Path, words: Sequence[str] = EMOTIONS, *, width: int = 100, **options: object
+    root: Path,
+    words: Sequence[str] = EMOTIONS,
+    *,
+    width: int = 100,
+    text: Literal["", "glove", "minilm"] = "",
+    **options: object,
 ) -> Float[np.ndarray, "emotions width"]:
     """Float32 vectors `(K, width)` learned from the training split: of an emotion the mean of its everyday words.
 
-    Any other word has its own vector. `options` are the further ones of `read`; none of them matters here. Raises
-    InputError for a word that the training split does not have, or none of whose everyday words it has.
+    Any other word has its own vector. With `text` each word has that of the pre-trained part. `options` are the further
+    ones of `read`; none of them matters here. Raises InputError for a word that the training split does not have, or
+    none of whose everyday words it has.
     """
     root = Path(root)
+    if text:
+        return frozen.emotion_vectors(words, root, text)
     train = files(root)[0]
     known = _learned(root, _rows(train), hash_sources("meld", root, [train]), width)
     means = []

@@ -57,6 +57,7 @@ _OWN = {
     ".npy": ("a .npy array",),
     ".npz": ("a zip archive", "a .npz archive"),
     ".wav": ("a WAV recording",),
+    ".flac": ("a FLAC recording",),
     ".jpg": _IMAGES,
     ".jpeg": _IMAGES,
     ".avi": ("an AVI video", "an MP4 video", "a Matroska or WebM video", "a Flash video"),
@@ -75,7 +76,8 @@ _NEVER = ("empty", "zeros alone", "a Git LFS pointer", "an HTML page", "the answ
 """No data, whatever the ending says."""
 _EXPECTED = {
     ".h5": "a complete HDF5 file", ".npy": "a complete .npy file", ".npz": "a complete .npz archive",
-    ".wav": "a readable WAV file", ".jpg": "a readable JPEG image", ".jpeg": "a readable JPEG image",
+    ".wav": "a readable WAV file", ".flac": "a readable FLAC file", ".jpg": "a readable JPEG image",
+    ".jpeg": "a readable JPEG image",
     ".avi": "a readable video", ".mp4": "a readable video", ".json": "JSON", ".csv": "a table of text",
     ".tsv": "a table of text", ".txt": "plain text", ".pkl": "a complete, readable pickle",
     ".p": "a complete, readable pickle", ".pt": "a complete, readable pickle", VECTORS: "a file of word vectors",

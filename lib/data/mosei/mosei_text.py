@@ -7,9 +7,10 @@ embeddings; their audio and video features are not reachable (inventory 9.1).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -24,7 +25,13 @@ from lib.data.io.cache import cached
 from lib.data.io.provenance import concluded, opened_source
 from lib.data.mosei import mosei_tables
 from lib.data.mosei.mosei_tables import Folds, Utterances
+from lib.data.pretrained import PARTS
+from lib.data.text import frozen
+from lib.errors import InputError
 from lib.files import sha256_file
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 _RULES = {
     "end_to_end": "lists of the end-to-end paper, by video",
@@ -67,19 +74,27 @@ class MoseiText:
         width: int = 100,
         file: str = "",
         side: Side = "front",
+        text: Literal["", "glove", "minilm"] = "",
     ) -> Corpus:
         """Text float32 `(N, window, width)`: the last words of each utterance, padding on `side`.
 
         Without `file` words have vectors of this `width`, learned from the sentences of the training fold without
-        their labels; with it, those of that file below the data folder. A word without a vector is a zero step.
+        their labels; with it, those of that file below the data folder; with `text` those of a pre-trained part (see
+        `lib.data.text.frozen`). A word without a vector is a zero step.
         Emotions are float32 `(N, 6)`, 1 where the intensity is above 0; sentiment is float64 `(N,)`. Raises InputError
-        for tables that `utterances` refuses and for a missing or damaged file of vectors.
+        for tables that `utterances` refuses, for a missing or damaged file of vectors or part, and for both at once.
         """
+        if file and text:
+            raise InputError("file and text both name word vectors", where=self.name, todo="leave one of them out")
         root, about = Path(root), corpora.get(self.name)
         source = opened_source(self.name, root, files(root))
         found = utterances(root, split)
         words = {name: [tokens(text) for text in fold.texts] for name, fold in found.items()}
-        if file:
+        known: dict[str, np.ndarray] = {}
+        if text:
+            origin, part = frozen.origin(text), PARTS[frozen.PART[text]]
+            source = replace(source, files=source.files | part.hashes())
+        elif file:
             wanted = Counter(word for fold in words.values() for sentence in fold for word in sentence)
             known = vector_files.known_vectors(root / file, wanted.keys())
             origin = vector_files.coverage(known, wanted, file)
@@ -87,17 +102,43 @@ class MoseiText:
         else:
             known = _learned(words["train"], source.files, {"split": split, "width": width})
             origin = "word vectors learned from the sentences of the training fold alone, without their labels"
-        width = len(next(iter(known.values())))
+        width = frozen.WIDTHS[text] if text else len(next(iter(known.values())))
         missing, splits = np.zeros(width, np.float32), {}
         for name, fold in found.items():
-            sequences = [
-                np.array([known.get(word, missing) for word in sentence[-window:]], np.float32).reshape(-1, width)
-                for sentence in words[name]
-            ]
-            text, lengths = pad(sequences, window, side)
-            splits[name] = Split({"text": text}, lengths, self.labels(fold), fold.ids)
+            if text:
+                sequences = frozen.word_vectors(words[name], root, text, last=window)
+            else:
+                sequences = [
+                    np.array([known.get(word, missing) for word in sentence[-window:]], np.float32).reshape(-1, width)
+                    for sentence in words[name]
+                ]
+            steps, lengths = pad(sequences, window, side)
+            splits[name] = Split({"text": steps}, lengths, self.labels(fold), fold.ids)
         source = concluded(source, root / "mosei", _RULES[split], [f"text alone; {origin}"])
         return Corpus(about.task, self.label_names, {"text": width}, splits, source, about.scale)
+
+
+def emotion_vectors(
+    root: Path,
+    words: Sequence[str] = MOSEI_EMOTIONS,
+    *,
+    split: Folds = "end_to_end",
+    width: int = 100,
+    text: Literal["", "glove", "minilm"] = "",
+    **options: object,
+) -> Float[np.ndarray, "emotions width"]:
+    """Float32 vectors `(K, width)` of these words where the corpus' own words have theirs: learned from the sentences
+    of the training fold, or with `text` those of a pre-trained part.
+
+    `options` are the further ones of `read`; none of them matters here. Raises InputError for a word without a vector.
+    """
+    if text:
+        return frozen.emotion_vectors(words, Path(root), text)
+    source, train = opened_source("mosei_text", Path(root), files(root)), utterances(root, split)["train"]
+    known = _learned([tokens(sentence) for sentence in train.texts], source.files, {"split": split, "width": width})
+    if lacking := [word for word in words if word not in known]:
+        raise InputError(f"no vector of {', '.join(lacking)} in the training fold", where="mosei_text")
+    return np.stack([known[word] for word in words])
 
 
 def _learned(train: list[list[str]], hashes: dict[str, str], options: dict[str, object]) -> dict[str, np.ndarray]:

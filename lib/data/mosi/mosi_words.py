@@ -7,6 +7,7 @@ test videos. They never leave this reader: the words come from the transcripts, 
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from lib.data.io.features import Nonfinite, zeroed_notes
 from lib.data.io.provenance import concluded, opened_source
 from lib.data.mosi import mosi_utterances
 from lib.data.mosi.mosi_tables import Utterances, segment_of, video_of
+from lib.data.pretrained import PARTS
+from lib.data.text import frozen
+from lib.errors import InputError
 from lib.files import sha256_file
 
 PADDING, UNKNOWN = 0, 1
@@ -29,19 +33,30 @@ files = mosi_utterances.files
 
 
 def read(
-    root: Path, words: int = 20, side: Side = "front", glove: str = "", *, nonfinite: Nonfinite = "error"
+    root: Path,
+    words: int = 20,
+    side: Side = "front",
+    glove: str = "",
+    *,
+    text: Literal["", "glove", "minilm"] = "",
+    nonfinite: Nonfinite = "error",
 ) -> Corpus:
     """Sentiment of the standard 1284/229/686 utterances from their last `words` words and a 73-d audio vector.
 
     Text is float32 `(N, words, 1)` of word numbers: 0 for padding on `side`, 1 for a word that the training fold does
-    not have, and from 2 the training words by falling frequency, for a model that learns its embeddings. With
-    `glove`, a file of word vectors (see `vector_files`) named relative to the data folder, text is `(N, words, d)` of
-    these vectors instead, zeros for a word it lacks. Audio is `(N, 1, 73)`, standardised with the training fold and
-    limited to `AUDIO_LIMIT`.
+    not
+    have, and from 2 the training words by falling frequency, for a model that learns its embeddings. With `glove`, a
+    file of word vectors (see `vector_files`) named relative to the data folder, text is `(N, words, d)` of these
+    vectors instead, zeros for a word it lacks. `text` takes them from a pre-trained part instead: 50-d GloVe, or 384-d
+    MiniLM in the context of the whole utterance (see `lib.data.text.frozen`); neither has seen a label of this corpus.
+    Audio is `(N, 1, 73)`, standardised with the training fold and limited to `AUDIO_LIMIT`.
 
-    Raises `InputError` for what `mosi_utterances.read` refuses and for a GloVe file that is missing or damaged.
+    Raises `InputError` for what `mosi_utterances.read` refuses, for a GloVe file or a part that is missing or damaged,
+    and for both at once.
     """
     root = Path(root)
+    if glove and text:
+        raise InputError("glove and text both name word vectors", where="mosi_words", todo="leave one of them out")
     source = opened_source("mosi_words", root, files(root))
     table = mosi_utterances.cached_table(root, source.files, nonfinite)
     rows = _folds(table)
@@ -51,7 +66,14 @@ def read(
     audio = audio.clip(-AUDIO_LIMIT, AUDIO_LIMIT)
     kept = {name: [_words(table.transcripts[row])[-words:] for row in part] for name, part in rows.items()}
     notes = zeroed_notes(table.zeroed)
-    if glove:
+    vectors, frozen_words = {}, {}
+    if text:
+        for name, part in rows.items():
+            whole = [_words(table.transcripts[row]) for row in part]
+            frozen_words[name] = frozen.word_vectors(whole, root, text, last=words)
+        notes.append(frozen.origin(text))
+        source = replace(source, files=source.files | PARTS[frozen.PART[text]].hashes())
+    elif glove:
         wanted = Counter(word for part in kept.values() for words in part for word in words)
         vectors = vector_files.known_vectors(root / glove, wanted.keys())
         notes.append(vector_files.coverage(vectors, wanted, glove))
@@ -59,17 +81,17 @@ def read(
     else:
         numbers = vocabulary(kept["train"])
         vectors = {word: np.array([number], np.float32) for word, number in numbers.items()}
-    width = len(next(iter(vectors.values())))
+    width = frozen.WIDTHS[text] if text else len(next(iter(vectors.values())))
     missing = np.full(width, 0.0 if glove else UNKNOWN, np.float32)
     splits = {}
     for name, part in rows.items():
-        sequences = [
+        sequences = frozen_words.get(name) or [
             np.array([vectors.get(word, missing) for word in words], np.float32).reshape(-1, width)
             for words in kept[name]
         ]
-        text, lengths = pad(sequences, words, side)
+        steps, lengths = pad(sequences, words, side)
         splits[name] = Split(
-            features={"text": text, "audio": audio[part][:, None]},
+            features={"text": steps, "audio": audio[part][:, None]},
             lengths=lengths,
             labels=labels[part],
             ids=tuple(table.ids[row] for row in part),

