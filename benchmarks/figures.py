@@ -36,7 +36,8 @@ def times_faster(rows: pd.DataFrame, target: Path) -> Path:
     """Draw a point per row of `compared`, with the range over the rounds where there is one."""
     rows = rows.sort_values("times faster", ascending=False)
     centre = rows["times faster"]
-    low, high = rows["low"].fillna(centre), rows["high"].fillna(centre)
+    # The csv keeps six digits: a range of one round may end just beside its only value.
+    low, high = rows["low"].fillna(centre).clip(upper=centre), rows["high"].fillna(centre).clip(lower=centre)
     figure, axes = plt.subplots(figsize=(8, 1 + 0.32 * len(rows)), layout="constrained")
     axes.errorbar(centre, range(len(rows)), xerr=[centre - low, high - centre], fmt="o", color=COLOURS[0], capsize=3)
     axes.axvline(1, color="black", linewidth=0.8)

@@ -56,9 +56,8 @@ class Dropout(nn.Module):
             return F.dropout(torch.ones_like(x) if as_factors else x, self.p, training=True)
         if self._nothing_dropped:
             return torch.ones_like(x) if as_factors else x
-        if as_factors:  # many times faster than by truth values
-            return source(x).clone().ge_(self.p).to(x.dtype) / (1.0 - self.p)
-        return x * (source(x) >= self.p) / (1.0 - self.p)
+        kept = source(x) >= self.p
+        return (kept.to(x.dtype) if as_factors else x * kept) / (1.0 - self.p)
 
     def factors(self, x: Tensor) -> Tensor | None:
         """What `forward` would multiply `x` by, 0 or `1 / (1 - p)`, from the same numbers; None for nothing."""

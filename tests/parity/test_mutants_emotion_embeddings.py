@@ -36,7 +36,7 @@ RECURRENT = [
     *mutants(
         f"{LAYERED}.last_output",
         {
-            "first step read": ("[0][-1])", "[0][0])"),
+            "first step read": ("[-1] for d", "[0] for d"),
         },
     ),
 ]
@@ -45,7 +45,7 @@ BOTH_WAYS = [
         f"{LAYERED}.last_output",
         {
             "directions swapped": ("cat(halves", "cat(halves[::-1]"),
-            "reverse direction reads all": ("x[-1:] if direction else x", "x.flip(0) if direction else x"),
+            "reverse direction reads all": ("x[-1:] if d else x", "x.flip(0) if d else x"),
         },
     ),
 ]
@@ -277,7 +277,7 @@ MODELS = {
             "lib.models.mult:MulT.forward",
             {
                 "sources in the other order": ("attended[target].append(", "attended[target].insert(0, "),
-                "first step read": ("[:, -1] for", "[:, 0] for"),
+                "first step read": ("rows=LAST)", "rows=slice(1))"),
                 "head's residual missing": ("F.relu(self.proj1(z)))) + z", "F.relu(self.proj1(z)))) + 0 * z"),
             },
         ),

@@ -152,7 +152,7 @@ SEQUENCE = [
     *mutants(
         "lib.models.crossmodal:MultiheadAttention.forward",
         {
-            "query and key swapped": ("q, k, v = (", "k, q, v = ("),
+            "query and key swapped": ("value), weights,", "value), [weights[i] for i in (1, 0, 2)],"),
             "attention over the queries": ("softmax(dim=-1)", "softmax(dim=-2)"),
             "scale dropped": ("q * q.shape[-1] ** -0.5", "q"),
             "output bias dropped": ("self.out_proj(", "-self.out_proj.bias + self.out_proj("),
