@@ -1,7 +1,5 @@
 """Conversation backbones with SPCL at the scale of IEMOCAP, against a direct implementation; their peak memory."""
 
-import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import conversation_direct as direct
 from benchmarks.machine import matmul_rate
-from benchmarks.resources import resident_peak
+from benchmarks.resources import resident_peak, told
 from benchmarks.speed import DEVICES, NOT_MEASURED, Row, new_run, there
 from benchmarks.timing import alternate, threads, times_faster
 from lib.data.batches import Conversations
@@ -180,11 +178,9 @@ def conversations(quick: bool) -> Iterator[Row]:
 def conversation_memory(quick: bool) -> Iterator[Row]:
     """(g) Peak resident memory of a process that trains one minibatch of 64 dialogues of 110 utterances."""
     for backbone in BACKBONES:
-        command = [sys.executable, "-P", "-m", "benchmarks.conversations", backbone, "quick" if quick else "full"]
-        surroundings = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=True)
+        peak_gib = float(told("-m", "benchmarks.conversations", backbone, "quick" if quick else "full"))
         size = {"dialogues": 4 if quick else 64, "utterances each": 11 if quick else LONGEST}
-        yield {"model": self_paced.TITLES[backbone]} | size | {"peak_GiB": float(done.stdout)}
+        yield {"model": self_paced.TITLES[backbone]} | size | {"peak_GiB": peak_gib}
 
 
 def peak(backbone: str, quick: bool) -> float:

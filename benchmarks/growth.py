@@ -7,7 +7,6 @@ axis), whose sizes rise, so that its peak after a size is that size's.
 import gc
 import json
 import math
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.growth_cases import AXES, FAMILIES, QUADRATIC, Epoch, prepare, title
-from benchmarks.resources import ROOT, environment, resident_peak
+from benchmarks.resources import resident_peak, told
 from benchmarks.speed import Row
 
 ENOUGH_S, CALLS = 0.25, 5
@@ -73,9 +72,7 @@ def exponent(points: Sequence[tuple[float, float]]) -> float:
 
 def _apart(axis: str, names: Sequence[str], sizes: Sequence[int]) -> dict[str, list[tuple[int, float, float]]]:
     """By family the size, CPU seconds and additional MiB of each point, measured by one fresh process."""
-    command = [sys.executable, "-P", "-m", "benchmarks.growth", axis, json.dumps(names), json.dumps(sizes)]
-    done = subprocess.run(command, env=environment(ROOT), capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    return json.loads(told("-m", "benchmarks.growth", axis, json.dumps(names), json.dumps(sizes)))
 
 
 def points(axis: str, name: str, sizes: Sequence[int], calls: int = CALLS) -> Iterator[tuple[int, float, float]]:

@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 from benchmarks.cases import PAPER_BIEFLSTM, PAPER_MFN, SMALL_MFN, TINY_MFN, Case
 from benchmarks.speed import loop_epoch, new_run, on_device
-from benchmarks.timing import processor_ratios, threads
+from benchmarks.timing import alternate, processor_duration, threads, times_faster
 from lib.models import kernels
 from lib.training.allocator import keep_freed_memory
 from lib.training.fleet import Fleet
@@ -26,16 +26,17 @@ def compiled(quick: bool) -> Iterator[dict[str, object]]:
     with threads(1):
         for case, members in [(TINY_MFN, 1), (TINY_MFN, 2)] if quick else measured:
             epoch = _epoch(case, members)
-            python, fast = _with(None, epoch), _with(loops, epoch)
-            seconds, ratios = processor_ratios(python, fast, pairs=1 if quick else 15)
+            cases = {"python": _with(None, epoch), "compiled": _with(loops, epoch)}
+            found = alternate(cases, rounds=1 if quick else 15, clock=processor_duration)
+            ratios = times_faster(found["python"], found["compiled"])
             yield {
                 "model": case.name,
                 "engine": f"fleet of {members}" if members > 1 else "loop",
-                "python_s": seconds[0],
-                "compiled_s": seconds[1],
-                "times_faster": ratios.median,
-                "slowest_pair": ratios.fastest,
-                "fastest_pair": ratios.slowest,
+                "python_s": found["python"].median,
+                "compiled_s": found["compiled"].median,
+                "times_faster": ratios["times faster"],
+                "slowest_pair": ratios["low"],
+                "fastest_pair": ratios["high"],
             }
 
 

@@ -2,10 +2,11 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks import fusion
@@ -109,31 +110,40 @@ def precision(quick: bool) -> Iterator[Row]:
 
 def precision_scores(quick: bool) -> Iterator[Row]:
     """Its effect on the scores and verdicts of the quick MOSI-like notebook run."""
-    p = load(ROOT / "params" / "mosi_positive_colearning" / "quick.yaml", results="-")
-    if quick:
-        p = p.model_copy(update={"samples": 200, "epochs": 1, "seeds": (0, 1)})
-    study, found = colearning.study(p), {}
-    for kind in ("float32", "bfloat16"):
-        members = [replace(m, recipe=replace(m.recipe, precision=kind)) for _, m in study.members]
-        task, folder = study.tasks[0], Path(tempfile.mkdtemp())
-        try:
-            records = sweep(members, task.corpus, folder, cores=cores(), device="cpu")
-        finally:
-            shutil.rmtree(folder)
-        runs = Runs(study, [(task, member, record) for member, record in zip(members, records, strict=True)])
-        found[kind] = {m: gains.gain_table(runs.table, m, colearning.unimodal(p)) for m in task.metrics}
-    for metric, exact in found["float32"].items():
-        rounded = found["bfloat16"][metric].set_index("variant")
-        for row in exact.to_dict("records"):
-            theirs = rounded.loc[row["variant"]]
+    exact, rounded = (gain_tables(kind, quick, cores(), "cpu") for kind in ("float32", "bfloat16"))
+    yield from scores_beside(exact, rounded, "bfloat16")
+
+
+def scores_beside(exact: Mapping[str, pd.DataFrame], rounded: Mapping[str, pd.DataFrame], name: str) -> Iterator[Row]:
+    """By metric and variant: test score, gain over the unimodal variant and verdict, in float32 and as `name`."""
+    for metric, rows in exact.items():
+        others = rounded[metric].set_index("variant")
+        for row in rows.to_dict("records"):
+            other = others.loc[row["variant"]]
             yield {
                 "metric": metric,
                 "variant": row["variant"],
                 "float32": row["score"],
-                "bfloat16": theirs["score"],
-                "difference": theirs["score"] - row["score"],
+                name: other["score"],
+                "difference": other["score"] - row["score"],
                 "gain float32": row["gain"],
-                "gain bfloat16": theirs["gain"],
+                f"gain {name}": other["gain"],
                 "verdict float32": row["verdict"],
-                "verdict bfloat16": theirs["verdict"],
+                f"verdict {name}": other["verdict"],
             }
+
+
+def gain_tables(precision: str, quick: bool, workers: int, device: str) -> dict[str, pd.DataFrame]:
+    """Of the quick MOSI-like notebook run, trained with `precision` of its recipes, by metric."""
+    p = load(ROOT / "params" / "mosi_positive_colearning" / "quick.yaml", results="-")
+    if quick:
+        p = p.model_copy(update={"samples": 200, "epochs": 1, "seeds": (0, 1)})
+    study = colearning.study(p)
+    members = [replace(m, recipe=replace(m.recipe, precision=precision)) for _, m in study.members]
+    task, folder = study.tasks[0], Path(tempfile.mkdtemp())
+    try:
+        records = sweep(members, task.corpus, folder, cores=workers, device=device)
+    finally:
+        shutil.rmtree(folder)
+    runs = Runs(study, [(task, member, record) for member, record in zip(members, records, strict=True)])
+    return {metric: gains.gain_table(runs.table, metric, colearning.unimodal(p)) for metric in task.metrics}

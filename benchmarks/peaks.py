@@ -1,7 +1,6 @@
 """Peak memory of each model beside that of a direct implementation, each in a process of its own."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
@@ -11,7 +10,7 @@ import torch
 from benchmarks import conversations, eea, fusion, speed, transformers
 from benchmarks.cases import EFLSTM, PAPER_BIEFLSTM, PAPER_MFN, TINY_MFN
 from benchmarks.direct_eea import DirectEEATraining
-from benchmarks.resources import ROOT, environment, resident_peak
+from benchmarks.resources import resident_peak, told
 from benchmarks.speed import Row
 from lib.papers.self_paced_balance import study as self_paced
 
@@ -40,9 +39,7 @@ def peaks(quick: bool) -> Iterator[Row]:
 
 def _apart(pairs: Sequence[tuple[str, str]], quick: bool) -> list[tuple[float, float]]:
     """`peak` of these names and ways in one new process, which in the quick mode only shows that all of them run."""
-    command = [sys.executable, "-P", "-m", "benchmarks.peaks", json.dumps(pairs), "quick" if quick else "full"]
-    done = subprocess.run(command, env=environment(ROOT), capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    return json.loads(told("-m", "benchmarks.peaks", json.dumps(pairs), "quick" if quick else "full"))
 
 
 def peak(name: str, way: str, quick: bool) -> tuple[float, float]:

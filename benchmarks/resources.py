@@ -34,8 +34,7 @@ def memory(quick: bool) -> Iterator[Row]:
             if not there(device):
                 yield row | {"peak_MiB": NOT_MEASURED}
                 continue
-            command = [sys.executable, "-P", "-m", "benchmarks.resources", case.name, engine, str(members), device]
-            output = subprocess.run(command, env=environment(ROOT), capture_output=True, text=True, check=True).stdout
+            output = told("-m", "benchmarks.resources", case.name, engine, str(members), device)
             yield row | {"peak_MiB": float(output)}
 
 
@@ -79,15 +78,7 @@ def overhead(quick: bool) -> Iterator[Row]:
         whole = time.perf_counter() - started
         manifest = json.loads((copy / "results" / RUN / "manifest.json").read_text(encoding="utf-8"))
         notebook = manifest["volatile"]["durations"]["notebook"]
-        bare = float(
-            subprocess.run(
-                [sys.executable, "-P", "-m", "benchmarks.bare_training", RUN],
-                env=environment(ROOT),
-                capture_output=True,
-                text=True,
-                check=True,
-            ).stdout
-        )
+        bare = float(told("-m", "benchmarks.bare_training", RUN))
     parts = [("run_all.sh", whole), ("cells of the notebook", notebook), ("training of the grid alone", bare)]
     for name, seconds in parts:
         yield {"run": RUN, "part": name, "seconds": seconds, "share": seconds / whole}
@@ -99,6 +90,12 @@ def copied(place: Path) -> Path:
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy2)(source, place / name)
     return place
+
+
+def told(*arguments: str) -> str:
+    """What a new process of this Python prints, with one thread. Raises CalledProcessError if it fails."""
+    command = [sys.executable, "-P", *arguments]
+    return subprocess.run(command, env=environment(ROOT), capture_output=True, text=True, check=True).stdout
 
 
 def environment(root: Path) -> dict[str, str]:

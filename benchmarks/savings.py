@@ -1,7 +1,5 @@
 """Work that is left out without changing results, each against the full computation in the same process."""
 
-import statistics
-import time
 from collections.abc import Callable, Iterator
 
 import torch
@@ -11,7 +9,7 @@ from benchmarks.conversations import corpus, lengths, parameters
 from benchmarks.fusion import CASES, TINY
 from benchmarks.plain_dialogue_rnn import PlainDialogueRNN
 from benchmarks.speed import Row
-from benchmarks.timing import threads
+from benchmarks.timing import alternate, processor_duration, threads, times_faster
 from lib.models.dialogue_rnn import DialogueRNN
 from lib.models.dropout import dropout_noise, generator_noise
 from lib.models.handcrafted_baselines import LFRNN
@@ -34,21 +32,15 @@ class WholeOutput(LFRNN):
 
 def pairs(before: Callable[[], object], now: Callable[[], object], rounds: int) -> Row:
     """Processor milliseconds of each and the ratio of every pair, the order changing from pair to pair."""
-    seconds = {before: [], now: []}
-    for r in range(-1, rounds):
-        for call in (before, now) if r % 2 else (now, before):
-            started = time.process_time()
-            call()
-            if r >= 0:  # the first pair warms up
-                seconds[call].append(time.process_time() - started)
-    ratios = [b / n for b, n in zip(seconds[before], seconds[now], strict=True)]
+    found = alternate({"before": before, "now": now}, rounds, clock=processor_duration)
+    ratios = times_faster(found["before"], found["now"])
     return {
         "pairs": rounds,
-        "before_ms": 1e3 * statistics.median(seconds[before]),
-        "now_ms": 1e3 * statistics.median(seconds[now]),
-        "times faster": statistics.median(ratios),
-        "least": min(ratios),
-        "most": max(ratios),
+        "before_ms": 1e3 * found["before"].median,
+        "now_ms": 1e3 * found["now"].median,
+        "times faster": ratios["times faster"],
+        "least": ratios["low"],
+        "most": ratios["high"],
     }
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks.machine import cores
-from benchmarks.resources import ROOT, RUN, copied, environment
+from benchmarks.resources import RUN, copied, environment, told
 from benchmarks.speed import Row
 
 IMPORT = """
@@ -52,9 +52,7 @@ def startup(quick: bool) -> Iterator[Row]:
 
 
 def _told(code: str) -> list[float]:
-    command = [sys.executable, "-P", "-c", code]
-    done = subprocess.run(command, env=environment(ROOT), capture_output=True, text=True, check=True)
-    return [float(word) for word in done.stdout.split()]
+    return [float(word) for word in told("-c", code).split()]
 
 
 def _seconds(copy: Path, *arguments: str) -> float:

@@ -25,14 +25,24 @@ def times_faster(slow: Timing, fast: Timing) -> dict[str, float]:
     return {"times faster": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
 
 
-def alternate(cases: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: bool = True) -> dict[str, Timing]:
-    """Call every case once per round, the first one changing from round to round; a call before that is not counted."""
+def alternate(
+    cases: Mapping[str, Callable[[], object]],
+    rounds: int,
+    *,
+    warm_up: bool = True,
+    clock: Callable[[Callable[[], object]], float] | None = None,
+) -> dict[str, Timing]:
+    """Call every case once per round, the first one changing from round to round; a call before that is not counted.
+
+    `clock` calls a case and tells its seconds: `duration` unless another is given.
+    """
+    clock = clock or duration
     names, seconds = list(cases), {name: [] for name in cases}
     for name in names if warm_up else ():
         cases[name]()
     for r in range(rounds):
         for name in names[r % len(names) :] + names[: r % len(names)]:
-            seconds[name].append(duration(cases[name]))
+            seconds[name].append(clock(cases[name]))
     return {name: Timing(statistics.median(s), min(s), max(s), tuple(s)) for name, s in seconds.items()}
 
 
@@ -43,6 +53,13 @@ def duration(case: Callable[[], object]) -> float:
     case()
     _wait()
     return time.perf_counter() - started
+
+
+def processor_duration(case: Callable[[], object]) -> float:
+    """Processor seconds of one call in this process, which other processes of a shared machine hardly change."""
+    started = time.process_time()
+    case()
+    return time.process_time() - started
 
 
 def _wait() -> None:
@@ -59,26 +76,3 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def processor_ratios(
-    first: Callable[[], object], second: Callable[[], object], pairs: int
-) -> tuple[tuple[float, float], Timing]:
-    """Median processor seconds of both, and the first one's over the second one's in alternating pairs.
-
-    Processor time of this process, which other processes of a shared machine hardly change. A call of each before that
-    is not counted.
-    """
-    first(), second()
-    seconds: list[tuple[float, float]] = []
-    for pair in range(pairs):
-        order = (0, 1) if pair % 2 == 0 else (1, 0)
-        taken = dict.fromkeys(order, 0.0)
-        for which in order:
-            started = time.process_time()
-            (first, second)[which]()
-            taken[which] = time.process_time() - started
-        seconds.append((taken[0], taken[1]))
-    ratios = [a / b for a, b in seconds]
-    medians = statistics.median(a for a, _ in seconds), statistics.median(b for _, b in seconds)
-    return medians, Timing(statistics.median(ratios), min(ratios), max(ratios))

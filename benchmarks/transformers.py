@@ -1,27 +1,21 @@
 """A training step of transformers that are read in one row: the last layer computed whole, or for that row alone."""
 
 import copy
-import os
-import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from benchmarks import direct_transformers as direct
-from benchmarks.resources import resident_peak
+from benchmarks.resources import resident_peak, told
 from benchmarks.speed import Row
-from benchmarks.timing import threads
+from benchmarks.timing import alternate, processor_duration, threads, times_faster
 from lib.models.albert import ALBERT_V2
 from lib.models.handcrafted_baselines import LFTransformer
 from lib.models.mme2e import MME2E
 from lib.models.mult import MulT
 
-ROOT = Path(__file__).resolve().parents[1]
 WAYS = ("whole", "read row", "ours")
 """The direct implementation with the last layer whole, the same with the read row alone, and `lib.models`."""
 TOLERANCE = 1e-4
@@ -63,12 +57,13 @@ def transformers(quick: bool) -> Iterator[Row]:
             torch.manual_seed(0)
             model, inputs = MODELS[name](quick)
             apart = disagreement(name, model, inputs)
-            seconds = alternating({way: step(name, way, model, inputs) for way in WAYS}, 1 if quick else 9)
-        row = {"model": name} | {f"{way}_cpu_s": statistics.median(found) for way, found in seconds.items()}
+            steps = {way: step(name, way, model, inputs) for way in WAYS}
+            found = alternate(steps, 1 if quick else 9, clock=processor_duration)
+        row = {"model": name} | {f"{way}_cpu_s": timing.median for way, timing in found.items()}
         for way in WAYS[1:]:
-            ratios = [whole / found for whole, found in zip(seconds["whole"], seconds[way], strict=True)]
-            row[f"whole / {way}"] = statistics.median(ratios)
-            row[f"whole / {way}, range"] = f"{min(ratios):.2f} to {max(ratios):.2f}"
+            ratios = times_faster(found["whole"], found[way])
+            row[f"whole / {way}"] = ratios["times faster"]
+            row[f"whole / {way}, range"] = f"{ratios['low']:.2f} to {ratios['high']:.2f}"
         yield row | {f"{way}_peak_MiB": peak_apart(name, way, quick) for way in WAYS} | {"logits apart": apart}
 
 
@@ -104,26 +99,9 @@ def disagreement(name: str, model: nn.Module, inputs: dict[str, Tensor]) -> floa
     return found
 
 
-def alternating(cases: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of the processor for each case and round; the first case changes, and a call before is not counted.
-
-    Not the wall clock's: what else runs on the machine counts less.
-    """
-    names, seconds = list(cases), {name: [] for name in cases}
-    for r in range(-1, rounds):
-        for name in names[r % len(names) :] + names[: r % len(names)]:
-            started = time.process_time()
-            cases[name]()
-            if r >= 0:
-                seconds[name].append(time.process_time() - started)
-    return seconds
-
-
 def peak_apart(name: str, way: str, quick: bool) -> float:
     """Peak resident MiB of a process of its own that makes three steps."""
-    command = [sys.executable, "-P", "-m", "benchmarks.transformers", name, way, "quick" if quick else "full"]
-    surroundings = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return float(subprocess.run(command, env=surroundings, capture_output=True, text=True, check=True).stdout)
+    return float(told("-m", "benchmarks.transformers", name, way, "quick" if quick else "full"))
 
 
 def peak(name: str, way: str, quick: bool) -> float:

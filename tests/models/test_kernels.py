@@ -323,3 +323,14 @@ def test_a_training_that_changes_loops_has_the_same_bits_and_no_such_words(
     assert epochs == [2, 3]
     assert same_training(undisturbed, resumed)
     assert resumed.engine == "loop on cpu"
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_the_benchmark_compares_the_built_loops_with_pythons(loops, monkeypatch):
+    from benchmarks.kernels import compiled
+
+    monkeypatch.setattr(kernels, "built", lambda: loops)
+    rows = list(compiled(quick=True))
+    assert [row["engine"] for row in rows] == ["loop", "fleet of 2"]
+    assert all(row["slowest_pair"] <= row["times_faster"] <= row["fastest_pair"] for row in rows)
