@@ -94,6 +94,17 @@ class Survey:
     unfinished: dict[str, int] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
+    def compare(self, path: str, copy: Path, fault: Callable[[Path], str]) -> None:
+        """Note whether a file that is there is the pinned one: `fault` says what is wrong with it, or nothing."""
+        try:
+            found = fault(copy)
+        except OSError as error:
+            found = f"cannot be read: {error.strerror}"
+        if found:
+            self.damaged[path] = found
+        else:
+            self.sound[path] = copy.stat().st_size
+
     @property
     def state(self) -> str:
         """`stand-in`, `damaged`, `present`, `missing` or `partial` (also while a download is unfinished)."""
@@ -123,14 +134,7 @@ class PublicCorpus:
             if copy.exists() and _marked_as_stand_in(root, file.path):
                 survey.stand_in.append(file.path)
             elif copy.exists():
-                try:
-                    fault = file.fault(copy)
-                except OSError as error:
-                    fault = f"cannot be read: {error.strerror}"
-                if fault:
-                    survey.damaged[file.path] = fault
-                else:
-                    survey.sound[file.path] = copy.stat().st_size
+                survey.compare(file.path, copy, file.fault)
             elif file.part(root).exists():
                 survey.unfinished[file.path] = file.part(root).stat().st_size
             else:

