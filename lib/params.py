@@ -20,6 +20,11 @@ Positive = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 NONFINITE: Nonfinite = Field("error", description="NaN and infinities in features: refused, or zero")
 """Of every run that reads a corpus, as `nonfinite: Nonfinite = NONFINITE`."""
+CorpusOptions = dict[str, bool | int | float | str]
+CORPUS_OPTIONS: CorpusOptions = Field(
+    {}, description="options of the corpus' reader, as fold and audio of ravdess; fold by_seed: each seed its own fold"
+)
+"""Of every run that reads one corpus, as `corpus_options: CorpusOptions = CORPUS_OPTIONS`; see `lib.study.by_seed`."""
 
 
 class Part(BaseModel):

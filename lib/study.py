@@ -4,14 +4,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
+from lib.data import corpora
 from lib.data.corpus import Corpus
+from lib.errors import InputError
 from lib.files import WORKSPACE
 from lib.metrics import scores
-from lib.params import Parameters
+from lib.params import CorpusOptions, Parameters
 from lib.run_table import run_table
 from lib.training.recipe import Member
 from lib.training.records import Record, engines
@@ -20,11 +23,30 @@ from lib.training.trained import Trained, feature_spread, load
 
 Done = tuple["Task", Member, Record]
 """One run: what it answers, what was trained, what came out."""
+Answer = TypeVar("Answer")
 
 
 def variant_name(task: str, kind: str) -> str:
     """Name of a variant in the run table; `task` is empty where a study has one."""
     return f"{task}: {kind}" if task else kind
+
+
+def by_seed(
+    dataset: str, options: CorpusOptions, seeds: Sequence[int], ask: Callable[[CorpusOptions], Answer]
+) -> dict[int, Answer]:
+    """What `ask` makes of a corpus with `options`, for each seed: one for all, or with `fold: by_seed` one per fold.
+
+    Seed `s` then gets fold `s` modulo the number of folds, so that as many seeds as folds test every sample once, and
+    the differences between seeds hold those between the groups that are tested. Raises InputError for a corpus that
+    has no folds.
+    """
+    if options.get("fold") != "by_seed":
+        return dict.fromkeys(seeds, ask(options))
+    folds = corpora.get(dataset).folds
+    if not folds:
+        raise InputError("fold by_seed", where=dataset, todo="it has no folds: leave the option out")
+    asked = {fold: ask(options | {"fold": fold}) for fold in dict.fromkeys(seed % folds for seed in seeds)}
+    return {seed: asked[seed % folds] for seed in seeds}
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,13 @@ def load(name: str, root: Path | str | None = None, *, nonfinite: Nonfinite = "e
 
     `nonfinite` says what becomes of features that are NaN, infinite or too large for float32: they are refused, or set
     to 0 and counted in `Source.warnings`; words and stand-ins have none. `options` are those of the corpus' reader, for
-    example `split="session"` for IEMOCAP. Raises `InputError` for an unknown name, missing or damaged files, and values
-    that no paper defines (NaN, labels out of range).
+    example `split="session"` for IEMOCAP. Raises `InputError` for an unknown name or option, missing or damaged files,
+    and values that no paper defines (NaN, labels out of range).
     """
     corpus = corpora.get(name)
+    if strange := [option for option in options if not corpus.stands_for and option not in corpus.options]:
+        there = ", ".join(option for option in corpus.options if option != "nonfinite") or "none"
+        raise InputError(f"no option {strange[0]!r}", where=name, todo=f"options: {there}")
     samples = options.get("samples")
     if corpus.stands_for and isinstance(samples, int) and samples < _FEWEST:
         what = f"{samples} samples cannot be cut into training, validation and test"

@@ -1,5 +1,6 @@
 """What there is to say of a corpus before any of its files is opened."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -26,7 +27,8 @@ class Description:
 
     `how` says how to obtain what cannot be downloaded; `files_of` names the corpus of the catalogue whose files it
     reads, if that is not its own name. `stands_for` is the corpus that a synthetic one is made like. `beside` is the
-    corpus that it completes: nothing is run on it alone.
+    corpus that it completes: nothing is run on it alone. `folds` counts those of a corpus that is tested in turns, by
+    its reader's option `fold`.
     """
 
     name: str
@@ -45,6 +47,12 @@ class Description:
     files_of: str = ""
     stands_for: str = ""
     beside: str = ""
+    folds: int = 0
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What its reader can be asked beside the data folder, by name."""
+        return tuple(inspect.signature(self._part(self.reader.partition(":")[2])).parameters)[1:]
 
     @property
     def kind(self) -> Literal["regression", "classes", "multilabel", "conversation"]:

@@ -87,3 +87,9 @@ def test_readers_are_imported_only_when_asked_for():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(data.__file__).parents[2]
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["ravdess", "mosi"])
+def test_an_unknown_option_is_named_with_those_there_are(name, tmp_path):
+    with pytest.raises(InputError, match=rf"{name}: no option 'colour'; options: \w+"):
+        data.load(name, tmp_path, colour="red")

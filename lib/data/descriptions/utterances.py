@@ -3,6 +3,7 @@
 from lib.data.corpus import SENTIMENT, Scale
 from lib.data.description import Description
 from lib.data.obtaining import ALIGNED_IEMOCAP
+from lib.data.ravdess.clips import FOLDS
 
 _MFN = "MIT (repository pliang279/MFN); cite the authors of the corpus"
 _MOSI = "MIT (repository declare-lab/multimodal-deep-learning); cite Zadeh et al. 2016 (CMU-MOSI)"
@@ -137,6 +138,7 @@ UTTERANCES = (
         form="sequences",
         family="ravdess",
         cluster="speaker",
+        folds=FOLDS,
         licence="CC BY-NC-SA 4.0; cite Livingstone & Russo 2018 (RAVDESS); none stated for the action units",
         warnings=(
             "no text: the same two sentences are said with every emotion",

@@ -10,7 +10,16 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from lib.data import corpora
-from lib.params import NONFINITE, Modality, Nonfinite, Parameters, Positive, Seed
+from lib.params import (
+    CORPUS_OPTIONS,
+    NONFINITE,
+    CorpusOptions,
+    Modality,
+    Nonfinite,
+    Parameters,
+    Positive,
+    Seed,
+)
 
 Rate = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -35,6 +44,7 @@ class Colearning(Parameters):
     contrast: Rate = Field(0.8, description="the rate whose confusion matrix is set against that of rate 0")
     dropout_draw: Literal["minibatch", "sample", "modality"] = "minibatch"
     seeding: Literal["per_run", "sequential"] = "per_run"
+    corpus_options: CorpusOptions = CORPUS_OPTIONS
     nonfinite: Nonfinite = NONFINITE
 
     @model_validator(mode="after")

@@ -13,11 +13,11 @@ from lib.files import WORKSPACE
 from lib.metrics import scores
 from lib.papers import load
 from lib.papers.colearning import Colearning, IemocapColearning
-from lib.params import Parameters
+from lib.params import CorpusOptions, Parameters
 from lib.reporting import published
 from lib.reporting.gains import summary
 from lib.reporting.words import gain, number
-from lib.study import Classes, Study, Task
+from lib.study import Classes, Study, Task, by_seed
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
 
 BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
@@ -28,8 +28,18 @@ FREE = {"results", "data_root", "cores", "dataset", "samples", "rates", "seeds",
 
 def study(p: Colearning) -> Study:
     """Per seed the rates in their order, then the unimodal variant. Raises InputError for a missing modality."""
-    corpus = corpus_with(p, (*p.target, *p.support), **({"split": p.split} if p.dataset == "iemocap" else {}))
-    return Study(p, (task(corpus),), lambda task: grid(p, task.corpus))
+    fixed = {"split": p.split} if p.dataset == "iemocap" else {}
+
+    def ask(options: CorpusOptions) -> Task:
+        return task(corpus_with(p, (*p.target, *p.support), **options, **fixed))
+
+    tasks = by_seed(p.dataset, p.corpus_options, p.seeds, ask)
+    distinct = {id(task): task for task in tasks.values()}
+    return Study(
+        p,
+        tuple(distinct.values()),
+        lambda task: [m for m in grid(p, task.corpus) if tasks[m.seed] is task],
+    )
 
 
 def corpus_with(p: Parameters, modalities: Sequence[str], **options: object) -> Corpus:
