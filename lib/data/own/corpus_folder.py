@@ -15,12 +15,10 @@ from lib.data.io.features import Nonfinite, finite_float32, zeroed_notes
 from lib.data.io.source_files import hash_sources
 from lib.data.own import split_files
 from lib.data.own.declaration import FILE, Declaration, declaration
+from lib.data.own.described import HOME
 from lib.data.own.parts import Part
 from lib.errors import InputError
 from lib.files import write_text
-
-HOME = "own"
-"""Where such corpora lie below the data folder."""
 
 
 def files(root: Path, name: str) -> list[Path]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from lib.data.corpus import Task
 from lib.data.own import computational_sequences, corpus_folder, field_pickles
 from lib.data.own.declaration import FILE
+from lib.data.own.described import HOME
 from lib.data.own.findings import told
 from lib.data.own.parts import Brought
 from lib.errors import InputError
@@ -31,7 +32,7 @@ def bring(
     Returns the folder. `taken` tells names that other corpora have. Raises InputError for a name that is taken or no
     name, a format that is not known, and whatever the format's reader refuses; then nothing was written.
     """
-    path, target = Path(path), Path(root) / corpus_folder.HOME / name
+    path, target = Path(path), Path(root) / HOME / name
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) or taken(name):
         why = "is the name of a corpus that is known already" if taken(name) else "is no name"
         raise InputError(f"{name!r} {why}", where="--name", todo="small letters, digits and _, a letter first")
