@@ -52,8 +52,7 @@ class Sequence:
             return None
         held = group(data, video, self.path)
         features, times = (numbers(held, key, self.path) for key in ("features", "intervals"))
-        features = features.reshape(len(features), -1)
-        if times.shape != (len(features), 2) or features.shape[1] != self.width:
+        if features.ndim != 2 or times.shape != (len(features), 2) or features.shape[1] != self.width:
             what = f"features {features.shape} and intervals {times.shape} of {video} do not fit"
             raise InputError(what, where=self.path, todo=f"expected (frames, {self.width}) and (frames, 2)")
         if not np.isfinite(times).all() or (times[:, 1] < times[:, 0]).any():

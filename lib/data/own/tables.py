@@ -16,13 +16,18 @@ from lib.data.own.declaration import MODALITIES, Declaration
 from lib.data.own.parts import Part
 from lib.errors import InputError
 
+_SMALL, _COMPRESSION = 2**23, 25
+"""Cells of a table that may always be allocated; beyond that, at most so many per byte of the file."""
+
 
 def read(path: Path, about: Declaration) -> Part:
     """Raises InputError, naming the file and where it can the row, for what is no such table."""
     table = _table(path, about)
     names = _columns(table, about, path)
     rows = np.arange(len(table))
-    ids = table["id"].astype(str).to_numpy()
+    ids = np.array([str(key) for key in table["id"]], dtype=object)
+    if (empty := pd.isna(table["id"]).to_numpy() | (ids == "")).any():
+        raise InputError(f"row {int(empty.argmax()) + 1} has no id", where=path)
     starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]])
     first = ids[starts]
     if len(set(first)) != len(first):
@@ -44,18 +49,33 @@ def read(path: Path, about: Declaration) -> Part:
 
 def _table(path: Path, about: Declaration) -> pd.DataFrame:
     if path.suffix == ".parquet":
-        refuse(path)
-        import pyarrow.parquet as parquet
-
-        try:
-            table = parquet.read_table(path).to_pandas()
-        except Exception as error:  # the bytes are hostile: whatever they provoke means the same to the user
-            raise InputError(f"not a complete Parquet file ({error})", where=path) from None
+        table = _parquet(path)
     else:
         table = pd.DataFrame([cells for _, cells in records(path, ["id", *_label_columns(about)])])
     if not len(table):
         raise InputError("no rows", where=path)
     return table
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    """What the file says of itself in pandas' name is not heeded. Raises InputError for a file that announces more than
+    it can hold."""
+    refuse(path)
+    import pyarrow.parquet as parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            cells = file.metadata.num_rows * file.metadata.num_columns
+            if cells > max(_SMALL, _COMPRESSION * path.stat().st_size):
+                raise InputError(f"announces {cells} cells in a file of {path.stat().st_size} bytes", where=path)
+            table = file.read()
+        if len(set(table.column_names)) != len(table.column_names):
+            raise InputError("a column stands twice", where=path)
+        return table.to_pandas(ignore_metadata=True)
+    except InputError:
+        raise
+    except Exception as error:  # the bytes are hostile: whatever they provoke means the same to the user
+        raise InputError(f"not a complete Parquet file ({error})", where=path) from None
 
 
 def _columns(table: pd.DataFrame, about: Declaration, path: Path) -> dict[str, list[str]]:
@@ -86,7 +106,7 @@ def _label_columns(about: Declaration) -> list[str]:
 def _labels(table: pd.DataFrame, about: Declaration, path: Path) -> np.ndarray:
     columns = _label_columns(about)
     if about.task == "classes":
-        told = table["label"].astype(str)
+        told = pd.Series([str(label) for label in table["label"]])
         number = {name: k for k, name in enumerate(about.labels)} | {str(k): k for k in range(len(about.labels))}
         if strange := next((label for label in told if label not in number), None):
             raise InputError(f"label {strange!r}", where=path, todo=f"labels are: {', '.join(about.labels)}")
@@ -99,10 +119,13 @@ def _numbers(columns: pd.DataFrame, path: Path) -> np.ndarray:
     """Float64 `(rows, columns)`; an empty cell is NaN."""
     found = np.empty(columns.shape)
     for k, name in enumerate(columns):
-        values = columns[name].replace("", np.nan)
+        values = columns[name]
+        if not (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_string_dtype(values)):
+            raise InputError(f"column {name} holds {values.dtype}, no numbers", where=path)
+        values = values.replace("", np.nan)
         numbers = pd.to_numeric(values, errors="coerce")
         if (strange := numbers.isna() & values.notna() & (values.astype(str).str.lower() != "nan")).any():
             row = int(np.flatnonzero(strange)[0])
-            raise InputError(f"column {name}, row {row + 1}: {values.iloc[row]!r} is no number", where=path)
+            raise InputError(f"column {name}, row {row + 1}: {str(values.iloc[row])!r} is no number", where=path)
         found[:, k] = numbers
     return found

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import yaml
 
 SPLITS = {"train": 12, "valid": 5, "test": 6}
@@ -42,6 +43,20 @@ def write_folder(folder: Path, **changed: object) -> Path:
         arrays = features(split) | {"labels": np.arange(n) % 2, "ids": np.array([f"{split}{k}" for k in range(n)])}
         np.savez(folder / f"{split}.npz", **arrays, units=np.array([f"{split} speaker {k % 3}" for k in range(n)]))
     (folder / "corpus.yaml").write_text(yaml.safe_dump(yaml_of(**changed)))
+    return folder
+
+
+def write_tables(folder: Path) -> Path:
+    """The same as csv, the test split as Parquet, one step per utterance."""
+    splits = {split: f"{split}.{'parquet' if split == 'test' else 'csv'}" for split in SPLITS}
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, n in SPLITS.items():
+        table = pd.DataFrame({f"audio.{k}": np.linspace(k, k + 1, n) for k in range(3)})
+        table.insert(0, "id", [f"{split}_{row}" for row in range(n)])
+        table.insert(1, "label", [("bad", "good")[row % 2] for row in range(n)])
+        path = folder / splits[split]
+        table.to_parquet(path, index=False) if split == "test" else table.to_csv(path, index=False)
+    (folder / "corpus.yaml").write_text(yaml.safe_dump(yaml_of(splits=splits, unit="utterance")))
     return folder
 
 
