@@ -178,19 +178,22 @@ def _compared(
 
 
 def spaces(runs: Runs, task: Task) -> Spaces:
-    """The text's word vectors, which stay as they are, and what the maps make of them; empty without EEA."""
+    """The text's word vectors, which stay as they are, and what the maps make of them; empty without EEA.
+
+    The words are there also where no text is read.
+    """
     found: dict[tuple[str, str], list[np.ndarray]] = {}
     for _, member, record in runs.scored([task.variant(EEA)]):
         streams = SeededStreams(member.seed)
         with streams.session(), streams.initial_weights():
             model = member.model.build()
         for when in (BEFORE, AFTER):
-            for modality in model.modalities:
+            for modality in dict.fromkeys(("text", *model.modalities)):
                 if (modality, when) != ("text", AFTER):
                     key = (modality, FROZEN if modality == "text" else when)
                     found.setdefault(key, []).append(cosines(model, modality))
             model.load_state_dict(load_weights(runs.study.folder / "members", record))
-    modalities = list(runs.study.p.modalities)
+    modalities = list(dict.fromkeys(("text", *runs.study.p.modalities)))
     order = sorted(found, key=lambda key: (modalities.index(key[0]), key[1] != BEFORE))
     return {key: np.stack(found[key]) for key in order}
 
@@ -205,7 +208,7 @@ def cosines(model: Model, modality: str) -> Float[np.ndarray, "emotions emotions
 def space_table(found: Spaces) -> pd.DataFrame:
     """Mean cosine of two different emotions, and how far the pairs are ordered as in the word vectors.
 
-    The latter is the correlation over pairs of emotions with the text's cosines; NaN for text, and without it.
+    The latter is the correlation over pairs of emotions with the text's cosines; NaN for text.
     """
     pairs = {key: values[:, *np.triu_indices(values.shape[-1], k=1)] for key, values in found.items()}
     text = next((own[0] for (_, when), own in pairs.items() if when == FROZEN), None)

@@ -10,7 +10,7 @@ from lib.data.ravdess.clips import EMOTIONS
 from lib.data.stand_ins.synthetic_emotions import load_iemocap, load_mosei
 from lib.data.stand_ins.synthetic_emotions import word_vectors as made_vectors
 from lib.errors import InputError
-from lib.papers.emotion_embeddings import EmotionEmbeddings
+from lib.papers.emotion_embeddings import EmotionEmbeddings, tables
 from lib.papers.emotion_embeddings import study as eea
 from lib.workflow.freshness import Freshness
 from lib.workflow.runs import Run
@@ -124,3 +124,8 @@ def test_sound_and_face_in_folds_with_word_vectors_of_a_file(tmp_path):
     assert {r.status for r in records} == {"finished"}
     assert len(records[0].outputs["test"]) == 9
     assert 0 <= first.score("test", records[0].outputs["test"])[eea.EXCLUSIVE] <= 1
+    spaces = tables.spaces(study.train(), first)
+    assert [modality for modality, _ in spaces] == ["text", "audio", "audio", "video", "video"]
+    words = numbers / np.linalg.norm(numbers, axis=1, keepdims=True)
+    np.testing.assert_allclose(spaces["text", "frozen"][0], words @ words.T, atol=1e-5)
+    assert tables.space_table(spaces)["correlation_with_text"].notna().sum() == 4
