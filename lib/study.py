@@ -135,6 +135,14 @@ class Study:
         return [(task, member) for task in self.tasks for member in self.grid(task)]
 
     @property
+    def questions(self) -> tuple[Task, ...]:
+        """The first task of each name: what a table is about, of a corpus that is tested in turns that of one fold."""
+        first: dict[str, Task] = {}
+        for task in self.tasks:
+            first.setdefault(task.name, task)
+        return tuple(first.values())
+
+    @property
     def grids(self) -> list[tuple[Corpus, list[Member]]]:
         """`members` by corpus."""
         return _by_corpus(self.members)

@@ -60,8 +60,8 @@ class Report:
         self, of: Callable[[Task], pd.DataFrame], name: str, caption: str, **options: Any
     ) -> dict[str, pd.DataFrame]:
         """A table of each task, by its name; an empty one is not shown. Options as `table`."""
-        found = {task.name: of(task) for task in self.study.tasks}
-        for task in self.study.tasks:
+        found = {task.name: of(task) for task in self.study.questions}
+        for task in self.study.questions:
             if len(found[task.name]):
                 self.table(found[task.name], name, caption, task=task, **options)
         return found
@@ -70,8 +70,8 @@ class Report:
         self, of: Callable[[Task, str], pd.DataFrame], name: str, caption: str, **options: Any
     ) -> dict[tuple[str, str], pd.DataFrame]:
         """A table of each task and metric, by both; in name and caption `{}` is the metric. Otherwise as `per_task`."""
-        found = {(task.name, metric): of(task, metric) for task in self.study.tasks for metric in task.metrics}
-        for task in self.study.tasks:
+        found = {(task.name, metric): of(task, metric) for task in self.study.questions for metric in task.metrics}
+        for task in self.study.questions:
             for metric in task.metrics:
                 if len(table := found[task.name, metric]):
                     self.table(table, name.format(metric), caption.format(metric), task=task, **options)

@@ -5,7 +5,7 @@ from math import isnan
 
 import pandas as pd
 
-from lib.papers.unseen_emotions.tables import ABOVE, BELOW, CHANCE, NEITHER, UNDEFINED
+from lib.papers.unseen_emotions.tables import ABOVE, BELOW, CHANCE, DIFFERENCE, NEITHER, UNDEFINED
 from lib.reporting.words import interval, number
 
 
@@ -71,6 +71,11 @@ def all_together(table: pd.DataFrame, pooled: pd.DataFrame) -> list[str]:
             f"Vectors {row['vectors']}, averaged over {emotions}: AUC {number(row['auc'], '.3f')} (95 % over the seeds "
             f"{_between(row, 'seeds')}), **{row['verdict']}**."
         )
+        if row["vectors"] == DIFFERENCE and not isnan(row["seeds_low"]):
+            sentences[-1] += (
+                f" With this spread over the seeds a difference of {(row['seeds_high'] - row['seeds_low']) / 2:.3f} is "
+                "the smallest that would have been told apart."
+            )
     return sentences
 
 
