@@ -140,3 +140,4 @@ class EmotionEmbeddings(Parameters):
 
 
 NOTEBOOKS = {"emotion_embeddings": EmotionEmbeddings}
+PAPER_DATA = dict.fromkeys(("mosei", "iemocap"), ("text", "audio", "video"))
