@@ -93,7 +93,7 @@ def answers(folder: ResultFolder) -> dict[Claim, pd.DataFrame]:
     """By claim of its paper the table rows of a run that answer it; nothing for a folder without results.
 
     Columns: `run`, `what` (the row, in words), `published`, `value`, `low`, `high` (95 %), `seeds`, `difference`
-    (ours - published, where comparable), `verdict` (against the published number; empty where none is printed),
+    (ours - published, on the same utterances), `verdict` (against the published number; empty where none is printed),
     `direction` by `DIRECTION_RULE`, `corpus`, and `file` and `row` (from 0) that the numbers stand in.
     """
     found: dict[Claim, pd.DataFrame] = {}
