@@ -72,7 +72,7 @@ def test_every_kept_run_has_a_kind_in_tables_and_on_the_page():
     table = claims_table(folders)
     assert table["evidence"].ne("").all()
     text = page(folders)
-    assert all(f"<dt>{each}</dt>".replace("'", "&#39;") in text for each in KINDS)
+    assert all(f">{each}</dt>".replace("'", "&#39;") in text for each in KINDS)
     for folder in folders:
         assert f"<small>({evidence(folder)})</small>".replace("'", "&#39;") in text
 
