@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from lib.metrics.scores import direction
-from lib.papers.low_rank_fusion.study import LMF
+from lib.papers.low_rank_fusion.study import FUSIONS, LMF
 from lib.papers.low_rank_fusion.tables import BAG_OF_WORDS
 from lib.reporting.words import gain, interval, number
 from lib.study import Task
@@ -107,6 +107,19 @@ def against_reference(
         "utterances, and reads audio besides, where ridge regression shrinks one weight per word."
     )
     return sentences
+
+
+def against_linear(linear: pd.DataFrame, scores: pd.DataFrame, metric: str) -> list[str]:
+    """The fusions beside logistic regression on the same vectors, and what a second modality is worth to each."""
+    own = linear.set_index("model")[metric]
+    *singles, both = own
+    found = [f"{', '.join(f'{name}: {metric} {score:.4f}' for name, score in own.items())}."]
+    found.append(f"To logistic regression the second modality is worth {both - max(singles):+.4f} {metric}.")
+    for row in scores[scores["variant"].isin(FUSIONS)].dropna(subset="t_interval_low").to_dict("records"):
+        side = "below" if row["t_interval_high"] < both else "above" if row["t_interval_low"] > both else "around"
+        ours = f"{metric} {row['score']:.4f} ({interval(row['t_interval_low'], row['t_interval_high'], '.4f')})"
+        found.append(f"{row['variant']} lies {side} logistic regression on all: {ours}.")
+    return found
 
 
 def floors(tasks: Sequence[Task], floor: pd.DataFrame, scores: Mapping[str, pd.DataFrame]) -> list[str]:

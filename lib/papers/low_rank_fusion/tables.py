@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from torch import nn
 from torch.nn import functional as F
 
@@ -34,7 +34,7 @@ from lib.papers.low_rank_fusion.study import (
 from lib.reporting import gains
 from lib.reporting.statistics import mean, std, t_interval
 from lib.run_table import by_seed
-from lib.study import Runs, Task, variant_name
+from lib.study import Runs, Study, Task, variant_name
 from lib.training.execution import one_thread
 from lib.training.recipe import ModelSpec
 from lib.training.records import FINISHED
@@ -192,6 +192,7 @@ def _seconds(model: nn.Module, inputs: dict, target: torch.Tensor, repeats: int)
 
 BAG_OF_WORDS = "tf-idf 1-2-grams + ridge, all words"
 MEAN_VECTOR, SENTENCE_VECTOR = "ridge on the mean word vector", "ridge on MiniLM's sentence vector, all words"
+LOGISTIC = "logistic regression, {}"
 PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
 """Of ridge regression on vectors; the validation fold chooses."""
 
@@ -223,6 +224,24 @@ def reference_table(corpus: Corpus, root: Path | str, words: int, vectors: str =
     for name, predicted in found.items():
         values = regression(predicted, labels)
         rows.append({"model": name, **{metric: values[metric] for metric in ("mae", "corr", "acc2_nonneg")}})
+    return pd.DataFrame(rows)
+
+
+def linear_table(study: Study) -> pd.DataFrame:
+    """Test scores of logistic regression on each modality and on all, fitted on the vectors that the networks read.
+
+    For one of several classes by vectors: no words. Means over the folds; the penalty is scikit-learn's own.
+    """
+    modalities = tuple(study.tasks[0].corpus.modalities)
+    rows = []
+    for read in (*[(m,) for m in modalities], modalities):
+        found = []
+        for task in study.tasks:
+            parts = {name: np.hstack([s.features[m].mean(1) for m in read]) for name, s in task.corpus.splits.items()}
+            model = LogisticRegression(max_iter=1000).fit(parts["train"], task.corpus.splits["train"].labels)
+            found.append(task.score("test", model.decision_function(parts["test"])))
+        metrics = {metric: float(np.mean([scores[metric] for scores in found])) for metric in study.tasks[0].metrics}
+        rows.append({"model": LOGISTIC.format(" and ".join(read)), **metrics})
     return pd.DataFrame(rows)
 
 

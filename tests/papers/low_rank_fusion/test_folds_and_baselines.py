@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from lib.data.ravdess.clips import EMOTIONS
 from lib.errors import InputError
@@ -86,10 +88,35 @@ def test_a_constant_answer_is_scored_on_every_fold_and_said_once(runs, capsys):
     for task, answer, found in zip(runs.study.tasks, most, each, strict=True):
         assert found["acc"] == np.mean(task.corpus.splits["test"].labels == answer)
     assert list(floor.index) == [""]
+    assert list(floor) == ["prediction", "weighted_f1", "acc"]
     assert floor.loc["", "acc"] == pytest.approx(np.mean([found["acc"] for found in each]))
     scores = {metric: tables.score_table(runs.table, metric) for metric in runs.study.tasks[0].metrics}
     (said,) = conclusions.floors(runs.study.questions, floor, scores)
     assert "always the most frequent emotion of training" in said
+
+
+def test_logistic_regression_reads_what_the_networks_read(runs):
+    table = tables.linear_table(runs.study).set_index("model")
+    assert list(table.index) == [f"logistic regression, {read}" for read in ("audio", "video", "audio and video")]
+    found = []
+    for task in runs.study.tasks:
+        train, test = task.corpus.splits["train"], task.corpus.splits["test"]
+        model = LogisticRegression(max_iter=1000).fit(train.features["video"][:, 0], train.labels)
+        found.append(np.mean(model.predict(test.features["video"][:, 0]) == test.labels))
+    assert table.loc["logistic regression, video", "acc"] == pytest.approx(np.mean(found))
+    # In the written corpus the sound tells the emotion, and the face nothing.
+    assert table.loc["logistic regression, audio", "acc"] > table.loc["logistic regression, video", "acc"]
+
+
+def test_sentences_about_linear_models_follow_the_intervals():
+    linear = pd.DataFrame({"model": ["a", "v", "both"], "acc": [0.5, 0.6, 0.7]})
+    rows = [("LMF", 0.6, 0.5, 0.65), ("TFN", 0.7, 0.65, 0.75), ("concatenation", 0.8, 0.75, 0.85), ("other", 1, 1, 1)]
+    scores = pd.DataFrame(rows, columns=["variant", "score", "t_interval_low", "t_interval_high"])
+    worth, *beside = conclusions.against_linear(linear, scores, "acc")[1:]
+    assert worth == "To logistic regression the second modality is worth +0.1000 acc."
+    assert [line.split(" logistic")[0] for line in beside] == [
+        "LMF lies below", "TFN lies around", "concatenation lies above",
+    ]  # fmt: skip
 
 
 def test_nothing_is_published_of_ravdess(runs):
