@@ -125,6 +125,14 @@ class Study:
     cost: Callable[[Member], float] = lambda member: 0.0
 
     @property
+    def questions(self) -> tuple[Task, ...]:
+        """The tasks; of those of one name the first."""
+        first: dict[str, Task] = {}
+        for task in self.tasks:
+            first.setdefault(task.name, task)
+        return tuple(first.values())
+
+    @property
     def folder(self) -> Path:
         """The result folder, relative to the workspace unless absolute, whatever the working directory."""
         return WORKSPACE / self.p.results
@@ -133,14 +141,6 @@ class Study:
     def members(self) -> list[tuple[Task, Member]]:
         """What does not depend on results: this can be cut into chunks."""
         return [(task, member) for task in self.tasks for member in self.grid(task)]
-
-    @property
-    def questions(self) -> tuple[Task, ...]:
-        """The first task of each name: what a table is about, of a corpus that is tested in turns that of one fold."""
-        first: dict[str, Task] = {}
-        for task in self.tasks:
-            first.setdefault(task.name, task)
-        return tuple(first.values())
 
     @property
     def grids(self) -> list[tuple[Corpus, list[Member]]]:
@@ -210,8 +210,8 @@ class Runs:
         )
 
     def of(self, task: Task) -> list[Record]:
-        """The records of one task."""
-        return [record for its, _, record in self.done if its is task]
+        """The records of one task, and of those of its name."""
+        return [record for its, _, record in self.done if its.name == task.name]
 
     def scored(self, variants: Sequence[str], task: Task | None = None) -> list[Done]:
         """Those of these variants (of one task) that have finished with finite outputs."""

@@ -53,19 +53,22 @@ def manifest(
     device: str,
     selected_on: Mapping[str, str],
     durations: Mapping[str, float],
+    modalities: Iterable[str] = (),
 ) -> dict[str, object]:
     """The manifest as plain JSON values.
 
     `params` are the checked parameters of the run, `engine` says how its members were executed, `device` is a
     torch device ("cpu", "cuda:0"), `selected_on` says which split chose what (`{"epoch": "valid",
-    "hyper-parameters": "test, by the authors"}`), `durations` are seconds by stage. The commit is null
-    outside a git checkout; changes under `results/` do not make it dirty, since every run writes there.
+    "hyper-parameters": "test, by the authors"}`), `durations` are seconds by stage, `modalities` are those that
+    anything was trained on. The commit is null outside a git checkout; changes under `results/` do not make it dirty,
+    since every run writes there.
     """
     return {
         "run": {
             "params": portable(dict(params)),
             "seeds": list(seeds),
             "engine": engine,
+            "modalities": list(modalities),
             "selected_on": dict(selected_on),
         },
         "data": [{"label": source.label, **portable(asdict(source))} for source in sources],

@@ -106,9 +106,13 @@ class Report:
         told = f"{task.name}: {caption}" if task.name else caption[:1].upper() + caption[1:]
         return f"{name}_{task.name.lower()}".rstrip("_") if name else "", told
 
-    def constants(self, of: Callable[[Task], Mapping[str, object]], caption: str) -> None:
-        """What a constant prediction scores, per task."""
-        self.table(_by_task({"task": task.name, **of(task)} for task in self.study.tasks), "floor", caption)
+    def constants(self, of: Callable[[Task], Mapping[str, object]], caption: str) -> pd.DataFrame:
+        """What a constant prediction scores, per task; the mean over those of one name. Returns it by name."""
+        rows = pd.DataFrame([{"task": task.name, **of(task)} for task in self.study.tasks])
+        words = [name for name in rows if not pd.api.types.is_numeric_dtype(rows[name])]
+        means = rows.groupby(words, sort=False, dropna=False).mean().reset_index()[list(rows)]
+        self.table(_by_task(means.to_dict("records")), "floor", caption)
+        return means.set_index("task")
 
     def ceilings(self) -> None:
         """Best reachable scores of a stand-in; of real data nobody knows them."""
@@ -207,6 +211,7 @@ class Report:
             engine=runs.engines,
             device="cuda" if "cuda" in runs.engines else "cpu",
             selected_on=selected_on or runs.records[0].selected_on,
+            modalities=[m for m in ("text", "audio", "video") if any(m in each.train_on for _, each, _ in runs.done)],
             durations={
                 "notebook": time.perf_counter() - self._started,
                 "training, all runs": sum(record.seconds for record in runs.records),

@@ -28,6 +28,7 @@ FACTS = {
     "sources": [SOURCE],
     "seeds": range(3),
     "engine": "one after another",
+    "modalities": ("text", "audio"),
     "device": "cpu",
     "selected_on": {"epoch": "valid", "hyper-parameters": "none tuned"},
     "durations": {"train": 1.23456},
@@ -41,6 +42,7 @@ def test_written_file_holds_what_was_given(tmp_path):
         "params": {"rates": [0.0, 0.8], "data_root": "corpora", "hidden": 128},
         "seeds": [0, 1, 2],
         "engine": "one after another",
+        "modalities": ["text", "audio"],
         "selected_on": {"epoch": "valid", "hyper-parameters": "none tuned"},
     }
     assert found["data"][0]["label"] == "corpus_b, SYNTHETIC stand-in"

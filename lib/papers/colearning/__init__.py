@@ -80,3 +80,4 @@ class MosiColearning(Colearning):
 
 
 NOTEBOOKS = {"iemocap_negative_colearning": IemocapColearning, "mosi_positive_colearning": MosiColearning}
+PAPER_DATA = dict.fromkeys(("iemocap", "mosi"), ("text", "audio", "video"))

@@ -162,3 +162,4 @@ def _said(modalities: tuple[str, ...]) -> str:
 
 
 NOTEBOOKS = {"emotion_embeddings": EmotionEmbeddings}
+PAPER_DATA = dict.fromkeys(("mosei", "iemocap"), ("text", "audio", "video"))

@@ -135,3 +135,4 @@ class EndToEnd(Parameters):
 
 
 NOTEBOOKS = {"end_to_end_sparse": EndToEnd}
+PAPER_DATA = dict.fromkeys(("iemocap", "mosei"), ("text", "audio", "video"))

@@ -132,3 +132,4 @@ class SelfPacedBalance(Parameters):
 
 
 NOTEBOOKS = {"self_paced_balance": SelfPacedBalance}
+PAPER_DATA = dict.fromkeys(("iemocap", "meld"), ("text", "audio", "video"))

@@ -117,3 +117,4 @@ class UnseenEmotions(Parameters):
 
 
 NOTEBOOKS = {"unseen_emotions": UnseenEmotions}
+PAPER_DATA = dict.fromkeys(("mosei", "iemocap"), ("text", "audio", "video"))

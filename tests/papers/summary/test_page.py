@@ -156,7 +156,7 @@ def test_every_number_beside_a_claim_is_the_cell_of_a_kept_table(kept):
     assert {file.split("/")[0] for file, *_ in rows} == {folder.notebook for folder in kept} - {"summary"}
     for file, number, count, cells in rows:
         table = pd.read_csv(RESULTS / file)
-        _, corpus, _, published, here, interval, seeds, direction, difference, verdict, _ = cells
+        _, corpus, _, _, published, here, interval, seeds, direction, difference, verdict, _ = cells
         if count > 1:
             effect = table["gain"] if "gain" in table else table.loc[table["spcl"] == "with - without", "gain_points"]
             assert (here, count, interval) == (f"{effect.mean():.3f}", len(effect), "–"), file
