@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
+from lib import data
 from lib.data import corpora
 from lib.data.corpus import Corpus
 from lib.errors import InputError
@@ -30,6 +31,16 @@ Answer = TypeVar("Answer")
 def variant_name(task: str, kind: str) -> str:
     """Name of a variant in the run table; `task` is empty where a study has one."""
     return f"{task}: {kind}" if task else kind
+
+
+def corpus_with(p: Parameters, modalities: Sequence[str], **options: object) -> Corpus:
+    """The corpus of a run. Raises InputError for unusable data and for modalities that it lacks."""
+    options |= {"samples": p.samples} if p.samples else {}
+    corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
+    if missing := [m for m in modalities if m not in corpus.modalities]:
+        there = ", ".join(corpus.modalities)
+        raise InputError(f"no modality {', '.join(missing)}", where=corpus.source.name, todo=f"there are: {there}")
+    return corpus
 
 
 def by_seed(

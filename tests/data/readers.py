@@ -336,6 +336,13 @@ READERS: dict[str, Reader] = {
         "action_units",
         "sound",
     ),
+    "ravdess_dialogues": corpus(
+        "ravdess_dialogues",
+        write_ravdess,
+        ("ravdess/openface_au/au_mfcc.pkl",),
+        "action_units",
+        dialogues="actor",
+    ),
     "iemocap_conversations": corpus(
         "iemocap_conversations",
         conversations(spcl_pickles.IEMOCAP),

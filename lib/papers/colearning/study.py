@@ -6,18 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import data
 from lib.data.corpus import Corpus
-from lib.errors import InputError
 from lib.files import WORKSPACE
 from lib.metrics import scores
 from lib.papers import load
 from lib.papers.colearning import Colearning, IemocapColearning
-from lib.params import CorpusOptions, Parameters
+from lib.params import CorpusOptions
 from lib.reporting import published
 from lib.reporting.gains import summary, verdict
 from lib.reporting.words import gain, number, unseen
-from lib.study import Classes, Study, Task, by_seed
+from lib.study import Classes, Study, Task, by_seed, corpus_with
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
 
 BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
@@ -41,16 +39,6 @@ def study(p: Colearning) -> Study:
         tuple(distinct.values()),
         lambda task: [m for m in grid(p, task.corpus) if tasks[m.seed] is task],
     )
-
-
-def corpus_with(p: Parameters, modalities: Sequence[str], **options: object) -> Corpus:
-    """The corpus of a run. Raises InputError for unusable data and for modalities that it lacks."""
-    options |= {"samples": p.samples} if p.samples else {}
-    corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
-    if missing := [m for m in modalities if m not in corpus.modalities]:
-        there = ", ".join(corpus.modalities)
-        raise InputError(f"no modality {', '.join(missing)}", where=corpus.source.name, todo=f"there are: {there}")
-    return corpus
 
 
 def unimodal(p: Colearning) -> str:
