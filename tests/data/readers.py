@@ -328,6 +328,15 @@ READERS: dict[str, Reader] = {
         "action_units",
         "sound",
     ),
+    "ravdess_raw": corpus(
+        "ravdess_raw",
+        write_ravdess,
+        (
+            "ravdess/audio_speech_actors_01-24/Actor_02/03-01-03-01-01-01-02.wav",
+            "ravdess/audio_speech_actors_01-24/Actor_01/03-01-05-01-01-01-01.flac",
+        ),
+        "sound",
+    ),
     "iemocap_conversations": corpus(
         "iemocap_conversations",
         conversations(spcl_pickles.IEMOCAP),
