@@ -19,7 +19,7 @@ from tests.data.readers import READERS
 
 
 def test_papers_choose_by_task_and_form():
-    assert corpora.names(task="classes", form="sequences") == ("iemocap_like", "iemocap", "ravdess")
+    assert corpora.names(task="classes", form="sequences") == ("iemocap_like", "iemocap", "ravdess", "ravdess_frames")
     assert corpora.names(form="recordings") == (
         *("iemocap_raw_like", "mosei_raw_like", "iemocap_raw", "mosei_raw", "ravdess_raw"),
     )

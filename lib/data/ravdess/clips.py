@@ -18,6 +18,8 @@ ACTORS = 24
 FOLDS = 8
 """Of three actors each, one or two of them men: with the next fold for validation both sexes are equally often in
 training, and so among validation and test actors together."""
+FRAME_FOLDS = 5
+"""Of one actor each: of these actors the action units are known by frame (`ravdess_frames`)."""
 SENTENCES = ("Kids are talking by the door", "Dogs are sitting by the door")
 """In the order of the numbers of their statements, from 01."""
 SOUND = "audio_speech_actors_01-24"

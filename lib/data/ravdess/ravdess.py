@@ -20,8 +20,8 @@ from lib.data.io.features import Nonfinite, finite_float32, zeroed_notes
 from lib.data.io.provenance import concluded, opened_source
 from lib.data.ravdess import action_units
 from lib.data.ravdess.clips import EMOTIONS, FOLDS, by_actor, clips, folds, sounds, split_rule, without_copies
-from lib.data.recordings.functionals import FLOOR, functionals
-from lib.data.recordings.mel import FRAME_MS, mel_spectrogram
+from lib.data.ravdess.steps import frames_of, log_spectrogram, standardised
+from lib.data.recordings.functionals import functionals
 from lib.data.recordings.sound import RATE, read_sound
 from lib.errors import InputError
 
@@ -61,9 +61,7 @@ def read(
     root, about = Path(root), corpora.get("ravdess")
     if audio not in get_args(Audio):
         raise InputError(f"unknown kind of audio {audio!r}", todo=f"known: {', '.join(get_args(Audio))}")
-    actors, frames = folds(fold), round(step_ms / FRAME_MS)
-    if frames < 1 or frames * FRAME_MS != step_ms or steps < 1:
-        raise InputError(f"{steps} steps of {step_ms:g} ms", todo="a step is 12.5 ms or a multiple of it")
+    actors, frames = folds(fold), frames_of(step_ms, steps)
     table, *paths = files(root)
     source = opened_source("ravdess", root, [table, *paths])
     every = clips(paths)
@@ -77,8 +75,8 @@ def read(
     sound = np.split(np.asarray(heard["values"]), ends[:-1])
     of_actor = by_actor(every, kept, actors, root / "ravdess")
     train = of_actor["train"]
-    scale_sound = _standardised(np.concatenate([sound[row] for row in train]))
-    scale_units = _standardised(units[train])
+    scale_sound = standardised(np.concatenate([sound[row] for row in train]))
+    scale_units = standardised(units[train])
     length = steps if audio == "sequence" else 1
     splits = {}
     for name, rows in of_actor.items():
@@ -109,7 +107,7 @@ def _heard(audio: Audio, paths: Sequence[Path], hashes: dict[str, str], frames: 
         describe = {
             "functionals": partial(_statistics, kind="mel"),
             "egemaps": partial(_statistics, kind="egemaps"),
-            "sequence": partial(_spectrogram, frames=frames),
+            "sequence": partial(log_spectrogram, frames=frames),
         }[audio]
         values, lengths = [], []
         for path in paths:
@@ -126,18 +124,3 @@ def _heard(audio: Audio, paths: Sequence[Path], hashes: dict[str, str], frames: 
 
 def _statistics(waveform: np.ndarray, kind: str, where: Path) -> Float[np.ndarray, "1 values"]:
     return functionals(waveform, RATE, kind, where=where)[1][None]
-
-
-def _spectrogram(waveform: np.ndarray, frames: int, where: Path) -> Float[np.ndarray, "steps 128"]:
-    """Means of the logarithm over `frames` frames each; the last step may have fewer."""
-    power = np.log(mel_spectrogram(waveform, RATE, "window", where=where).T + np.float32(FLOOR))
-    starts = np.arange(0, len(power), frames)
-    sums, counts = np.add.reduceat(power, starts), np.diff([*starts, len(power)])
-    return (sums / counts[:, None]).astype(np.float32)
-
-
-def _standardised(train: Float[np.ndarray, "rows values"]):
-    """What subtracts the mean of these rows and divides by their deviation, by 1 where they are all alike."""
-    mean, deviation = train.mean(axis=0, dtype=np.float64), train.std(axis=0, dtype=np.float64)
-    deviation[deviation <= 1e-6 * np.abs(mean)] = 1.0  # the mean of equal numbers is rounded, as in empty mel bands
-    return lambda values: ((values - mean) / deviation).astype(np.float32)

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from lib.data.io.cache import cached
 from lib.data.io.provenance import concluded, opened_source
 from lib.data.ravdess.clips import EMOTIONS, FOLDS, by_actor, clips, folds, sounds, split_rule, without_copies
+from lib.data.ravdess.steps import frames_of, means
 from lib.data.recordings.functionals import FLOOR
 from lib.data.recordings.mel import FRAME_MS, cut_pieces, mel_spectrogram
 from lib.data.recordings.sound import RATE, read_sound
@@ -31,30 +32,32 @@ def files(root: Path) -> list[Path]:
     return sounds(Path(root) / "ravdess")
 
 
-def read(root: Path, *, fold: int = 0, step_ms: float = FRAME_MS, scale: Scale = "power") -> StreamedCorpus:
+def read(
+    root: Path, *, fold: int = 0, step_ms: float = FRAME_MS, scale: Scale = "power", quiet_db: float = 0.0
+) -> StreamedCorpus:
     """Pieces `(pieces, 1, 128, 32)` of each clip, its sentence, and a row of zeros with a 1 at its place in `EMOTIONS`.
 
     `fold` 0 to 7 chooses the three actors that are tested, the next three are validated. As published a piece has 32
     frames of 12.5 ms of mel power (spec end_to_end, 4.3). `step_ms`, a multiple of that, averages power over longer
     steps, so that a clip has fewer pieces. `log` is the logarithm of power over its rounding, 0 for silence and for
-    padding. Of a clip that is stored twice the first counts. Raises InputError for missing, damaged or hostile files,
-    file names that are none of the release, one recording under two labels, a split without clips, and an unknown fold,
-    scale or length of steps.
+    padding. With `quiet_db` the frames before the first and behind the last that is at most so much below the loudest
+    are cut off. Of a clip that is stored twice the first counts. Raises InputError for missing, damaged or hostile
+    files, file names that are none of the release, one recording under two labels, a split without clips, an unknown
+    fold or scale, and a length of steps or a level that cannot be.
     """
     root = Path(root)
     if scale not in get_args(Scale):
         raise InputError(f"unknown scale {scale!r}", todo=f"known: {', '.join(get_args(Scale))}")
-    actors, frames = folds(fold), round(step_ms / FRAME_MS)
-    if frames < 1 or frames * FRAME_MS != step_ms:
-        raise InputError(f"steps of {step_ms:g} ms", todo=f"a step is {FRAME_MS:g} ms or a multiple of it")
+    actors, frames = folds(fold), frames_of(step_ms)
+    if not 0 <= quiet_db < 200:
+        raise InputError(f"quiet_db {quiet_db:g}", todo="0 keeps all frames; else decibels, such as 40")
     paths = files(root)
     source = opened_source("ravdess_raw", root, paths)
     every = clips(paths)
     kept, notes = without_copies(every, list(source.files.values()))
     of_actor = by_actor(every, kept, actors, root / "ravdess")
-    heard = cached(
-        "ravdess_raw", _VERSION, source.files, {"frames": frames, "scale": scale}, lambda: _heard(paths, frames, scale)
-    )
+    options = {"frames": frames, "scale": scale, "quiet_db": float(quiet_db)}
+    heard = cached("ravdess_raw", _VERSION, source.files, options, lambda: _heard(paths, **options))
     ends, one_hot = np.cumsum(heard["counts"]), np.eye(len(EMOTIONS), dtype=np.float32)
     splits = {
         name: SoundBatches(
@@ -67,27 +70,34 @@ def read(root: Path, *, fold: int = 0, step_ms: float = FRAME_MS, scale: Scale =
         )
         for name, rows in of_actor.items()
     }
-    notes.append(f"spectrogram: {_SCALES[scale]} in 128 mel bands, steps of {step_ms:g} ms, pieces of 32 steps")
+    cut = f"; silence before and behind, {quiet_db:g} dB below the loudest frame, is cut off" if quiet_db else ""
+    notes.append(f"spectrogram: {_SCALES[scale]} in 128 mel bands, steps of {step_ms:g} ms, pieces of 32 steps{cut}")
     source = concluded(source, root / "ravdess", split_rule(f"fold {fold} of {FOLDS}", actors), notes)
     contents = sha256_json([str(heard["digest"]), [batches.ids for batches in splits.values()]])
-    return StreamedCorpus(EMOTIONS, splits, source, (), contents, {"step_ms": step_ms, "scale": scale})
+    return StreamedCorpus(
+        EMOTIONS, splits, source, (), contents, {"step_ms": step_ms, "scale": scale, "quiet_db": quiet_db}
+    )
 
 
 _SCALES = {"power": "power as published", "log": "logarithm of power, which the published one is not,"}
 
 
-def _heard(paths: Sequence[Path], frames: int, scale: Scale) -> dict[str, np.ndarray]:
+def _heard(paths: Sequence[Path], frames: int, scale: Scale, quiet_db: float) -> dict[str, np.ndarray]:
     """`pieces` of all clips one after another, how many of each (`counts`), and what identifies them (`digest`)."""
-    found = [cut_pieces(_spectrogram(read_sound(path), frames, scale, path)) for path in paths]
+    found = [cut_pieces(_spectrogram(read_sound(path), frames, scale, quiet_db, path)) for path in paths]
     pieces, counts = np.concatenate(found), np.array([len(part) for part in found])
     digest = hashlib.sha256(np.ascontiguousarray(pieces)).hexdigest()
     return {"pieces": pieces, "counts": counts, "digest": np.array(digest)}
 
 
-def _spectrogram(waveform: np.ndarray, frames: int, scale: Scale, where: Path) -> Float[np.ndarray, "128 steps"]:
+def _spectrogram(
+    waveform: np.ndarray, frames: int, scale: Scale, quiet_db: float, where: Path
+) -> Float[np.ndarray, "128 steps"]:
     """Mean power over `frames` frames each; the last step may have fewer."""
     power = mel_spectrogram(waveform, RATE, "window", where=where)
-    starts = np.arange(0, power.shape[1], frames)
-    sums, lengths = np.add.reduceat(power, starts, axis=1), np.diff([*starts, power.shape[1]])
-    power = (sums / lengths).astype(np.float32)
+    if quiet_db:
+        level = power.sum(axis=0)
+        loud = np.flatnonzero(level >= level.max() * 10 ** (-quiet_db / 10))
+        power = power[:, loud[0] : loud[-1] + 1]
+    power = means(power.T, frames).T
     return np.log1p(power / np.float32(FLOOR)) if scale == "log" else power

@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from lib.data import corpora
-from lib.params import NONFINITE, Modality, Nonfinite, Parameters, Part, Positive, Seed
+from lib.params import (
+    CORPUS_OPTIONS,
+    NONFINITE,
+    CorpusOptions,
+    Modality,
+    Nonfinite,
+    Parameters,
+    Part,
+    Positive,
+    Seed,
+)
 
 MODALITIES = ("text", "audio", "video")
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -91,6 +101,7 @@ class EndToEnd(Parameters):
     detector: str | None = Field(None, description="module:function; null for face crops or the crop rule")
     models: Models
     modalities: tuple[Modality, ...] = Field(MODALITIES, min_length=1)
+    alone: tuple[Modality, ...] = Field((), description="modalities on each of which the dense model is trained alone")
     threshold: Share = 0.9
     thresholds: tuple[Share, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -108,23 +119,40 @@ class EndToEnd(Parameters):
     microbatch: Positive | None = Field(None, description="utterances computed at once; null for the whole minibatch")
     evaluation_batch: Positive = 32
     seeds: tuple[Seed, ...] = Field(min_length=1)
+    corpus_options: CorpusOptions = CORPUS_OPTIONS
     nonfinite: Nonfinite = NONFINITE
 
     @property
-    def kind(self) -> Literal["iemocap", "mosei"]:
-        return "iemocap" if self.dataset.startswith("iemocap") else "mosei"
+    def kind(self) -> Literal["iemocap", "mosei", "ravdess"]:
+        """The collection of recordings that the corpus was cut from."""
+        return corpora.get(self.dataset).family
+
+    @property
+    def prepared(self) -> bool:
+        """Whether `data preprocess` has to come first."""
+        return self.kind != "ravdess"
 
     @model_validator(mode="after")
     def _consistent(self) -> "EndToEnd":
-        self.refuse_twice("modalities", "thresholds", "changes", "seeds")
+        self.refuse_twice("modalities", "alone", "thresholds", "changes", "seeds")
         if self.dataset.endswith("_like") != (self.samples is not None):
             raise ValueError("samples is given for a stand-in corpus (..._like), and null for real data")
         if not self.models.chosen():
             raise ValueError("no model is given")
         if self.models.mme2e_sparse is None and (self.thresholds or self.changes):
             raise ValueError("thresholds and changes are the sparse model's: add mme2e_sparse to models")
+        if self.kind == "ravdess" and "video" in self.modalities:
+            raise ValueError("ravdess_raw has no images: leave video out of modalities")
+        if self.kind == "ravdess" and (self.models.lf_rnn or self.models.lf_transformer):
+            raise ValueError("ravdess_raw has no hand-crafted features: leave the baselines out")
+        if self.corpus_options and self.prepared:
+            raise ValueError(
+                f"{self.dataset} has no corpus_options: how it is decoded stands in parameters of their own"
+            )
         if self.models.mme2e_sparse and "text" not in self.modalities:
             raise ValueError("the sparse model needs text to select sites")
+        if self.alone and not (self.models.mme2e and set(self.alone) < set(self.modalities)):
+            raise ValueError("alone: some of several modalities, on which mme2e is trained beside")
         if self.dataset == "mosei_raw_like" and (self.models.lf_rnn or self.models.lf_transformer):
             raise ValueError("the CMU-MOSEI stand-in has no hand-crafted features: leave the baselines out")
         if isinstance(self.text_encoder, RandomAlbert) and self.text_encoder.hidden_size % self.text_encoder.heads:

@@ -1,13 +1,14 @@
 """What is trained on raw recordings and on hand-crafted features, and how it is scored (spec end_to_end)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
+from lib import data
 from lib.data import data_root
 from lib.data.arrays.label_columns import refuse_absent
 from lib.data.recordings import albert_folder
@@ -17,14 +18,17 @@ from lib.data.recordings.streamed_corpus import RawReader, StreamedCorpus, open_
 from lib.data.stand_ins.synthetic_recordings import prepared
 from lib.errors import InputError
 from lib.metrics.presence import best_thresholds
-from lib.metrics.scores import emotion_scores
+from lib.metrics.scores import EMOTIONS, EXCLUSIVE, emotion_scores
 from lib.papers.end_to_end import Change, EndToEnd, RandomAlbert, Training
-from lib.study import Done, Runs, Study, Task
+from lib.params import CorpusOptions, Modality
+from lib.study import Done, Runs, Study, Task, by_seed
 from lib.training.recipe import Member, ModelSpec, Recipe
 from lib.training.records import Record, load_weights
 
 METRICS = ("acc", "weighted_acc", "f1_positive", "auc")
 """Plain and weighted accuracy, F1 of presence, area under the ROC curve; alone, the mean over the emotions."""
+CLASS_METRICS = tuple(row.name for row in EXCLUSIVE)
+"""Of a corpus in which each utterance has one emotion."""
 SELECTED = "epoch: {}; thresholds of all splits: validation (quirk Q11); hyper-parameters: fixed in the YAML"
 TITLES = {"mme2e": "FE2E", "mme2e_sparse": "MESM", "lf_rnn": "LF-LSTM", "lf_transformer": "LF-TRANS"}
 """The paper's names by those of its code."""
@@ -45,19 +49,40 @@ _OPTIONS: Mapping[Change, Mapping[str, str]] = {
 class Corpora:
     """The same utterances raw and as hand-crafted features; what is not needed is None.
 
-    `shown` holds, for a stand-in, which emotion each modality of each utterance shows.
+    `shown` holds, for a stand-in, which emotion each modality of each utterance shows. `turns` are the raw corpora by
+    seed where each tests another fold; `raw` is then that of the first seed.
     """
 
     raw: StreamedCorpus | None
     handcrafted: StreamedCorpus | None
     shown: Mapping[str, Mapping[str, int]]
+    turns: Mapping[int, StreamedCorpus] = field(default_factory=dict)
 
     @property
     def any(self) -> StreamedCorpus:
         return self.raw or self.handcrafted
 
-    def of(self, model: str) -> StreamedCorpus:
-        return self.handcrafted if model in BASELINES else self.raw
+    @property
+    def tested(self) -> list[StreamedCorpus]:
+        """Each way in which the utterances are split."""
+        return list({id(corpus): corpus for corpus in self.turns.values()}.values()) or [self.any]
+
+    def of(self, model: str, seed: int) -> StreamedCorpus:
+        return self.handcrafted if model in BASELINES else self.turns.get(seed, self.raw)
+
+    def test_labels(self) -> np.ndarray:
+        """`(N, E)`, of all folds that are tested."""
+        return np.concatenate([corpus.labels("test") for corpus in self.tested])
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Those of the runs."""
+        return (*METRICS, *CLASS_METRICS) if exclusive(self.any) else METRICS
+
+
+def exclusive(corpus: StreamedCorpus) -> bool:
+    """Whether each utterance has one emotion."""
+    return all((corpus.labels(split).sum(axis=1) == 1).all() for split in corpus.splits)
 
 
 def study(p: EndToEnd, corpora: Corpora | None = None) -> Study:
@@ -66,11 +91,12 @@ def study(p: EndToEnd, corpora: Corpora | None = None) -> Study:
     Raises InputError as `load_corpora`, which opens the corpora unless they are given.
     """
     corpora = corpora or load_corpora(p)
-    tasks = tuple(task(corpus) for corpus in (corpora.raw, corpora.handcrafted) if corpus)
+    raw = corpora.tested if corpora.raw else ()
+    tasks = tuple(task(corpus) for corpus in (*raw, corpora.handcrafted) if corpus)
 
     def members(task: Task) -> list[Member]:
         every = [m for seed in p.seeds for m in grid(p, corpora, seed)]
-        return dearest_first(m for m in every if corpora.of(m.tags["model"]) is task.corpus)
+        return dearest_first(m for m in every if corpora.of(m.tags["model"], m.seed) is task.corpus)
 
     return Study(p, tasks, members, about=about)
 
@@ -78,18 +104,19 @@ def study(p: EndToEnd, corpora: Corpora | None = None) -> Study:
 def task(corpus: StreamedCorpus) -> Task:
     """Every metric as mean over the emotions and for each; the thresholds of a run are best for validation F1 (Q11)."""
     labels = {split: corpus.labels(split) for split in corpus.splits}
+    rows = (*EMOTIONS, *EXCLUSIVE) if exclusive(corpus) else EMOTIONS
 
     def scores(outputs: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
         thresholds = best_thresholds(outputs["valid"], labels["valid"])
-        found = {split: emotion_scores(out, labels[split], thresholds) for split, out in outputs.items()}
+        found = {split: emotion_scores(out, labels[split], thresholds, rows) for split, out in outputs.items()}
         return {split: named(each, corpus.label_names) for split, each in found.items()}
 
-    return Task(corpus, None, METRICS, run_scores=scores)
+    return Task(corpus, None, (*METRICS, *CLASS_METRICS) if rows is not EMOTIONS else METRICS, run_scores=scores)
 
 
 def named(found: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, float]:
     """The mean over the emotions under the metric's name, then each emotion's."""
-    means = {metric: float(np.mean(found[metric])) for metric in METRICS}
+    means = {metric: float(np.mean(found[metric])) for metric in (*METRICS, *CLASS_METRICS) if metric in found}
     each = {f"{m}_{name}": float(v) for m in METRICS for name, v in zip(names, found[m], strict=True)}
     return means | each
 
@@ -106,6 +133,8 @@ def load_corpora(p: EndToEnd) -> Corpora:
 
     Raises InputError for data that are not there, or that were decoded in another way than the parameters say.
     """
+    if not p.prepared:
+        return _read_corpora(p)
     chosen = set(p.models.chosen())
     reader, root, shown = RawReader(p.kind), data_root(p.data_root or None), {}
     if p.samples:
@@ -132,6 +161,16 @@ def load_corpora(p: EndToEnd) -> Corpora:
             todo = "raise `samples`" if p.samples else "the list of the training split must name some that do"
             refuse_absent(corpus.labels("train"), corpus.label_names, corpus.source.name, todo)
     return Corpora(raw, features, shown)
+
+
+def _read_corpora(p: EndToEnd) -> Corpora:
+    """What is decoded when it is read, and may be split anew for some seeds."""
+
+    def ask(options: CorpusOptions) -> StreamedCorpus:
+        return data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options).tokenized(tokenizer(p))
+
+    turns = by_seed(p.dataset, p.corpus_options, p.seeds, ask)
+    return Corpora(turns[p.seeds[0]], None, {}, turns)
 
 
 def options(p: EndToEnd) -> Options:
@@ -167,14 +206,24 @@ def albert_arguments(p: EndToEnd) -> dict[str, int | float | str]:
 
 
 def variant(model: str, threshold: float | None = None, change: str = "") -> str:
-    """Name of a variant in the run table: `MESM 0.7, corrected`."""
+    """Name of a variant in the run table: `MESM 0.7, corrected`, `FE2E, text alone`."""
     return f"{TITLES[model]}{'' if threshold is None else f' {threshold:g}'}{f', {change}' if change else ''}"
 
 
+def alone(modality: Modality) -> str:
+    """What is said of a model that has one of the modalities, in place of a change."""
+    return f"{modality} alone"
+
+
 def model_spec(
-    p: EndToEnd, corpora: Corpora, model: str, threshold: float | None = None, change: Change | None = None
+    p: EndToEnd,
+    corpora: Corpora,
+    model: str,
+    threshold: float | None = None,
+    change: Change | None = None,
+    modalities: Sequence[Modality] = (),
 ) -> ModelSpec:
-    shared = {"emotions": len(corpora.any.label_names), "modalities": list(p.modalities)}
+    shared = {"emotions": len(corpora.any.label_names), "modalities": list(modalities or p.modalities)}
     if model in BASELINES:
         arguments = {"sizes": corpora.handcrafted.splits["train"].sizes, **shared, "padding": p.padding}
         if model == "lf_transformer":
@@ -218,23 +267,28 @@ def member(
     model: str,
     threshold: float | None = None,
     change: Change | None = None,
+    only: Modality | None = None,
 ) -> Member:
     """One training run. Its tags carry what the tables need; a dense model keeps all sites, a threshold of 1."""
+    modalities, changed = (only,) if only else p.modalities, alone(only) if only else change or ""
     return Member(
-        variant=variant(model, threshold, change or ""),
+        variant=variant(model, threshold, changed),
         seed=seed,
-        model=model_spec(p, corpora, model, threshold, change),
+        model=model_spec(p, corpora, model, threshold, change, modalities),
         recipe=recipe(p, model, p.models.chosen()[model]),
-        train_on=p.modalities,
-        evaluate_on=p.modalities,
-        tags={"model": model, "threshold": 1.0 if threshold is None else threshold, "change": change or ""},
+        train_on=modalities,
+        evaluate_on=modalities,
+        tags={"model": model, "threshold": 1.0 if threshold is None else threshold, "change": changed},
     )
 
 
 def grid(p: EndToEnd, corpora: Corpora, seed: int) -> Iterator[Member]:
-    """Every variant with one seed: the models, then the sparse one at the other thresholds, then changed."""
+    """Every variant with one seed: the models, the dense one on single modalities, the sparse one at the other
+    thresholds, then changed."""
     for model in p.models.chosen():
         yield member(p, corpora, seed, model, p.threshold if model == "mme2e_sparse" else None)
+    for modality in p.alone:
+        yield member(p, corpora, seed, "mme2e", only=modality)
     for threshold in p.thresholds:
         if threshold != p.threshold:
             yield member(p, corpora, seed, "mme2e_sparse", threshold)
@@ -270,8 +324,9 @@ def selected_on(p: EndToEnd) -> dict[str, str]:
 
 
 def main_variants(p: EndToEnd) -> list[str]:
-    """The models of the main comparison, in the order of the parameters."""
-    return [variant(m, p.threshold if m == "mme2e_sparse" else None) for m in p.models.chosen()]
+    """The models of the main comparison, in the order of the parameters, and the dense one on single modalities."""
+    models = [variant(m, p.threshold if m == "mme2e_sparse" else None) for m in p.models.chosen()]
+    return models + [variant("mme2e", None, alone(modality)) for modality in p.alone]
 
 
 def sweep_thresholds(p: EndToEnd) -> list[float]:

@@ -88,6 +88,19 @@ def test_the_logarithm_is_zero_for_silence_and_padding(written):
     assert any("logarithm of power, which the published one is not" in said for said in log.source.warnings)
 
 
+def test_silence_before_and_behind_is_cut_off_when_asked(tmp_path):
+    write_ravdess(tmp_path)
+    first, *_ = small()
+    sound = tone(first, 0.8)
+    quiet = np.concatenate([np.zeros(RATE, np.int16), sound, np.zeros(RATE, np.int16)])
+    write_wav(clips.sound_of(first, tmp_path / "ravdess"), quiet)
+    counts = {}
+    for level in (0, 40):
+        split = data.load("ravdess_raw", tmp_path, quiet_db=level).splits["test"]
+        counts[level] = int(split.counts[split.ids.index(first.id)])
+    assert counts == {0: 8, 40: 3}  # of 0.4 s each: 2.8 s, and 0.8 s with what rings over the edges
+
+
 def test_folds_and_tokenizers_are_told_apart(written):
     first, second = (data.load("ravdess_raw", written, fold=fold) for fold in (0, 1))
     short, long = (first.tokenized(HashTokenizer(50, length)) for length in (4, 9))
@@ -107,10 +120,11 @@ def test_the_sound_is_decoded_once(written, monkeypatch, tmp_path):
     ("options", "message"),
     [
         ({"scale": "decibels"}, "unknown scale 'decibels'; known: power, log"),
-        ({"step_ms": 10}, "steps of 10 ms; a step is 12.5 ms or a multiple"),
+        ({"step_ms": 10}, "1 steps of 10 ms; a step is 12.5 ms or a multiple"),
         ({"step_ms": 0}, "steps of 0 ms"),
+        ({"quiet_db": -1}, "quiet_db -1; 0 keeps all frames"),
         ({"fold": 8}, "unknown fold 8; known: 0 to 7"),
-        ({"audio": "mp3"}, "no option 'audio'; options: fold, step_ms, scale"),
+        ({"audio": "mp3"}, "no option 'audio'; options: fold, step_ms, scale, quiet_db"),
     ],
 )
 def test_options_that_cannot_be_are_named(options, message, written):
