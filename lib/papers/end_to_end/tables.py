@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib.metrics.scores import always_present, never_present, words
-from lib.papers.end_to_end import MODALITIES, Encoder, EndToEnd, RandomAlbert
+from lib.papers.end_to_end import MODALITIES, TEXT, Encoder, EndToEnd, RandomAlbert
 from lib.papers.end_to_end.study import (
     BASELINES,
     CLASS_METRICS,
@@ -148,7 +148,8 @@ def deviations(p: EndToEnd) -> list[str]:
             found.append(f"{TITLES[name]} trained in another way than by the README's command")
     changed = [name for name, value in Encoder() if getattr(p.encoder, name) != value]
     found += [f"{', '.join(changed)} of the encoder changed"] * bool(changed)
-    found += ["other modalities"] * (set(p.modalities) != set(MODALITIES))
+    found += ["other modalities"] * (p.dataset != TEXT and set(p.modalities) != set(MODALITIES))
+    found += ["word vectors of 50 numbers instead of 300"] * (p.dataset == TEXT)
     return found + ["no command was published for this corpus"] * (p.kind == "mosei")
 
 
@@ -182,6 +183,7 @@ def comparison_table(p: EndToEnd, corpora: Corpora, table: pd.DataFrame, paper: 
             source=corpora.any.source,
             same_corpus=real and p.kind in ("iemocap", "mosei"),
             deviations=deviations(p) if real else (),
+            fewer=published.TEXT_ONLY if p.dataset == TEXT else "",
         )
         for metric in metrics
     ]
