@@ -150,6 +150,11 @@ def auc(scores: Logits, true: Decisions) -> PerEmotion:
     return ratio(rank_sum - positives * (positives + 1) / 2, positives * negatives)
 
 
+def likeliest_right(a: Detected) -> float:
+    """Share of samples whose likeliest emotion, the first of equal ones, is theirs; each has one."""
+    return np.mean(a.likelihood.argmax(axis=1) == a.true.argmax(axis=1))
+
+
 def precision(a: Detected) -> PerEmotion:
     """Of presence; 0 where nothing is predicted."""
     return (a.predicted & a.true).sum(axis=0) / np.maximum(a.predicted.sum(axis=0), 1)
@@ -209,6 +214,8 @@ EMOTIONS = (
     Metric("auc", "higher", "AUC", lambda a: auc(a.likelihood, a.true)),
 )
 """Of the presence of each emotion; run tables hold `<name>_<emotion>` and, under the name, their plain mean."""
+EXCLUSIVE = (Metric("class_acc", "higher", "accuracy of the likeliest emotion", lambda a: likeliest_right(a)),)
+"""Of emotions of which each sample has one."""
 DETECTION = (
     Metric("precision", "higher", "precision", lambda a: precision(a)),
     Metric("recall", "higher", "recall", lambda a: recall(a)),
@@ -224,7 +231,7 @@ SETS = (
     Metric("intersect", "higher", "intersection", lambda a: right_sets(a, found(a))),
 )
 """Shares of samples whose whole set of emotions is right, or right as far as it goes."""
-METRICS = (*CLASSES, *RATINGS, *POLARITIES, *EMOTIONS, *DETECTION, *SETS)
+METRICS = (*CLASSES, *RATINGS, *POLARITIES, *EMOTIONS, *EXCLUSIVE, *DETECTION, *SETS)
 
 
 def direction(metric: str) -> Direction:
@@ -324,6 +331,11 @@ def never_present(truths: Truths) -> dict[str, PerEmotion]:
     """`EMOTIONS` of the constant answer no; on single-label IEMOCAP its mean `acc` is 5/6 (spec end_to_end, quirk
     Q12)."""
     return emotion_scores(np.full(truths.shape, -1.0, np.float32), truths)
+
+
+def always_present(truths: Truths) -> dict[str, PerEmotion]:
+    """`EMOTIONS` of the constant answer yes: a model that has learned nothing comes near its F1, not the F1 of no."""
+    return emotion_scores(np.full(truths.shape, 1.0, np.float32), truths)
 
 
 def confusion(labels: np.ndarray, predictions: np.ndarray, classes: Sequence[Hashable]) -> np.ndarray:

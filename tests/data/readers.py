@@ -45,6 +45,7 @@ from tests.data.mosei.test_mosei_text import write_mosei
 from tests.data.mosi.test_mosi_words import spoken
 from tests.data.own import brought as own
 from tests.data.ravdess.test_ravdess import write_ravdess
+from tests.data.ravdess.test_ravdess_frames import write_frames
 from tests.data.samples import REAL, STAND_IN, mfn_corpus
 from tests.papers.emotion_tasks import write_meld
 
@@ -342,6 +343,25 @@ READERS: dict[str, Reader] = {
         ("ravdess/openface_au/au_mfcc.pkl",),
         "action_units",
         dialogues="actor",
+    ),
+    "ravdess_raw": corpus(
+        "ravdess_raw",
+        write_ravdess,
+        (
+            "ravdess/audio_speech_actors_01-24/Actor_02/03-01-03-01-01-01-02.wav",
+            "ravdess/audio_speech_actors_01-24/Actor_01/03-01-05-01-01-01-01.flac",
+        ),
+        "sound",
+    ),
+    "ravdess_frames": corpus(
+        "ravdess_frames",
+        write_frames,
+        (
+            "ravdess/openface_au/series/01-01-02-01-01-01-01.csv",
+            "ravdess/audio_speech_actors_01-24/Actor_02/03-01-03-01-01-01-02.wav",
+        ),
+        "ravdess_frames",
+        "text_files",
     ),
     "iemocap_conversations": corpus(
         "iemocap_conversations",

@@ -34,6 +34,7 @@ def test_the_known_corpora_and_their_number_of_files():
         "meld": 3,
         "mosei_text": 8,
         "ravdess": 1441,
+        "ravdess_frames": 600,
         "meld_conversations": 1,
         "meld_conversations_mmgcn": 1,
     }

@@ -6,6 +6,7 @@ from dataclasses import replace
 from lib.data.corpus import Unit
 from lib.data.description import Description
 from lib.data.obtaining import handcrafted, recordings
+from lib.data.ravdess.clips import FOLDS
 
 
 def _recordings(family: str, label: str, emotions: str, rule: Unit, features: Sequence[str]) -> tuple:
@@ -38,5 +39,20 @@ RECORDINGS = (
     ),
     *_recordings(
         "mosei", "CMU-MOSEI", "CMU-MOSEI, six emotions (Zadeh et al. 2018)", "video", ["mosei_senti_hcf_{}.pkl"]
+    ),
+    Description(
+        name="ravdess_raw",
+        label="RAVDESS (recordings of sound)",
+        title="RAVDESS speech, eight acted emotions, spectrogram and sentence (Livingstone & Russo 2018)",
+        reader="lib.data.ravdess.ravdess_raw:read",
+        task="multilabel",
+        form="recordings",
+        family="ravdess",
+        cluster="speaker",
+        folds=FOLDS,
+        licence="CC BY-NC-SA 4.0; cite Livingstone & Russo 2018 (RAVDESS)",
+        measured=False,
+        files_of="ravdess",
+        warnings=("no images; the same two sentences are said with every emotion, so that text alone tells nothing",),
     ),
 )

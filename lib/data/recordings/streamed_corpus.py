@@ -23,12 +23,13 @@ from lib.data.recordings.handcrafted_batches import HandcraftedBatches, feature_
 from lib.data.recordings.raw_batches import HashTokenizer, RawBatches, Tokenizer, open_batches
 from lib.data.recordings.raw_layout import EMOTIONS, Kind, Problem
 from lib.data.recordings.raw_preprocessing import LIST, utterance_file
+from lib.data.recordings.sound_batches import SoundBatches
 from lib.data.stand_ins.synthetic_raw import source as stand_in_source
 from lib.errors import InputError
 from lib.files import sha256_file, sha256_json
 from lib.source_closure import closure
 
-Ragged = RawBatches | HandcraftedBatches
+Ragged = RawBatches | HandcraftedBatches | SoundBatches
 
 _RULES = {
     "iemocap": "the authors' random utterance split: speakers and dialogues occur in all parts (quirk Q19)",
@@ -66,6 +67,11 @@ class StreamedCorpus:
     def labels(self, split: str) -> np.ndarray:
         """`(N, E)` float32."""
         return self.splits[split].labels
+
+    def tokenized(self, tokenizer: Tokenizer) -> "StreamedCorpus":
+        """The same utterances with their texts as another tokenizer's ids."""
+        splits = {name: replace(batches, tokenizer=tokenizer) for name, batches in self.splits.items()}
+        return replace(self, splits=splits, contents=sha256_json([self.contents, repr(tokenizer)]))
 
     def problem_counts(self) -> dict[tuple[str, str], int]:
         """How often, by outcome and what is wrong, whatever the file's name."""
