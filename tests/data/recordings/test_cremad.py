@@ -106,7 +106,7 @@ def cut_short(path: Path) -> None:
         (without_sound, "a Flash video without sound"),
         (cut_short, "a Flash video that ends too early"),
         (lambda path: path.write_bytes(b"FLV\x01\x05\0\0\0\x09" + bytes(60)), "not a readable video"),
-        (lambda path: path.write_bytes(b"<html><title>Sign in</title></html>"), "not the file itself but an HTML page"),
+        (lambda path: path.write_bytes(b"<html><title>Sign in</title></html>"), "not a Flash video but an HTML page"),
     ],
 )
 def test_a_damaged_clip_is_told_and_the_others_are_cut(damage, what, release, tmp_path):
@@ -124,8 +124,7 @@ def test_a_damaged_clip_is_told_and_the_others_are_cut(damage, what, release, tm
         (b"FLV\x01\x04\xff\xff\xff\xff", "a Flash video without sound"),
         (b"FLV\x01\x04\0\0\0\x09\0\0\0\0" + b"\x08\xff\xff\xff" + bytes(50), "a Flash video that ends too early"),
         (b"FLV\x01\x04\0\0\0\x09\0\0\0\0" + releases.tag(8, b""), "a Flash video without sound"),
-        (b"FLV", "a Flash video without sound"),
-        (b"ID3\x03" + bytes(50), "not a Flash video"),
+        (b"ID3\x03" + bytes(50), "not a Flash video but an MP3 recording"),
     ],
 )
 def test_tags_that_lie_are_refused(content, what, tmp_path):
