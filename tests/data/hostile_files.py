@@ -42,7 +42,22 @@ def cases(path: Path, marker: Path) -> dict[str, Hostile]:
 
 
 def kinds() -> set[str]:
-    return {".h5", ".npy", ".npz", ".csv", ".tsv", ".txt", ".json", ".wav", ".flac", ".jpg", ".pkl", ".p", ".pt"}
+    return {
+        ".h5",
+        ".npy",
+        ".npz",
+        ".csv",
+        ".tsv",
+        ".txt",
+        ".json",
+        ".wav",
+        ".flac",
+        ".flv",
+        ".jpg",
+        ".pkl",
+        ".p",
+        ".pt",
+    }
 
 
 def content(new: bytes, message: str | None = REFUSED) -> Hostile:

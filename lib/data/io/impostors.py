@@ -80,8 +80,9 @@ _EXPECTED = {
     ".wav": "a readable WAV file", ".flac": "a readable FLAC file", ".jpg": "a readable JPEG image",
     ".jpeg": "a readable JPEG image",
     ".avi": "a readable video", ".mp4": "a readable video", ".flv": "a Flash video",
-    ".json": "JSON", ".csv": "a table of text", ".tsv": "a table of text", ".txt": "plain text", ".pkl": "a complete, readable pickle",
-    ".p": "a complete, readable pickle", ".pt": "a complete, readable pickle", VECTORS: "a file of word vectors",
+    ".json": "JSON", ".csv": "a table of text", ".tsv": "a table of text", ".txt": "plain text",
+    ".pkl": "a complete, readable pickle", ".p": "a complete, readable pickle", ".pt": "a complete, readable pickle",
+    VECTORS: "a file of word vectors",
 }  # fmt: skip
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
