@@ -31,6 +31,7 @@ from lib.data.recordings import (
 )
 from lib.data.recordings import cutting as recordings
 from lib.data.recordings.mel import mel_spectrogram
+from lib.data.recordings.sound import read_sound
 from lib.data.recordings.streamed_corpus import open_handcrafted
 from lib.data.stand_ins import synthetic_handcrafted, synthetic_raw
 from lib.data.text import frozen, wordpiece
@@ -492,10 +493,19 @@ READERS: dict[str, Reader] = {
     "computational sequences": Reader(
         own.write_sequences, brought, ("COVAREP.csd", "folds.csv"), ("computational_sequences",)
     ),
+    "sound of a Flash video": Reader(
+        lambda root: releases.flash(root / "a.flv", 0.5),
+        lambda root: read_sound(root / "a.flv"),
+        ("a.flv",),
+        ("flash_sound",),
+    ),
     "cache": Reader(fill_cache, use_cache, ("entry/a.npy", "entry/arrays.json"), ("cache",), heals=True),
 }
 
 NO_READERS = {
+    "cremad_release": "what is wrong with a clip is told beside the others; test_cremad has the cases",
+    "mtcnn": "its weights are compared with a hash before torch's reader meets them",
+    "mtcnn_networks": "as `mtcnn`; test_mtcnn has what torch's reader says of other files",
     "catalogue": "reads its own table, which belongs to the library; the files of corpora are only hashed",
     "fetch": "what arrives is compared with a hash, never parsed",
     "packages": "a wheel is compared with its hash before it is opened; test_packages has the others",

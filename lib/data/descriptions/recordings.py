@@ -30,6 +30,19 @@ def _recordings(family: str, label: str, emotions: str, rule: Unit, features: Se
 
 
 RECORDINGS = (
+    Description(
+        name="cremad_sample",
+        label="CREMA-D (sample of recordings)",
+        title="CREMA-D, a few clips of two actors to try `data preprocess cremad` on (Cao et al. 2014)",
+        reader=None,
+        task="multilabel",
+        form="recordings",
+        family="cremad",
+        cluster="speaker",
+        licence="ODbL 1.0, contents DbCL 1.0; cite Cao et al. 2014 (CREMA-D)",
+        warnings=("with fewer than five actors the same people are in all parts: no score on it says anything",),
+        measured=False,
+    ),
     *_recordings(
         "iemocap",
         "IEMOCAP",

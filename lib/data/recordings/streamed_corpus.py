@@ -34,7 +34,10 @@ Ragged = RawBatches | HandcraftedBatches | SoundBatches
 _RULES = {
     "iemocap": "the authors' random utterance split: speakers and dialogues occur in all parts (quirk Q19)",
     "mosei": "the authors' split by video",
+    "cremad": "no published split: the fourth actor of each five validated, the fifth tested; of few actors, clips",
 }
+_RECORDED_AS = {"iemocap": "iemocap_raw", "mosei": "mosei_raw", "cremad": "cremad_sample"}
+"""Corpora whose descriptions say where the recordings are from."""
 RAW, PREPARED = "mme2e", "mme2e_prepared"
 """Folders of the data folder: raw layout and features as released, and what was decoded from it."""
 
@@ -129,7 +132,7 @@ def _prepared(folder: Path) -> dict:
         [Problem(**problem) for problem in prepared["problems"]]
         kind, names, options = prepared["kind"], prepared["label_names"], prepared["options"]
         if tuple(names) != EMOTIONS.get(kind) or not isinstance(options, dict):
-            raise ValueError("it is not of one of the two corpora")
+            raise ValueError("it is of none of the corpora")
         if not isinstance(prepared["synthetic"], bool):
             raise ValueError("it does not say whether it is synthetic")
         return prepared
@@ -141,8 +144,8 @@ def _source(prepared: dict) -> Source:
     kind: Kind = prepared["kind"]
     if prepared["synthetic"]:
         return stand_in_source(kind)
-    about = corpora.get(f"{kind}_raw")
-    return Source(about.label, False, {}, about.licence, _RULES[kind], cluster=about.cluster)
+    about = corpora.CORPORA[_RECORDED_AS[kind]]
+    return Source(about.label, False, {}, about.licence, _RULES[kind], about.warnings, cluster=about.cluster)
 
 
 def _is_sound(path: Path, key: str) -> bool:
