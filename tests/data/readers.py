@@ -472,6 +472,12 @@ READERS: dict[str, Reader] = {
         ("iemocap_release", "cutting"),
         heals=True,
     ),
+    "sound of a Flash video": Reader(
+        lambda root: releases.flash(root / "a.flv", 0.5),
+        lambda root: read_sound(root / "a.flv"),
+        ("a.flv",),
+        ("flash_sound",),
+    ),
     "own, arrays": Reader(
         lambda root: own.write_folder(root / "own" / "mine"),
         lambda root: corpus_folder.read(root, name="mine"),
@@ -492,12 +498,6 @@ READERS: dict[str, Reader] = {
     ),
     "computational sequences": Reader(
         own.write_sequences, brought, ("COVAREP.csd", "folds.csv"), ("computational_sequences",)
-    ),
-    "sound of a Flash video": Reader(
-        lambda root: releases.flash(root / "a.flv", 0.5),
-        lambda root: read_sound(root / "a.flv"),
-        ("a.flv",),
-        ("flash_sound",),
     ),
     "cache": Reader(fill_cache, use_cache, ("entry/a.npy", "entry/arrays.json"), ("cache",), heals=True),
 }

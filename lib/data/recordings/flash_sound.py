@@ -1,7 +1,7 @@
 """The sound of a Flash video (`.flv`) as the MP3 stream that it is: OpenCV decodes the pictures of such a file alone.
 
-The container is a header and a row of tags, each with its kind, its length and a time (Adobe, Video File Format
-Specification 10, annex E). The content of the sound's tags, one after another, is an ordinary MP3 file.
+The container is a header and a row of tags, each with its kind, its length and a time (Adobe, Flash video file format,
+version 10, annex E). The content of the sound's tags, one after another, is an ordinary MP3 file.
 """
 
 from pathlib import Path

@@ -111,7 +111,9 @@ class EndToEnd(Parameters):
     interval_ms: int = Field(500, ge=34, description="time between images")
     frame_count: Literal["reference", "images"] = "reference"
     crop_columns: Literal["reference", "centre"] = "reference"
-    detector: str | None = Field(None, description="module:function; null for face crops or the crop rule")
+    detector: str | None = Field(
+        None, description="module:function that data were prepared with; null for ready crops or the crop rule"
+    )
     models: Models
     modalities: tuple[Modality, ...] = Field(MODALITIES, min_length=1)
     alone: tuple[Modality, ...] = Field((), description="modalities on each of which the dense model is trained alone")

@@ -1,5 +1,6 @@
 """The cascade with networks that take brightness for a face, and files of weights that are none."""
 
+import json
 import os
 import pickle
 from collections import OrderedDict
@@ -7,13 +8,18 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional as F
 
 from lib.data.recordings import face_detection
 from lib.data.recordings.mtcnn import Mtcnn, read
 from lib.data.recordings.mtcnn_networks import OutputNetwork, ProposalNetwork, RefinementNetwork, load
+from lib.data.recordings.raw_decoding import read_image
+from lib.data.recordings.raw_layout import read as read_layout
+from lib.data.stand_ins import synthetic_raw
 from lib.errors import InputError
 from tests.data.parts import pinned
+from tests.workflow.machines import data_verb as main
 
 NETWORKS = {"pnet": ProposalNetwork, "rnet": RefinementNetwork, "onet": OutputNetwork}
 
@@ -195,3 +201,26 @@ def test_damaged_or_missing_weights_are_told_before_anything_is_decoded(stored, 
     weights.unlink()
     with pytest.raises(InputError, match=r"onet\.pt: is missing; \./run_all\.sh data get mtcnn"):
         face_detection.mtcnn.below(stored)(np.zeros((50, 50, 3), np.uint8))
+
+
+def test_where_the_weights_are_they_are_used_unasked_and_what_is_damaged_is_told(stored, tmp_path, capsys):
+    synthetic_raw.write("mosei", tmp_path / "raw", {"train": 1, "valid": 1, "test": 1}, frames=90)
+    (item,) = read_layout("mosei", tmp_path / "raw").splits["train"]
+    (item.folder / "image_15.jpg").write_bytes(b"no image")
+    arguments = ["preprocess", "mosei", "--raw", str(tmp_path / "raw"), "--root", str(stored)]
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "faces: 0 detected by mtcnn, 0 ready, 17 by the crop rule" in said
+    assert "replaced: 1 x not a readable JPEG image" in said
+    prepared = json.loads((stored / "mme2e_prepared/mosei/prepared.json").read_text())
+    assert prepared["face_detection"]["is_mtcnn"] is True
+    assert [problem["id"] for problem in prepared["problems"]] == [item.id]
+    (stored / "parts/pnet.pt").unlink()
+    assert main(arguments) == 2
+    assert "pnet.pt: is missing; ./run_all.sh data get mtcnn" in capsys.readouterr().err
+
+
+def test_a_picture_larger_than_a_frame_of_video_is_not_searched(tmp_path):
+    Image.new("RGB", (9000, 4000)).save(tmp_path / "a.jpg")
+    with pytest.raises(InputError, match=r"a\.jpg: 9000 x 4000 pixels, no frame of a video"):
+        read_image(tmp_path / "a.jpg", "iemocap")
