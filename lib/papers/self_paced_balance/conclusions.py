@@ -5,6 +5,7 @@ import pandas as pd
 from lib.data.corpus import Corpus
 from lib.papers.self_paced_balance.study import NUMBERS, ceiling, floor
 from lib.papers.self_paced_balance.tables import BETTER
+from lib.reporting import statistics
 from lib.reporting.modality_figures import metric_name
 from lib.reporting.words import interval, number
 
@@ -97,14 +98,17 @@ def balance(curves: pd.DataFrame) -> list[str]:
             )
             continue
         last = rows[rows["epoch"] == rows.groupby(["spcl", "seed"])["epoch"].transform("max")]
-        top = last.groupby("spcl")[ratios].mean().max(axis=1)
+        strongest = last.set_index(["spcl", "seed"])[ratios].max(axis=1)
+        top = {spcl: strongest[spcl] for spcl in (0, 1)}
+        changed = (top[1] - top[0]).dropna().to_numpy()
         share = rows[rows["spcl"] == 1].groupby("epoch")["selected_share"].mean()
         full = share[share >= 0.99].index.min()
         until = "in no epoch" if pd.isna(full) else f"from epoch {int(full)} on"
         sentences.append(
             f"{backbone}, {NUMBERS[len(ratios)]}: in the first epoch {100 * share.iloc[0]:.0f} % of the utterances are "
-            f"selected, {until} 99 % or more. The strongest modality's ratio ends at {top[1]:.2f} with SPCL and "
-            f"{top[0]:.2f} without (1 is balance)."
+            f"selected, {until} 99 % or more. The strongest modality's ratio ends at {top[1].mean():.2f} with SPCL and "
+            f"{top[0].mean():.2f} without (1 is balance; {number(statistics.mean(changed), '+.2f')}, "
+            f"{interval(*statistics.t_interval(changed), '+.2f')}, paired over the seeds)."
         )
     return sentences
 

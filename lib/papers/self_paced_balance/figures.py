@@ -56,7 +56,7 @@ def over_fewer(table: pd.DataFrame, *, label: str) -> Figure:
             _points(axes, side, mine["gain_points"], np.nan_to_num(spread))
         axes.axvline(0, color="black", linewidth=0.8)
         _rows(axes, rows)
-        axes.set_xlabel(f"points gained in test {metric}: mean over paired seeds and 95 % t-interval")
+        axes.set_xlabel(f"points gained in test {metric}, mean and 95 % t-interval")
         figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 

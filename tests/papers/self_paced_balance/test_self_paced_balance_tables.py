@@ -126,6 +126,19 @@ def test_the_effect_of_spcl_is_paired_over_the_seeds():
     assert f"The intervals reach 0.00 to {half:.2f} points to both sides" in " ".join(sentences)
 
 
+def test_what_spcl_does_to_balance_is_paired_over_the_seeds():
+    rows = [
+        {"epoch": epoch, "backbone": "MMGCN", "spcl": spcl, "seed": seed, "selected_share": 0.5 + 0.5 * epoch}
+        | {"ratio_audio": 1.0, "ratio_video": 1.0 + epoch * (strongest + 0.1 * seed)}
+        for spcl, strongest in ((0, 0.2), (1, 0.5))
+        for seed in (0, 1, 2)
+        for epoch in (0, 1)
+    ]
+    (sentence,) = conclusions.balance(pd.DataFrame(rows))
+    assert "in the first epoch 50 % of the utterances are selected, from epoch 1 on 99 % or more" in sentence
+    assert "1.60 with SPCL and 1.30 without (1 is balance; +0.30, 95 % interval +0.30 to +0.30, paired" in sentence
+
+
 def test_a_mend_that_undoes_the_effect_changes_the_verdict():
     p = mmgcn_only(mends=["selected"], mend_subsets=["atv", "at"])
     mended = {
