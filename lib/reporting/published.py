@@ -110,7 +110,9 @@ def compare(
     why = list(deviations) if same_corpus else ["different corpus", *deviations]
     why = ["stand-in data", *why] if source.synthetic else why
     beside = bool(fewer) and same_corpus and not source.synthetic
-    sides = {name: _quantities(t, metric, baseline, split, better) for name, t in (("p", paper), ("r", ours))}
+    sides = {"r": _quantities(ours, metric, baseline, split, better), "p": {}}
+    if metric in set(paper["metric"]):
+        sides["p"] = _quantities(paper, metric, baseline, split, better)
     rows = []
     for key in dict.fromkeys([*sides["p"], *sides["r"]]):
         p, r = sides["p"].get(key, _ABSENT), sides["r"].get(key, _ABSENT)
