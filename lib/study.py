@@ -1,5 +1,6 @@
 """A study: what is asked of which corpus, which networks are trained for it, and the run table that all else reads."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -151,6 +152,16 @@ class Study:
     def label(self) -> str:
         """The corpora of the whole run."""
         return " and ".join(dict.fromkeys(task.label for task in self.tasks))
+
+    @property
+    def folds(self) -> int:
+        """In how many folds a question is put to a corpus (`by_seed`); 1 where all seeds have the same test set."""
+        return max(Counter(task.name for task in self.tasks).values())
+
+    @property
+    def repeats(self) -> str:
+        """What spreads and intervals are over, in words."""
+        return "the seeds" if self.folds == 1 else f"the seeds, each of which tests one of {self.folds} folds"
 
     def train(self) -> "Runs":
         """Train what is missing of the grid, then what follows from it; the records lie under `members/`."""

@@ -95,11 +95,11 @@ def compare(
 ) -> pd.DataFrame:
     """Published and reproduced scores, and gains over `baseline`, side by side; judged by `VERDICT_RULE`.
 
-    `paper` and `ours` are run tables. Each variant of either gives a row with `quantity` = the metric, and
-    one with `quantity` = "gain over <baseline>" (positive means better). Columns: `variant`, `rate` where one has it,
-    `quantity`, `paper`, `paper_std`, `paper_n`, `reproduced`, `reproduced_std`, `reproduced_n`, `difference`
-    (reproduced - paper), `allowance`, `paper_gain`, `reproduced_gain`, `gain_low`, `gain_high` (95 %
-    t-interval of ours), `verdict`, and `published_in`.
+    `paper` and `ours` are run tables; a metric that the paper does not report is not published. Each variant of either
+    gives a row with `quantity` = the metric, and one with `quantity` = "gain over <baseline>" (positive means better).
+    Columns: `variant`, `rate` where one has it, `quantity`, `paper`, `paper_std`, `paper_n`, `reproduced`,
+    `reproduced_std`, `reproduced_n`, `difference` (reproduced - paper), `allowance`, `paper_gain`, `reproduced_gain`,
+    `gain_low`, `gain_high` (95 % t-interval of ours), `verdict`, and `published_in`.
 
     `source` is the corpus of our runs: a stand-in is never comparable. `same_corpus` says whether it is the
     paper's; `deviations` are other reasons against a comparison, such as "5 epochs instead of 40". `fewer` says what

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
 from lib import run_table
+from lib.data.corpus import Source
 from lib.reporting import figures, gains, lost_runs, modality_section, published, tables, undefined_scores
 from lib.reporting.manifest import write_manifest
 from lib.reporting.modality_share import SHARE_RULE
@@ -147,15 +149,15 @@ class Report:
         variants: Sequence[str] | Mapping[str, str],
         *,
         kept: bool = True,
-        title: str = "test set, counts summed over the seeds",
+        title: str = "",
     ) -> None:
         """Counts of the test set over the seeds, side by side (`Runs.confusion`); `kept`: also as a table."""
-        names = task.classes.names
-        name, title = self.named("confusion", task, title)
+        names, over = task.classes.names, self.study.repeats
+        name, title = self.named("confusion", task, title or f"test set, counts summed over {over}")
         panels = runs.confusion(task, variants)
         self.figure(figures.confusion_matrices(panels, names, label=task.label, title=title), name)
         if kept:
-            caption = "Confusion counts on the test set, summed over the seeds"
+            caption = f"Confusion counts on the test set, summed over {over}"
             self.table(counts_table(panels, names), name, caption, shown=False, label=task.label)
 
     def modalities(self, runs: Sequence[Trained], metric: str, *, task: Task | None = None, **options: object) -> None:
@@ -202,11 +204,10 @@ class Report:
         self, runs: Runs, selected_on: Mapping[str, str] | None = None, seeds: Sequence[int] | None = None
     ) -> None:
         """`manifest.json`: what ran, on what, and what chose its numbers."""
-        sources = {(s.name, s.split_rule): s for s in (task.corpus.source for task in self.study.tasks)}
         write_manifest(
             self.folder,
             params=self.study.p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),
-            sources=sources.values(),
+            sources=_once(task.corpus.source for task in self.study.tasks),
             seeds=self.study.p.seeds if seeds is None else seeds,
             engine=runs.engines,
             device="cuda" if "cuda" in runs.engines else "cpu",
@@ -217,6 +218,15 @@ class Report:
                 "training, all runs": sum(record.seconds for record in runs.records),
             },
         )
+
+
+def _once(sources: Iterable[Source]) -> Iterable[Source]:
+    """Each corpus once, with all the ways in which it was split: the folds of one are one list of files."""
+    found: dict[tuple[object, ...], dict[str, Source]] = {}
+    for source in sources:
+        same = (source.name, source.synthetic, tuple(source.files.items()), source.warnings)
+        found.setdefault(same, {}).setdefault(source.split_rule, source)
+    return [replace(next(iter(ways.values())), split_rule="; ".join(ways)) for ways in found.values()]
 
 
 def counts_table(panels: Sequence[tuple[str, np.ndarray]], names: Sequence[str]) -> pd.DataFrame:
