@@ -7,7 +7,7 @@ import pandas as pd
 from lib.metrics.scores import direction
 from lib.papers.low_rank_fusion.study import FUSIONS, LMF
 from lib.papers.low_rank_fusion.tables import BAG_OF_WORDS
-from lib.reporting.words import gain, interval, number
+from lib.reporting.words import gain, interval, number, unseen
 from lib.study import Task
 
 _NAMED = {BAG_OF_WORDS: "The bag of words"}
@@ -22,7 +22,7 @@ def comparisons(found: Mapping[tuple[str, str], pd.DataFrame]) -> list[str]:
             verdict = {"positive": "better", "negative": "worse"}.get(row["verdict"], "not told apart")
             ours, theirs = number(row["score"]), number(row["baseline_score"])
             told = f"{metric}: {row['variant']} {ours}, {row['baseline']} {theirs}"
-            sentences.append(f"{told}: {gain(row)}: {verdict}.")
+            sentences.append(f"{told}: {gain(row)}: {verdict}{unseen(row)}.")
     return [*sentences, f"LMF, TFN and concatenation differ in the fusion alone: {_SHARED}."]
 
 

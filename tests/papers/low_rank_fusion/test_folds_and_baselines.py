@@ -12,6 +12,7 @@ from lib.errors import InputError
 from lib.papers.low_rank_fusion import conclusions, tables
 from lib.papers.low_rank_fusion import study as lmf
 from lib.reporting import gains
+from lib.reporting.claims import claims
 from lib.reporting.report import Report
 from lib.study import Runs
 from tests.data.ravdess.test_ravdess import write_ravdess
@@ -119,10 +120,19 @@ def test_sentences_about_linear_models_follow_the_intervals():
     ]  # fmt: skip
 
 
-def test_nothing_is_published_of_ravdess(runs):
+def test_nothing_is_published_of_ravdess_and_its_gain_answers_the_claim(runs):
     p = runs.study.p
-    assert lmf.paper(p).empty
-    assert lmf.TABLE_2[p.family] == ()
+    Report(runs.study).published(
+        lmf.paper(p), runs.table, lmf.beside_published(p), lmf.TABLE_2[p.family], **lmf.comparable(p)
+    )
+    table = pd.read_csv(Path(p.results) / "tables" / "published_weighted_f1.csv")
+    assert table["paper"].isna().all() and table["difference"].isna().all()
+    assert set(table["verdict"]) == {"not comparable: different corpus, not published"}
+    (claim,) = [claim for claim in claims() if claim.notebook == "low_rank_fusion"]
+    (answer,) = table.query(claim.rows, engine="python").to_dict("records")
+    (gain,) = gains.pairs(runs.table, "weighted_f1", [("LMF", "TFN")]).to_dict("records")
+    assert answer["reproduced"] == pytest.approx(gain["gain"])
+    assert claim.table.split("|") == ["published_mae", "published_weighted_f1"]
 
 
 def test_an_option_that_the_run_sets_itself_is_refused():
