@@ -116,8 +116,9 @@ def compare(
     rows = []
     for key in dict.fromkeys([*sides["p"], *sides["r"]]):
         p, r = sides["p"].get(key, _ABSENT), sides["r"].get(key, _ABSENT)
-        reasons = [*why, *["not published"] * (p["n"] == 0), *["not run"] * (r["n"] == 0)]
-        if beside and reasons == why:
+        absent = [*["not published"] * (p["n"] == 0), *["not run"] * (r["n"] == 0)]
+        reasons = absent if beside else [*why, *absent]
+        if beside and not absent:
             difference, allowed = r["mean"] - p["mean"], np.nan
             judged = FEWER_MODALITIES + ", ".join([fewer, *deviations])
         elif reasons:

@@ -177,7 +177,7 @@ def test_fewer_modalities_stand_beside_the_paper_without_a_verdict():
     assert set(there["verdict"]) == {f"fewer modalities: {said}"}
     assert there["difference"].to_numpy() == pytest.approx([0.0, 0.1, -0.1])
     assert there["allowance"].isna().all()
-    assert set(table.loc["mine", "verdict"]) == {"not comparable: other word vectors, not published"}
+    assert set(table.loc["mine", "verdict"]) == {"not comparable: not published"}
     assert table.loc["mine", "difference"].isna().all()
 
 

@@ -30,6 +30,8 @@ from lib.training.workers import spread
 RANDOM = "random vector"
 VECTORS = 200
 """Random vectors that a word is ranked among."""
+TOGETHER = "all emotions"
+"""The row in which every emotion has its word, or a random vector of its own."""
 
 
 def tuned(regime: str) -> str:
@@ -105,14 +107,15 @@ def _by_vectors(folder: Path, case: Case, run: Done) -> tuple[np.ndarray, np.nda
 
 
 def random_table(runs: Runs) -> pd.DataFrame:
-    """One row per held-out emotion: the AUC of its word vector and of random ones, all averaged over the seeds.
+    """One row per held-out emotion: the AUC of its word vector and of random ones, all averaged over the seeds; and one
+    for the mean over several emotions (`TOGETHER`).
 
     `random_mean` and the middle 95 % of the random vectors; how many of them score at least as high as the word, and
     `random_p`, that number and one over the number of vectors and one: the chance that a random vector in the word's
     place stands as high. All NaN for an emotion without a finished network, or of which the test has none or nothing
     else.
     """
-    rows = []
+    by_emotion = {}
     for settings in zero_shot_in_turns(runs.study):
         case, vectors = settings[0].case, candidates(settings[0].case)
         finished = [(s.case, run) for s in settings for run in trained(runs, s) if run[2].status == FINISHED]
@@ -121,13 +124,19 @@ def random_table(runs: Runs) -> pd.DataFrame:
             found = np.mean(
                 [_aucs(its, _network(runs.study.folder, its, run), vectors) for its, run in finished], axis=0
             )
+        by_emotion[case.emotion] = found
+    if len(by_emotion) > 1:
+        defined = [found for found in by_emotion.values() if not np.isnan(found[0])]
+        by_emotion[TOGETHER] = np.mean(defined, axis=0) if defined else np.full(VECTORS + 1, np.nan)
+    rows = []
+    for emotion, found in by_emotion.items():
         word, others = found[0], found[1:]
         low, high = np.quantile(others, [0.025, 0.975])
         higher = int(np.sum(others >= word))
         place = np.nan if np.isnan(word) else (higher + 1) / (len(others) + 1)
         rows.append(
             {
-                "emotion": case.emotion,
+                "emotion": emotion,
                 "auc": float(word),
                 "random_mean": float(others.mean()),
                 "middle_of_random_low": float(low),

@@ -383,6 +383,9 @@ def test_text_of_the_published_split_stands_beside_the_paper_and_other_folds_do_
         p = given(**text, corpus_options={"split": split})
         task, table = eea.task(p, read), eea.as_published(runs)
         found = tables.published_averages(p, task, table, eea.paper(read), eea.comparable(p, read))
+        told = conclusions.beside_published(found)
+        assert len(told) == 4 * (split == "end_to_end")  # two scores of two models
+        assert all("beside the published" in sentence and "nothing is judged" in sentence for sentence in told)
         said[split] = found[found["quantity"] == "f1_positive"].set_index("variant")
     beside, other = said["end_to_end"].loc["MOSEI: EEA"], said["standard"].loc["MOSEI: EEA"]
     assert beside["verdict"].startswith("fewer modalities: same utterances, labels and split; text only, the paper had")

@@ -98,9 +98,14 @@ def test_the_word_is_ranked_among_random_vectors_of_its_length(run):
     runs, answered, _ = run
     p, found, cases = runs.study.p, outputs(answered), [s.case for s in unseen.zero_shot(runs.study)]
     table = answers.random_table(runs)
-    assert list(table["emotion"]) == list(p.held_out)
+    assert list(table["emotion"]) == [*p.held_out, answers.TOGETHER]
+    *single, together = table.to_dict("records")
+    assert together["auc"] == pytest.approx(np.mean([row["auc"] for row in single]))
+    assert together["random_mean"] == pytest.approx(np.mean([row["random_mean"] for row in single]))
+    width = [row["middle_of_random_high"] - row["middle_of_random_low"] for row in (*single, together)]
+    assert width[-1] < max(width[:-1])  # accidents of single vectors cancel
     true = MOSEI.corpus.splits["test"].labels == 1
-    for row, case in zip(table.to_dict("records"), cases, strict=True):
+    for row, case in zip(single, cases, strict=True):
         own = np.mean([auc(found[case.emotion, CLEAN, seed], true)[case.column] for seed in p.seeds])
         assert row["auc"] == pytest.approx(own, abs=1e-3)
         assert row["middle_of_random_low"] < row["random_mean"] < row["middle_of_random_high"]
