@@ -116,4 +116,7 @@ def provenance(p: EndToEnd, corpora: Corpora) -> str:
             "random weights: it shows that the pipeline and the mechanism work, and says nothing about the real "
             "corpora."
         )
-    return f"Measured on {corpora.any.source.name}; {corpora.any.source.split_rule}."
+    source, folds = corpora.any.source, len(corpora.tested)
+    if folds > 1:
+        return f"Measured on {source.name}, {folds} folds in turns, of which the first is {source.split_rule}."
+    return f"Measured on {source.name}; {source.split_rule}."
