@@ -8,7 +8,7 @@ units and for both at once stand beside that over the seeds, with a verdict that
 (`lib.reporting.verdicts`). Intervals and p values are per comparison; `holm_p` is adjusted for all rows of the table.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,9 @@ COLEARNING_RULE = (
     "is the sign of the mean gain alone, equality being neutral."
 )
 DECIDED = (
+    "metric",
     "variant",
+    "baseline",
     "n",
     "units",
     "gain",
@@ -153,6 +155,25 @@ def adjusted(table: pd.DataFrame) -> pd.DataFrame:
     table = table.drop(columns="holm_p", errors="ignore")
     table.insert(table.columns.get_loc("combined_p") + 1, "holm_p", holm(table["combined_p"].to_numpy()))
     return table
+
+
+def together(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of gain tables made with `runs`, `holm_p` over all of them; the reverse of a pair is left out."""
+    rows = pd.concat(tables, ignore_index=True)
+    pair = [(metric, *sorted(names)) for metric, *names in rows[["metric", "variant", "baseline"]].to_numpy()]
+    return adjusted(rows[~pd.Series(pair, dtype=object).duplicated()].reset_index(drop=True))
+
+
+def by_chance(gains: pd.DataFrame) -> str:
+    """How many gains differ from 0 for themselves, how many would by chance, and how many after Holm's adjustment."""
+    p, adjusted_p = (gains[name].dropna() for name in ("combined_p", "holm_p"))
+    if p.empty:
+        return "No gain has a combined interval: it needs three seeds or more, and predictions of all of them."
+    raw, after = int((p < 0.05).sum()), int((adjusted_p < 0.05).sum())
+    return (
+        f"Of {len(p)} gains {raw} {'has' if raw == 1 else 'have'} a combined 95 % interval that leaves out 0; if there "
+        f"were no differences at all, {len(p) / 20:.1f} would by chance. After Holm's adjustment {after} remain."
+    )
 
 
 def _by_variant(left: Mapping[tuple[str, int], WithoutUnits]) -> dict[str, dict[int, WithoutUnits]]:

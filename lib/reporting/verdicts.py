@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from lib.metrics.scores import direction
-from lib.reporting.two_sources import Components, Error, Spread, need
+from lib.reporting.two_sources import MOST_SEEDS, MOST_UNITS, Components, Error, Spread, need
 
 Kind = Literal["better", "worse", "no worse", "equal"]
 AS_CLAIMED, OPPOSITE, NO_DIFFERENCE, UNDECIDED = (
@@ -72,15 +72,18 @@ def verdict(kind: Kind, mean: float, error: Error, margin: float) -> str:
 
 
 def what_would_decide(found: Spread, margin: float, kind: Kind = "better", unit: str = "unit") -> str:
-    """How many seeds or units would, at 80 % power (`two_sources.need`); empty if nothing is known of the spread."""
+    """How many seeds or units would, at 80 % power (`two_sources.need`); empty if nothing is known of the spread.
+
+    `unit` is empty where the spread is that over the seeds alone.
+    """
     if np.isnan(found.combined.variance):
         return ""
     needed = need(found, margin, one_sided=kind == "no worse")
-    units = f"{unit}s" if unit else "units"
-    if needed.seeds is None:
-        return "more than anybody would run"
     if not needed.units_limit:
         return f"about {needed.seeds} seeds would decide"
+    units = f"{unit}s"
+    if not unit or needed.seeds is None:
+        return f"more than {MOST_SEEDS} seeds" + (f" or {MOST_UNITS:,} {units}" if unit else "") + " would be needed"
     more = f" with {needed.seeds} seeds" if needed.seeds > found.seeds else ""
     limit = f"{units}, not seeds, are the limit"
     if not found.components.apart:

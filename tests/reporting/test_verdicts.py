@@ -78,7 +78,8 @@ def test_what_would_decide_in_words():
     words = what_would_decide(few_videos, 0.01, unit="video")
     assert words.endswith("videos would decide; videos, not seeds, are the limit")
     assert what_would_decide(spread_among(1, 31, 0.0, 0.1, 0.1), 0.01) == ""
-    assert what_would_decide(few_videos, 1e-7) == "more than anybody would run"
+    assert what_would_decide(few_videos, 1e-7) == "more than 200 seeds or 100,000 units would be needed"
+    assert what_would_decide(few_videos, 0.01, unit="") == "more than 200 seeds would be needed"
 
 
 def test_one_seed_per_fold_cannot_say_whether_seeds_would():

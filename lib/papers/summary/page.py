@@ -70,9 +70,15 @@ def claimed(folders: Iterable[ResultFolder]) -> dict[Claim, list[Mapping[str, ob
         for claim, rows in answers(folder).items():
             for row in condensed(rows).to_dict("records"):
                 cells = {name: _number(row[name]) for name in ("published", "value", "difference")}
-                cells["interval"] = "–" if isnan(row["low"]) else f"{_number(row['low'])} to {_number(row['high'])}"
+                cells["interval"] = _between(row["low"], row["high"])
+                cells["combined"] = _between(row["combined_low"], row["combined_high"])
+                cells["holm_p"] = _number(row["holm_p"])
                 found[claim].append(row | cells | about)
     return {claim: rows for claim, rows in found.items() if rows}
+
+
+def _between(low: float, high: float) -> str:
+    return "–" if isnan(low) else f"{_number(low)} to {_number(high)}"
 
 
 def _number(value: float) -> str:
