@@ -1,10 +1,10 @@
 """Files in, `Corpus` out; knows nothing of models. Which corpora there are stands in `corpora`."""
 
-import os
 from pathlib import Path
 
 from lib.data import corpora
 from lib.data.corpus import Corpus
+from lib.data.folders import data_root as data_root
 from lib.data.io.features import Nonfinite
 from lib.errors import InputError
 
@@ -31,11 +31,6 @@ def load(name: str, root: Path | str | None = None, *, nonfinite: Nonfinite = "e
     if corpus.measured:
         options["nonfinite"] = nonfinite
     return corpus.load(data_root(root), **options)
-
-
-def data_root(given: Path | str | None = None) -> Path:
-    """`given`, else the variable `REPRISE_DATA`, else `data/` in the workspace."""
-    return Path(given or os.environ.get("REPRISE_DATA") or Path(__file__).resolve().parents[2] / "data")
 
 
 def files(name: str, root: Path | str | None = None) -> list[Path]:

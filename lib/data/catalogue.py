@@ -223,7 +223,7 @@ CATALOGUE: dict[str, KnownCorpus] = _catalogue()
 def _as_markdown() -> str:
     rows = ["| corpus | what it is | asked of it | its files | stand-in |", "|---|---|---|---|---|"]
     for corpus in CORPORA.values():
-        if corpus.stands_for:
+        if corpus.stands_for or corpus.given:  # the latter are the user's own
             continue
         found = CATALOGUE[corpus.files_of or corpus.name]
         public = "public" if isinstance(found, PublicCorpus) else "on request"

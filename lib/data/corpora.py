@@ -15,6 +15,8 @@ from lib.data.descriptions.emotions import EMOTIONS
 from lib.data.descriptions.lmf_pickles import LMF_PICKLES
 from lib.data.descriptions.recordings import RECORDINGS
 from lib.data.descriptions.utterances import UTTERANCES
+from lib.data.folders import data_root
+from lib.data.own.described import described, refuse_faulty
 from lib.errors import InputError
 
 _REAL = {d.name: d for d in (*UTTERANCES, *LMF_PICKLES, *EMOTIONS, *DIALOGUES, *RECORDINGS)}
@@ -52,12 +54,14 @@ _STAND_INS = (
     _stand_in("mosei_raw", "MOSEI-like raw", "synthetic_recordings:load_mosei"),
 )
 CORPORA: dict[str, Description] = {d.name: d for d in _STAND_INS} | _REAL
-"""By name, stand-ins first."""
+CORPORA |= {name: d for name, d in described(data_root()).items() if name not in CORPORA}
+"""By name: stand-ins, published corpora, and those of the user that lay in the data folder when this was loaded."""
 
 
 def get(name: str) -> Description:
     """Raises InputError for a name that no corpus to be read has."""
     if name not in CORPORA or CORPORA[name].reader is None:
+        refuse_faulty(name, data_root())
         known = ", ".join(sorted(d.name for d in CORPORA.values() if d.reader))
         raise InputError(f"unknown corpus {name!r}", todo=f"known: {known}")
     return CORPORA[name]

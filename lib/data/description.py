@@ -1,8 +1,8 @@
 """What there is to say of a corpus before any of its files is opened."""
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
@@ -28,7 +28,7 @@ class Description:
     `how` says how to obtain what cannot be downloaded; `files_of` names the corpus of the catalogue whose files it
     reads, if that is not its own name. `stands_for` is the corpus that a synthetic one is made like. `beside` is the
     corpus that it completes: nothing is run on it alone. `folds` counts those of a corpus that is tested in turns, by
-    its reader's option `fold`.
+    its reader's option `fold`. `given` are options with which its reader is always asked.
     """
 
     name: str
@@ -48,11 +48,13 @@ class Description:
     stands_for: str = ""
     beside: str = ""
     folds: int = 0
+    given: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def options(self) -> tuple[str, ...]:
         """What its reader can be asked beside the data folder, by name."""
-        return tuple(inspect.signature(self._part(self.reader.partition(":")[2])).parameters)[1:]
+        asked = tuple(inspect.signature(self._part(self.reader.partition(":")[2])).parameters)[1:]
+        return tuple(option for option in asked if option not in self.given)
 
     @property
     def kind(self) -> Literal["regression", "classes", "multilabel", "conversation"]:
@@ -66,11 +68,13 @@ class Description:
 
     def load(self, root: Path, **options: object):
         """What the reader makes of the data folder `root`."""
-        return self._part(self.reader.partition(":")[2])(root, **options)
+        return self._part(self.reader.partition(":")[2])(root, **self.given, **options)
 
     def files(self, root: Path) -> list[Path]:
         """The files it is read from, whether they exist or not; none for a stand-in."""
-        return [] if self.stands_for else self._part(self.reader.partition(":")[2].removesuffix("read") + "files")(root)
+        if self.stands_for:
+            return []
+        return self._part(self.reader.partition(":")[2].removesuffix("read") + "files")(root, **self.given)
 
     def _part(self, name: str) -> Callable:
         return attrgetter(name)(import_module(self.module))

@@ -9,8 +9,9 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+from lib.data.io.yaml_files import check, read
 from lib.errors import InputError
-from lib.params import Parameters, check, read
+from lib.params import Parameters
 
 HERE = Path(__file__).parent
 
@@ -39,7 +40,7 @@ def load(path: Path, **given: object) -> Parameters:
     """
     path = Path(path)
     where = "/".join(path.parts[-3:])
-    values = read(path, where=where)
+    values = read(path, where=where, absent="no such parameter file", todo="see `run_all.sh --help`")
     for reserved in given:
         if reserved in values:
             raise InputError(f"key {reserved!r} is set by the runner", where=where, todo="remove it")

@@ -1,5 +1,5 @@
-"""`run_all.sh data`: obtain the corpora (`get`), see what is there (`check`), decode raw ones (`preprocess`); list what
-trainings of settings that no longer exist have left (`records`).
+"""`run_all.sh data`: obtain the corpora (`get`), see what is there (`check`), bring one (`import`), decode raw ones
+(`preprocess`); list what trainings of settings that no longer exist have left (`records`).
 """
 
 import argparse
@@ -10,10 +10,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lib.data import data_root
+from lib.data import corpora, data_root
 from lib.data.catalogue import CATALOGUE, KnownCorpus, PublicCorpus, RestrictedCorpus, Survey
 from lib.data.io import packages
 from lib.data.io.fetch import Unreachable, find, get
+from lib.data.own.declaration import FILE
+from lib.data.own.described import HOME, described, refuse_faulty
+from lib.data.own.importing import bring
 from lib.data.pretrained import PARTS, PretrainedPart
 from lib.data.recordings.raw_decoding import Options
 from lib.data.recordings.raw_layout import processed_folder
@@ -36,6 +39,8 @@ def data(given: argparse.Namespace, catalogue: Mapping[str, Known] = OBTAINABLE)
     try:
         if given.action == "records":
             return list_records(prune=given.prune)
+        if given.action == "import":
+            return _import(given)
         return {"get": _get, "check": _check, "preprocess": _preprocess}[given.action](given, catalogue)
     except InputError as error:
         complain(str(error), prefix="")
@@ -83,6 +88,21 @@ def _explain(corpus: RestrictedCorpus, root: Path) -> bool:
     present = corpus.survey(root).state == "present"
     print(f"{corpus.name}: complete in {root}" if present else corpus.instructions(root))
     return present
+
+
+def _import(options: argparse.Namespace) -> int:
+    """Store a corpus that somebody brings, having said what is in it, and where it can be used."""
+    name = options.name
+    folder = bring(
+        Path(options.path),
+        name,
+        data_root(options.root),
+        task=options.task,
+        licence=options.licence,
+        taken=lambda name: name in corpora.CORPORA and corpora.CORPORA[name].family != HOME,
+    )
+    print(f"{name}: stored in {folder}; a YAML names it as `dataset: {name}`")
+    return 0
 
 
 def _preprocess(options: argparse.Namespace, catalogue: Mapping[str, Known]) -> int:
@@ -147,7 +167,25 @@ def _check(options: argparse.Namespace, catalogue: Mapping[str, Known]) -> int:
             surveys.append((corpus, corpus.survey(root, watch=line.set_description_str)))
     for corpus, survey in surveys:
         print(*_description(corpus, survey), sep="\n    ")
-    return BAD_INPUT if any(survey.damaged for _, survey in surveys) else 0
+    faulty = False
+    for lines, sound in _yours(root):
+        print(*lines, sep="\n    ")
+        faulty |= not sound
+    return BAD_INPUT if faulty or any(survey.damaged for _, survey in surveys) else 0
+
+
+def _yours(root: Path) -> Iterator[tuple[list[str], bool]]:
+    """What to say of each corpus that the user has brought, and whether its `corpus.yaml` can be used."""
+    sound = described(root)
+    for folder in sorted(path.parent for path in (root / HOME).glob(f"*/{FILE}")):
+        if about := sound.get(folder.name):
+            lines = [f"\n{about.name}: yours", f"{about.label}: {about.task}; licence: {about.licence}"]
+            yield [*lines, f"folders: {HOME}/{about.name}"], True
+            continue
+        try:
+            refuse_faulty(folder.name, root)
+        except InputError as error:
+            yield [f"\n{folder.name}: yours, damaged", str(error)], False
 
 
 def _description(corpus: Known, survey: Survey) -> Iterator[str]:

@@ -127,7 +127,7 @@ def _add_options(group: argparse._ActionsContainer) -> None:
 
 
 def _add_data(data: _Parser) -> None:
-    actions = data.add_subparsers(dest="action", required=True, metavar="get|check|preprocess|records")
+    actions = data.add_subparsers(dest="action", required=True, metavar="get|check|import|preprocess|records")
     get = actions.add_parser("get", help="download what is missing of corpora and pre-trained parts")
     get.add_argument(
         "names", nargs="+", metavar="NAME", help="all (public corpora, no parts), or names that `data check` lists"
@@ -146,9 +146,15 @@ def _add_data(data: _Parser) -> None:
         ("workers", "processes (default: 1)", {"type": int, "choices": range(1, 129), "default": 1, "metavar": "N"}),
     ):
         preprocess.add_argument(f"--{name}", help=words, **more)
+    bring = actions.add_parser("import", help="check a corpus of yours, and make it one that every notebook can name")
+    bring.add_argument("path", metavar="PATH", help="a folder with corpus.yaml, a pickle of MMSA or MulT, .csd files")
+    bring.add_argument("--name", required=True, help="what a YAML calls it, as `dataset: NAME`")
+    words = "what is asked, where a file has labels for several: regression, classes, multilabel"
+    bring.add_argument("--task", choices=("regression", "classes", "multilabel"), help=words)
+    bring.add_argument("--licence", default="not stated", help="terms of use, and whom to cite")
     records = actions.add_parser("records", help="list trained networks of settings that no longer exist")
     records.add_argument("--prune", action="store_true", help="remove them, without a question")
-    for parser in (get, check, preprocess):
+    for parser in (get, check, bring, preprocess):
         parser.add_argument("--root", metavar="DIR", help="data folder (default: REPRISE_DATA or data/)")
 
 

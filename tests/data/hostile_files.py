@@ -15,6 +15,8 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
 from PIL import Image
 
 from tests.data.hostile_pickles import Call, attacks, bombs
@@ -33,14 +35,23 @@ class Hostile:
 
 def cases(path: Path, marker: Path) -> dict[str, Hostile]:
     """All that is known against a file of this kind; `marker` appears if something in it was run."""
-    by_suffix = {".h5": _hdf5, ".npy": _npy, ".npz": _npz, ".json": _json}
+    by_suffix = {
+        ".h5": _hdf5,
+        ".csd": _hdf5,
+        ".yaml": _yaml,
+        ".parquet": _parquet,
+        ".npy": _npy,
+        ".npz": _npz,
+        ".json": _json,
+    }
     by_suffix |= dict.fromkeys((".csv", ".tsv", ".txt"), _text)
     by_suffix |= {".wav": _wave, ".flac": _flac, ".jpg": _image} | dict.fromkeys((".pkl", ".p", ".pt"), _pickle)
     return dict(_any(path.suffix)) | dict(by_suffix[path.suffix](path, marker))
 
 
 def kinds() -> set[str]:
-    return {".h5", ".npy", ".npz", ".csv", ".tsv", ".txt", ".json", ".wav", ".flac", ".jpg", ".pkl", ".p", ".pt"}
+    arrays = {".h5", ".csd", ".npy", ".npz", ".parquet", ".pkl", ".p", ".pt"}
+    return arrays | {".csv", ".tsv", ".txt", ".json", ".yaml", ".wav", ".flac", ".jpg"}
 
 
 def content(new: bytes, message: str | None = REFUSED) -> Hostile:
@@ -209,11 +220,14 @@ def _hdf5(path: Path, marker: Path) -> Iterator[tuple[str, Hostile]]:
     def rewritten(fill: Callable[[h5py.File, str, np.ndarray], object]) -> Damage:
         def damage(path: Path) -> None:
             with h5py.File(path, "r") as file:
-                (key,) = file
-                values = file[key][()]
+                found: dict[str, np.ndarray] = {}
+                file.visititems(lambda k, x: found.update({k: x[()]}) if isinstance(x, h5py.Dataset) else None)
             path.unlink()
+            key = next(iter(found))
             with h5py.File(path, "w") as file:
-                fill(file, key, values)
+                for other in list(found)[1:]:
+                    file[other] = found[other]
+                fill(file, key, found[key])
 
         return damage
 
@@ -306,6 +320,53 @@ def _json(path: Path, marker: Path) -> Iterator[tuple[str, Hostile]]:
     ):
         yield f"every value: {name}", changed(lambda b, v=value: json.dumps(dict.fromkeys(json.loads(b), v)).encode())
     yield "ids that lead out", changed(lambda b: b.replace(b"stand-in", b"../../../etc"), None)
+
+
+def _yaml(path: Path, marker: Path) -> Iterator[tuple[str, Hostile]]:
+    yield "nested", content(b"[" * 100_000)
+    yield "long number", content(b"a: " + b"9" * 10_000)
+    yield "another type", content(b"[1, 2]")
+    yield "a call", content(f"!!python/object/apply:os.mkdir ['{marker}']".encode())
+    yield "a class", changed(lambda b: b + b"x: !!python/name:os.system\n")
+    yield "references", changed(lambda b: b"a: &a [1]\nb: [*a, *a]\n" + b, "references")
+    yield "a key twice", changed(lambda b: b + b"task: regression\n", "given twice")
+    yield "an unknown key", changed(lambda b: b + b"run: me\n", "unknown key 'run'")
+    yield "paths that lead out", changed(lambda b: b.replace(b".npz", b".npz/../../x"), None)
+    yield "absolute paths", changed(lambda b: b.replace(b"train: ", b"train: /etc/"), None)
+    yield "a date that no calendar has", changed(lambda b: b + b"x: 2020-02-31\n")
+    yield "escape sequences", changed(lambda b: b + b'x: "\\x1b]0;owned\\x07"\n')
+    for name, value in (("number", b"5"), ("nothing", b""), ("list", b"[1]"), ("text", b"../../../etc")):
+        lines = changed(lambda b, v=value: b"\n".join(line.partition(b":")[0] + b": " + v for line in b.splitlines()))
+        yield f"every value: {name}", lines
+
+
+def _parquet(path: Path, marker: Path) -> Iterator[tuple[str, Hostile]]:
+    def rewritten(change: Callable[[pa.Table], pa.Table], message: str | None = REFUSED, **options: object) -> Hostile:
+        return Hostile(lambda path: parquet.write_table(change(parquet.read_table(path)), path, **options), message)
+
+    def column(name: str, values: Callable[[int], object]) -> Callable[[pa.Table], pa.Table]:
+        def change(table: pa.Table) -> pa.Table:
+            return table.set_column(table.column_names.index(name), name, pa.array(values(len(table))))
+
+        return change
+
+    yield "a bomb", rewritten(lambda t: pa.table({name: np.zeros(2**26) for name in t.column_names}), "announces")
+    yield "no rows", rewritten(lambda t: t[:0])
+    yield "no columns", rewritten(lambda t: t.select([]))
+    yield "rows twice", rewritten(lambda t: pa.concat_tables([t, t]), "stand apart")
+    yield "an unknown column", rewritten(lambda t: t.append_column("more", t["id"]), "means nothing")
+    yield "a column twice", rewritten(lambda t: t.append_column("label", t["label"]))
+    yield "ids are missing", rewritten(column("id", lambda n: [None] * n))
+    yield "labels are missing", rewritten(column("label", lambda n: [None] * n))
+    yield "labels are lists", rewritten(column("label", lambda n: [[1, 2]] * n))
+    yield "texts", rewritten(column("audio.0", lambda n: ["loud"] * n), "is no number")
+    yield "lists", rewritten(column("audio.0", lambda n: [[1.0, 2.0]] * n))
+    yield "NaN", rewritten(column("audio.0", lambda n: [float("nan")] * n))
+    yield "dates", rewritten(column("audio.0", lambda n: np.array(["2020-01-01"] * n, "datetime64[s]")))
+    yield "bytes", rewritten(column("id", lambda n: [b"\xff\xfe"] * n), None)
+    yield "gzip", rewritten(lambda t: t, None, compression="gzip")
+    strange = {b"pandas": b"[" * 10_000, b"ARROW:schema": b"x"}
+    yield "strange metadata", rewritten(lambda t: t.replace_schema_metadata(strange), None)
 
 
 # Sound and pictures

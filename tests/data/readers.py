@@ -18,6 +18,7 @@ from lib.data.iemocap import iemocap_handcrafted, iemocap_stacked
 from lib.data.io import cache, vector_files
 from lib.data.io.source_files import note_stand_in
 from lib.data.mosi import mosi_utterances
+from lib.data.own import corpus_folder, importing
 from lib.data.pretrained import PretrainedPart
 from lib.data.recordings import (
     albert_folder,
@@ -42,6 +43,7 @@ from tests.data.iemocap.test_iemocap import stacked_corpus, utterances
 from tests.data.iemocap.test_iemocap_handcrafted import LEFT, RIGHT
 from tests.data.mosei.test_mosei_text import write_mosei
 from tests.data.mosi.test_mosi_words import spoken
+from tests.data.own import brought as own
 from tests.data.ravdess.test_ravdess import write_ravdess
 from tests.data.samples import REAL, STAND_IN, mfn_corpus
 from tests.papers.emotion_tasks import write_meld
@@ -219,6 +221,12 @@ RELEASE = {
     "mosei": ("Labels/one.csv", "Transcript/Segmented/Combined/second.txt"),
     "iemocap": ("Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", "Session1/dialog/wav/Ses01F_impro01.wav"),
 }
+
+
+def brought(path: Path) -> Corpus:
+    found = importing.recognised(path, "mine", None, "none")
+    return corpus_folder.corpus_of(found.about, found.parts, path, "error", {})
+
 
 READERS: dict[str, Reader] = {
     "mosi": corpus(
@@ -435,6 +443,27 @@ READERS: dict[str, Reader] = {
         RELEASE["iemocap"],
         ("iemocap_release", "cutting"),
         heals=True,
+    ),
+    "own, arrays": Reader(
+        lambda root: own.write_folder(root / "own" / "mine"),
+        lambda root: corpus_folder.read(root, name="mine"),
+        ("own/mine/corpus.yaml", "own/mine/test.npz"),
+        ("yaml_files", "split_files"),
+    ),
+    "own, tables": Reader(
+        lambda root: own.write_tables(root / "own" / "mine"),
+        lambda root: corpus_folder.read(root, name="mine"),
+        ("own/mine/test.parquet", "own/mine/train.csv"),
+        ("tables",),
+    ),
+    "pickle of MMSA": Reader(
+        lambda root: own.write_pickle(root / "aligned_50.pkl", own.mmsa()),
+        lambda root: brought(root / "aligned_50.pkl"),
+        ("aligned_50.pkl",),
+        ("field_pickles",),
+    ),
+    "computational sequences": Reader(
+        own.write_sequences, brought, ("COVAREP.csd", "folds.csv"), ("computational_sequences",)
     ),
     "cache": Reader(fill_cache, use_cache, ("entry/a.npy", "entry/arrays.json"), ("cache",), heals=True),
 }

@@ -8,6 +8,7 @@ import pytest
 from lib.data.catalogue import KnownCorpus, RestrictedCorpus
 from lib.data.io.source_files import STAND_IN_NOTE
 from tests.data.flaky_server import FlakyServer, noise, public_corpus, served
+from tests.data.own.brought import write_folder
 from tests.workflow.machines import data_verb as main
 
 CONTENTS = {"tiny/a.h5": noise(5000, seed=1), "tiny/b.h5": noise(300, seed=2)}
@@ -118,7 +119,7 @@ def test_an_interrupt_takes_one_line(tmp_path, capsys, monkeypatch):
     ("argv", "message"),
     [
         ([], "data: the following arguments are required"),
-        (["fetch"], "data: argument get|check|preprocess|records: invalid choice: 'fetch'"),
+        (["fetch"], "data: argument get|check|import|preprocess|records: invalid choice: 'fetch'"),
         (["get"], "data get: the following arguments are required: NAME"),
         (["get", "tinny"], "unknown corpus 'tinny'; known: closed, tiny"),
         (["get", "all", "tinny"], "unknown corpus 'tinny'; known: closed, tiny"),
@@ -192,3 +193,31 @@ def test_check_of_the_public_corpora(capsys):
         missing = [line for line in section(output, name) if line.startswith("missing: ")]
         assert all(line.startswith(f"missing: {path}") for line in missing)
         assert section(output, name)[0].split()[1] == ("partial," if missing else "present,")
+
+
+def test_a_corpus_that_is_brought_is_told_and_listed(tmp_path, capsys):
+    brought = write_folder(tmp_path / "brought")
+    root = tmp_path / "data"
+    assert main(["import", str(brought), "--name", "mine", "--root", str(root)], CATALOGUE) == 0
+    output = capsys.readouterr().out
+    assert "test: 6 samples of 3 speakers; bad 3 (50%), good 3 (50%)\n" in output
+    assert output.endswith(f"mine: stored in {root}/own/mine; a YAML names it as `dataset: mine`\n")
+    assert main(["check", "--root", str(root)], CATALOGUE) == 0
+    assert section(capsys.readouterr().out, "mine")[1] == "My reviews: classes; licence: CC BY 4.0; cite me"
+    (root / "own" / "mine" / "corpus.yaml").write_text("label: [")
+    assert main(["check", "--root", str(root)], CATALOGUE) == 2
+    assert section(capsys.readouterr().out, "mine")[0] == "mine: yours, damaged"
+
+
+def test_a_corpus_that_cannot_be_brought_takes_one_line(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("hello")
+    for path, name, message in (
+        ("nowhere", "mine", "nowhere: missing"),
+        ("notes.txt", "mine", "nothing that is known; known: a folder with corpus.yaml"),
+        ("notes.txt", "mosi", "'mosi' is the name of a corpus that is known already"),
+    ):
+        assert main(["import", str(tmp_path / path), "--name", name, "--root", str(tmp_path / "data")], CATALOGUE) == 2
+        output = capsys.readouterr()
+        assert message in output.err
+        assert output.err.count("\n") == 1
+    assert not (tmp_path / "data").exists()

@@ -54,6 +54,9 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
 _IMAGES = ("a JPEG image",)
 _OWN = {
     ".h5": ("an HDF5 file",),
+    ".csd": ("an HDF5 file",),
+    ".parquet": ("a Parquet file",),
+    ".yaml": ("text", "JSON text"),
     ".npy": ("a .npy array",),
     ".npz": ("a zip archive", "a .npz archive"),
     ".wav": ("a WAV recording",),
@@ -75,7 +78,8 @@ _OWN = {
 _NEVER = ("empty", "zeros alone", "a Git LFS pointer", "an HTML page", "the answer of a server")
 """No data, whatever the ending says."""
 _EXPECTED = {
-    ".h5": "a complete HDF5 file", ".npy": "a complete .npy file", ".npz": "a complete .npz archive",
+    ".h5": "a complete HDF5 file", ".csd": "a complete HDF5 file", ".parquet": "a complete Parquet file",
+    ".yaml": "YAML", ".npy": "a complete .npy file", ".npz": "a complete .npz archive",
     ".wav": "a readable WAV file", ".flac": "a readable FLAC file", ".jpg": "a readable JPEG image",
     ".jpeg": "a readable JPEG image",
     ".avi": "a readable video", ".mp4": "a readable video", ".json": "JSON", ".csv": "a table of text",

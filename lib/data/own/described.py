@@ -1,0 +1,44 @@
+"""What there is to say of the corpora that a person has brought, before any of their arrays is opened."""
+
+from pathlib import Path
+
+from lib.data.description import Description
+from lib.data.own.declaration import FILE, Declaration, declaration
+from lib.errors import InputError
+
+HOME = "own"
+"""Where such corpora lie below the data folder."""
+
+
+def described(root: Path) -> dict[str, Description]:
+    """Those below the data folder `root`, by name; one whose `corpus.yaml` cannot be used is left out."""
+    found = {}
+    for path in sorted((Path(root) / HOME).glob(f"*/{FILE}")):
+        try:
+            found[path.parent.name] = _description(path.parent.name, declaration(path.parent))
+        except InputError:
+            continue  # `refuse_faulty` says why, once somebody asks for it
+    return found
+
+
+def refuse_faulty(name: str, root: Path) -> None:
+    """Raises InputError if `name` is a corpus that was brought and whose `corpus.yaml` cannot be used."""
+    if "/" not in name and (Path(root) / HOME / name / FILE).is_file():
+        declaration(Path(root) / HOME / name)
+
+
+def _description(name: str, about: Declaration) -> Description:
+    return Description(
+        name=name,
+        label=about.label,
+        title=about.label,
+        reader="lib.data.own.corpus_folder:read",
+        task=about.task,
+        form="sequences",
+        family=HOME,
+        cluster=about.unit,
+        licence=about.licence,
+        scale=about.limits,
+        warnings=about.warnings,
+        given={"name": name},
+    )
