@@ -1,7 +1,7 @@
 """Which samples of a split belong together: those of one video, dialogue or speaker, which are alike.
 
-Read off the samples' ids, as the readers make them: `<video>_<clip>`, `<dialogue>_<utterance>`, and the names of
-RAVDESS' clips, which end with the actor.
+Where a split does not name them (`Split.groups`), they are read off the samples' ids, as the readers make them:
+`<video>_<clip>`, `<dialogue>_<utterance>`, and the names of RAVDESS' clips, which end with the actor.
 """
 
 import re
@@ -23,6 +23,8 @@ def units(source: Source, split: Split) -> tuple[str, tuple[str, ...]]:
     A row of a conversation is a unit, whose real utterances follow one another. Ids that only number the samples name
     no unit, so each stands for itself: where the samples are parts of videos, intervals over them are too narrow.
     """
+    if split.groups is not None:
+        return source.cluster, split.groups
     if split.speakers is not None:
         real = (np.asarray(split.labels) >= 0).sum(axis=1)
         rows = names(source.cluster, split.ids) if source.cluster == "speaker" else split.ids

@@ -38,3 +38,8 @@ def test_the_real_utterances_of_a_conversation_follow_one_another():
     assert units(replace(SOURCE, cluster="video"), talk) == ("video", ("a", "a", "b"))
     clips = split_of(["03-01-01-01-01-01-05", "03-01-02-01-01-01-05"], labels=labels, speakers=talk.speakers)
     assert units(replace(SOURCE, cluster="speaker"), clips)[1] == ("actor 05",) * 3
+
+
+def test_units_that_a_split_names_count_and_not_its_ids():
+    named = split_of(["a_1", "a_2", "b_1"], groups=("x", "y", "y"))
+    assert units(replace(SOURCE, cluster="video"), named) == ("video", ("x", "y", "y"))
