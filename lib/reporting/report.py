@@ -10,16 +10,8 @@ from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
 from lib import run_table
-from lib.reporting import (
-    figures,
-    gain_figures,
-    gains,
-    lost_runs,
-    modality_section,
-    published,
-    tables,
-    undefined_scores,
-)
+from lib.reporting import figures, gains, lost_runs, modality_section, published, tables, undefined_scores
+from lib.reporting.gain_figures import forest, power_map
 from lib.reporting.manifest import write_manifest
 from lib.reporting.modality_share import SHARE_RULE
 from lib.reporting.verdicts import RULE
@@ -194,16 +186,16 @@ class Report:
                 self.table(found, f"published_{metric}", caption, columns=list(published.SHOWN))
         print(published.VERDICT_RULE)
 
-    def evidence(self, tables: Iterable[pd.DataFrame]) -> None:
+    def worth(self, tables: Iterable[pd.DataFrame]) -> None:
         """What the gains of these tables are worth over seeds and test units: all in one table, a forest plot, and the
         chance to see more with more seeds. A pair that stands in two tables counts once."""
         found = gains.together(tables)
         caption = "Each gain over other seeds, other test units, and both"
-        self.table(found, "evidence", caption, columns=gains.DECIDED)
+        self.table(found, "gain_worth", caption, columns=gains.DECIDED)
         self.text(gains.by_chance(found), RULE)
-        self.figure(gain_figures.forest(found, label=self.label), "evidence")
+        self.figure(forest(found, label=self.label), "forest")
         if found["combined_error"].notna().any():
-            self.figure(gain_figures.power_map(found, label=self.label), "power")
+            self.figure(power_map(found, label=self.label), "power")
 
     def provenance(self) -> None:
         """The last sentence of what the tables say."""

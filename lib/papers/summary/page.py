@@ -23,7 +23,7 @@ _TABLES = ("published*", "gain*", "{}", "modality_share*", "robustness*")
 """The tables of a run that the page shows, in this order; in the middle those that a paper's claims name."""
 _LONG = 40
 """Rows beyond which a table is folded."""
-_FIGURES = ("confusion", "modality_share", "robustness")
+_FIGURES = ("forest", "confusion", "modality_share", "robustness")
 NOT_PAPERS = ("summary", "explore")
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 
@@ -117,7 +117,7 @@ def _shown(folder: ResultFolder, stem: str) -> list[str]:
 
 
 def figures_of(folder: ResultFolder) -> list[Mapping[str, str]]:
-    """Confusion matrices, modality shares and robustness curves, as pictures within the page."""
+    """Forest plots, confusion matrices, modality shares and robustness curves, as pictures within the page."""
     return [
         {
             "name": path.stem.replace("_", " "),
