@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from lib import data
-from lib.data import corpora
+from lib.data import clusters, corpora
 from lib.data.corpus import Corpus
 from lib.errors import InputError
 from lib.files import WORKSPACE
 from lib.metrics import scores
+from lib.metrics.left_out import left_out
 from lib.params import CorpusOptions, Parameters
 from lib.run_table import run_table
 from lib.training.recipe import Member
@@ -94,6 +95,9 @@ class Task:
     `name` is empty where a study has one task; else it stands in front of the variants. Tasks of one name are one
     question, put to a corpus that is split anew for some seeds. Where the scores of one split depend on the outputs of
     another, as decision thresholds do, `score` is None and `run_scores` takes those of a whole run.
+
+    `answers` gives what a run says of the test split beside what is true, from its raw outputs by split: of these the
+    scores without single units are computed, for intervals over other units. Without it there are none.
     """
 
     corpus: Corpus
@@ -102,6 +106,7 @@ class Task:
     classes: Classes | None = None
     name: str = ""
     run_scores: Callable[[Mapping[str, np.ndarray]], dict[str, dict[str, float]]] | None = None
+    answers: Callable[[Mapping[str, np.ndarray]], scores.Answers] | None = None
 
     def scores(self, outputs: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
         """Every metric by split, from a run's raw outputs; empty for a run that has none."""
@@ -118,6 +123,15 @@ class Task:
         """The corpus, without the task where it names one."""
         source = self.corpus.source
         return replace(source, name=source.name.removesuffix(f", {self.name}")).label
+
+
+@dataclass(frozen=True)
+class WithoutUnits:
+    """A run's test scores without each unit `(units,)`; `unit` says what one is called, `names` which they are."""
+
+    unit: str
+    names: tuple[str, ...]
+    scores: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -259,6 +273,26 @@ class Runs:
             lacking = "" if len(runs) == len(asked) else f" ({len(runs)} of {len(asked)} seeds)"
             panels.append((f"{title}{lacking}", counts))
         return panels
+
+    @cached_property
+    def _without_units(self) -> dict[str, dict[tuple[str, int], WithoutUnits]]:
+        return {}
+
+    def without_units(self, metric: str) -> Mapping[tuple[str, int], WithoutUnits]:
+        """By variant and seed the test score without each unit of the test split, of scored runs whose task can say.
+
+        Raises InputError for a metric that such a task does not have.
+        """
+        if metric not in self._without_units:
+            found = self._without_units[metric] = {}
+            for task in (task for task in self.study.tasks if task.answers):
+                unit, of_samples = clusters.units(task.corpus.source, task.corpus.splits["test"])
+                names, groups = np.unique(np.array(of_samples), return_inverse=True)
+                labels = task.corpus.label_names
+                for record in (record for record in self.of(task) if record.scored):
+                    values = left_out(metric, task.answers(record.outputs), groups, labels)
+                    found[record.variant, record.seed] = WithoutUnits(unit, tuple(names.tolist()), values)
+        return self._without_units[metric]
 
     def trained(
         self, variants: Sequence[str], *, encoders: Mapping[str, str] | None = None, quiet: Sequence[str] = ()

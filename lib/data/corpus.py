@@ -75,7 +75,8 @@ class Split:
     of real time steps (padding may stand in front or behind, see the reader). `labels` is float64 `(N,)` or `(N, K)`
     for regression, int64 `(N,)` for classes, float32 `(N, K)` of zeros and ones for multilabel; a conversation
     split has `N` dialogues of `T` utterances, labels `(N, T)` and `speakers` int64 `(N, T)`, with -1 where there is
-    no utterance. `ids` names the N samples and has no duplicates.
+    no utterance. `ids` names the N samples and has no duplicates; `groups` the unit of each (`Source.cluster`), where
+    the files say it and ids do not (`lib.data.clusters`).
     """
 
     features: Mapping[str, np.ndarray]
@@ -83,6 +84,7 @@ class Split:
     labels: np.ndarray
     ids: tuple[str, ...]
     speakers: np.ndarray | None = None
+    groups: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

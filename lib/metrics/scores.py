@@ -71,6 +71,20 @@ class Detected:
     true: Decisions
 
 
+Answers = Classed | Rated | Detected
+
+
+def classed(logits: np.ndarray, labels: np.ndarray) -> Classed:
+    """The class of the largest logit is the answer."""
+    return Classed(logits, labels, predicted_classes(logits))
+
+
+def detected(logits: Logits, truths: Truths, threshold: float | PerEmotion = 0.5) -> Detected:
+    """Present where the probability is above the threshold, which may be one per emotion."""
+    likelihood = probabilities(logits)
+    return Detected(likelihood, likelihood > threshold, truths == 1)
+
+
 def predicted_classes(logits: np.ndarray) -> np.ndarray:
     """Class index (N,) of the largest logit (N, C), the first of equal ones."""
     return np.argmax(logits, axis=1)
@@ -266,7 +280,7 @@ def classification(logits: np.ndarray, labels: np.ndarray, n_classes: int) -> di
     index = labels.astype(np.int64)
     if (index != labels).any() or index.min() < 0 or index.max() >= n_classes:
         raise ValueError(f"labels are not class indices 0..{n_classes - 1}")
-    answers = Classed(logits, index, predicted_classes(logits))
+    answers = classed(logits, index)
     scores = {}
     for row in CLASSES:
         values = row.compute(answers)
@@ -313,8 +327,7 @@ def emotion_scores(
     The emotion-embedding reference reports `weighted_acc` on CMU-MOSEI, `acc` on IEMOCAP, and `weighted_f1` as F1 on
     both; the end-to-end paper the same two, and `f1_positive` as F1, at thresholds of each emotion.
     """
-    likelihood = probabilities(logits)
-    answers = Detected(likelihood, likelihood > threshold, truths == 1)
+    answers = detected(logits, truths, threshold)
     scores = {row.name: row.compute(answers) for row in rows}
     if np.isfinite(logits).all():
         return scores

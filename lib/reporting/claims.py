@@ -9,24 +9,20 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 
 from lib.errors import InputError
 from lib.reporting.result_folders import ResultFolder
-from lib.reporting.statistics import t_interval_of
+from lib.reporting.two_sources import Components, Error, Spread
+from lib.reporting.verdicts import RULE, UNDECIDED, Kind, spread_of, verdict, what_would_decide
 
 PAPERS = Path(__file__).parents[1] / "papers"
-Kind = Literal["better", "worse", "no worse", "equal"]
 DIRECTION_RULE = (
-    "The 95 % t-interval over the seeds of a row is set against what is claimed. Better (worse): as claimed if it lies "
-    "above (below) 0, opposite if it lies on the other side. No worse, and equal, have a margin, and the 90 % interval "
-    "counts, as in one-sided tests at 5 %. No worse: as claimed if it lies above -margin, opposite if below. Equal: as "
-    "claimed if it lies between -margin and +margin, opposite if outside of both. Not told apart: all else, also a row "
-    "without an interval. This concerns the corpus of the row alone; whether a number equals the published one is the "
-    "verdict's business."
+    f"{RULE} All this concerns the corpus of a row alone; whether a number equals the published one is the business of "
+    "the verdict on the number."
 )
 _FORMS: tuple[dict[str, str], ...] = (
     {"value": "reproduced", "std": "reproduced_std", "low": "gain_low", "high": "gain_high", "seeds": "reproduced_n"},
@@ -45,9 +41,9 @@ class Claim:
     """One row of a `claims.csv`.
 
     `paper` is how the page calls the notebook. `kind` is what is claimed of the difference in `rows` (a query) of
-    `table` (file names without ending; of several, divided by `|`, the first that is there); `margin` belongs to "no
-    worse" and "equal", in units of the metric. `beside` are further tables for the page, `rule` says when a gain of
-    this paper counts, here and there.
+    `table` (file names without ending; of several, divided by `|`, the first that is there); `margin` is the smallest
+    difference that matters, in units of the table, one for each of several tables, divided by `|`. `beside` are further
+    tables for the page, `rule` says when a gain of this paper counts, here and there.
     """
 
     id: str
@@ -55,7 +51,7 @@ class Claim:
     notebook: str
     claim: str
     kind: Kind
-    margin: float
+    margin: tuple[float, ...]
     table: str
     rows: str
     beside: str
@@ -64,14 +60,14 @@ class Claim:
 
     @property
     def kind_in_words(self) -> str:
-        return f"{self.kind}, margin {self.margin:g}" if self.margin else self.kind
+        return f"{self.kind}, margin {' or '.join(f'{margin:g}' for margin in dict.fromkeys(self.margin))}"
 
 
 @cache
 def claims(papers: Path = PAPERS) -> tuple[Claim, ...]:
-    """The claims of all papers, folder by folder. Raises InputError for an unknown kind or margin."""
+    """The claims of all papers, folder by folder. Raises InputError for an unknown kind or a missing margin."""
     found = [
-        (path, Claim(**row | {"margin": float(row["margin"] or 0)}))
+        (path, Claim(**row | {"margin": tuple(float(part or 0) for part in row["margin"].split("|"))}))
         for path in sorted(papers.glob("*/claims.csv"))
         for row in pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
     ]
@@ -79,8 +75,8 @@ def claims(papers: Path = PAPERS) -> tuple[Claim, ...]:
         where = f"{path.parent.name}/{path.name}, {claim.id}"
         if claim.kind not in get_args(Kind):
             raise InputError(f"kind {claim.kind!r}", where=where, todo=f"one of: {', '.join(get_args(Kind))}")
-        if (claim.margin > 0) != (claim.kind in ("no worse", "equal")):
-            raise InputError(f"{claim.kind} with margin {claim.margin:g}", where=where)
+        if min(claim.margin) <= 0 or len(claim.margin) != len(claim.table.split("|")):
+            raise InputError("a margin above 0 is needed for each of the claim's tables", where=where)
     return tuple(claim for _, claim in found)
 
 
@@ -92,9 +88,10 @@ def titles() -> dict[str, str]:
 def answers(folder: ResultFolder) -> dict[Claim, pd.DataFrame]:
     """By claim of its paper the table rows of a run that answer it; nothing for a folder without results.
 
-    Columns: `run`, `what` (the row, in words), `published`, `value`, `low`, `high` (95 %), `seeds`, `difference`
-    (ours - published, on the same utterances), `verdict` (against the published number; empty where none is printed),
-    `direction` by `DIRECTION_RULE`, `corpus`, and `file` and `row` (from 0) that the numbers stand in.
+    Columns: `run`, `what` (the row, in words), `published`, `value`, `low`, `high` (95 %, over the seeds), `seeds`,
+    `combined_low`, `combined_high` (95 %, over seeds and `units`), `holm_p`, `difference` (ours - published, on the same
+    utterances), `verdict` (against the published number; empty where none is printed), `direction` by `DIRECTION_RULE`,
+    `would_decide` where that is undecided, `margin`, `corpus`, and `file` and `row` (from 0) that the numbers stand in.
     """
     found: dict[Claim, pd.DataFrame] = {}
     if not folder.has_results:
@@ -102,18 +99,20 @@ def answers(folder: ResultFolder) -> dict[Claim, pd.DataFrame]:
     tables = folder.tables("")
     for claim in (claim for claim in claims() if claim.notebook == folder.notebook):
         rows = []
-        for stem in _stems(tables, claim.table):
+        for stem, margin in _stems(tables, claim):
             chosen = tables[stem].query(claim.rows, engine="python")
-            rows += [_answer(claim, folder, stem, number, row) for number, row in chosen.iterrows()]
+            rows += [_answer(claim, margin, folder, stem, number, row) for number, row in chosen.iterrows()]
         if rows:
             found[claim] = pd.DataFrame(rows)
     return found
 
 
-def _stems(tables: Iterable[str], patterns: str) -> list[str]:
-    """The tables that the first pattern with any fits; patterns are divided by `|`."""
-    fitting = ([name for name in tables if fnmatch(name, pattern)] for pattern in patterns.split("|"))
-    return next(filter(None, fitting), [])
+def _stems(tables: Iterable[str], claim: Claim) -> list[tuple[str, float]]:
+    """The tables that the first of the claim's patterns with any fits, and its margin."""
+    for pattern, margin in zip(claim.table.split("|"), claim.margin, strict=True):
+        if fitting := [(name, margin) for name in tables if fnmatch(name, pattern)]:
+            return fitting
+    return []
 
 
 def condensed(rows: pd.DataFrame, longest: int = 4) -> pd.DataFrame:
@@ -125,38 +124,50 @@ def condensed(rows: pd.DataFrame, longest: int = 4) -> pd.DataFrame:
         return rows.assign(rows=1)
     counts = rows["direction"].value_counts()
     words = ", ".join(f"{n} {how}" for how, n in counts.items())
-    one = {"what": f"mean of {len(rows)} rows", "value": rows["value"].mean(), "low": np.nan, "high": np.nan}
+    one = {"what": f"mean of {len(rows)} rows", "value": rows["value"].mean(), "would_decide": ""}
+    one |= dict.fromkeys(("low", "high", "combined_low", "combined_high", "holm_p"), np.nan)
     return rows.head(1).assign(**one, direction=words, row=-1, rows=len(rows))
 
 
-def _answer(claim: Claim, folder: ResultFolder, stem: str, number: int, row: pd.Series) -> dict[str, object]:
+def _answer(
+    claim: Claim, margin: float, folder: ResultFolder, stem: str, number: int, row: pd.Series
+) -> dict[str, object]:
     form = next(form for form in _FORMS if set(form.values()) <= set(row.index))
     ours = {name: row[column] for name, column in form.items()}
     std = ours.pop("std")
     against = {name: row.get(column, np.nan) for name, column in _PUBLISHED.items()}
     if "paper" not in row:
         against["verdict"] = ""
-    ends = ours["low"], ours["high"]
-    if claim.margin:
-        ends = t_interval_of(ours["value"], std, ours["seeds"], level=0.90)
+    found = _spread(row, ours["value"], std, ours["seeds"])
+    said = verdict(claim.kind, found.mean, found.combined, margin)
+    unit = row["unit"] if _has_units(row) else ""
     return {
         "run": f"{folder.notebook}/{folder.name}",
         "what": ", ".join(str(row[name]) for name in _NAMES if name in row),
         **ours,
+        "units": f"{found.units} {unit}s" if unit else "",
+        "combined_low": row["combined_low"] if unit else np.nan,
+        "combined_high": row["combined_high"] if unit else np.nan,
+        "holm_p": row.get("holm_p", np.nan),
         **against,
-        "direction": direction(claim.kind, *ends, margin=claim.margin),
+        "direction": said,
+        "would_decide": what_would_decide(found, margin, claim.kind, unit) if said == UNDECIDED else "",
+        "margin": margin,
         "corpus": row["corpus"],
         "file": f"{folder.notebook}/{folder.name}/tables/{stem}.csv",
         "row": number,
     }
 
 
-def direction(kind: Kind, low: float, high: float, margin: float = 0.0) -> str:
-    """What an interval says of a claim, by `DIRECTION_RULE`; of one that is missing, NaN, nothing."""
-    supported, contradicted = {
-        "better": (low > 0, high < 0),
-        "worse": (high < 0, low > 0),
-        "no worse": (low > -margin, high < -margin),
-        "equal": (-margin < low and high < margin, high < -margin or low > margin),
-    }[kind]
-    return "as claimed" if supported else "opposite" if contradicted else "not told apart"
+def _has_units(row: pd.Series) -> bool:
+    return "combined_error" in row and not np.isnan(row["combined_error"])
+
+
+def _spread(row: pd.Series, mean: float, std: float, seeds: float) -> Spread:
+    """Over seeds and units where the table has both; else over the seeds alone, as if units were without spread."""
+    if _has_units(row):
+        return spread_of(row, mean, int(seeds))
+    if not seeds > 1:
+        return Spread(mean, 0, 0, Error(), Error(), Error(), Components(np.nan, np.nan, np.nan))
+    error = Error(std**2 / seeds, seeds - 1)
+    return Spread(mean, int(seeds), 2, error, Error(), error, Components(std**2, 0.0, 0.0))

@@ -22,7 +22,7 @@ from lib.reporting.caption import is_synthetic
 from lib.reporting.gains import summary
 from lib.run_table import by_seed
 
-BLUE, ORANGE = sns.color_palette("colorblind").as_hex()[:2]
+BLUE, ORANGE, GREEN = sns.color_palette("colorblind").as_hex()[:3]
 STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -167,14 +167,18 @@ def save(figure: Figure, stem: Path) -> None:
             figure.savefig(path, format="png", dpi=150, metadata={"Software": None})
 
 
-def new_figure(width: float, height: float, title: str, label: str, columns: int = 1):
-    """A figure with title and corpus label, and its axes. Sizes in inches.
+def new_figure(
+    width: float, height: float, title: str, label: str, columns: int = 1, heights: Sequence[float] = (1.0,)
+):
+    """A figure with title and corpus label, and its axes. Sizes in inches; `heights` are those of its rows, relative.
 
     pyplot makes it, because only then a notebook knows how to show it, and lets go of it at once, so that it
     is shown once and its memory is freed.
     """
     synthetic = is_synthetic(label)
-    figure, axes = plt.subplots(1, columns, figsize=(width, height), layout="constrained")
+    figure, axes = plt.subplots(
+        len(heights), columns, figsize=(width, height), layout="constrained", height_ratios=heights
+    )
     plt.close(figure)
     y = height - 0.12
     for text, size, style in (

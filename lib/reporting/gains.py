@@ -3,11 +3,12 @@
 A gain is always oriented so that positive means better: `variant - baseline` where a higher score is better,
 `baseline - variant` where a lower one is (MAE, cross-entropy). Runs of equal seed share split, sample order
 and initial weights as far as the training code allows, so their difference is taken seed by seed; an unpaired
-comparison would count the spread between seeds as noise. Intervals and p values are per comparison, not
-corrected for the number of variants.
+comparison would count the spread between seeds as noise. Where predictions are kept, the intervals for other test
+units and for both at once stand beside that over the seeds, with a verdict that has a margin
+(`lib.reporting.verdicts`). Intervals and p values are per comparison; `holm_p` is adjusted for all rows of the table.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -24,13 +25,32 @@ from lib.reporting.statistics import (
     t_test,
     wilcoxon_test,
 )
+from lib.reporting.two_sources import holm, paired
+from lib.reporting.verdicts import cells, margin
 from lib.run_table import by_seed, rates
+from lib.study import Runs, WithoutUnits
 
 COLEARNING_RULE = (
     "positive: the 95 % t-interval of the paired gain over the seeds lies above 0; negative: it lies "
     "below 0; neutral: it holds 0; with one seed there is no interval and no verdict. The paper's rule "
     "is the sign of the mean gain alone, equality being neutral."
 )
+DECIDED = (
+    "metric",
+    "variant",
+    "baseline",
+    "n",
+    "units",
+    "gain",
+    "t_interval",
+    "new_units",
+    "combined",
+    "combined_p",
+    "holm_p",
+    "answer",
+    "would_decide",
+)
+"""What is shown of them."""
 SHOWN = (
     "variant",
     "n",
@@ -87,6 +107,7 @@ def gain_table(
     split: str = "test",
     better: Direction | None = None,
     seed: int = 0,
+    runs: Runs | None = None,
 ) -> pd.DataFrame:
     """One row per variant other than `baseline`, over the `n` seeds that both have.
 
@@ -96,6 +117,8 @@ def gain_table(
     Wilcoxon test (which cannot fall below 0.0625 at n=5), `iqm_gain`, `probability_of_improvement`
     (unpaired), `seeds_better`, `verdict` by `COLEARNING_RULE`, `paper_rule`, and `note`.
 
+    With `runs`, whose predictions are kept, of the test split also the columns of `verdicts.SOURCES`.
+
     `better` is needed only for a metric that `lib.metrics.scores` does not define; `seed` fixes the
     bootstrap. Raises InputError for an unknown metric, split or baseline.
     """
@@ -103,7 +126,8 @@ def gain_table(
     if baseline not in scores:
         raise InputError(f"no variant {baseline!r}", where="gain table", todo=f"there are: {', '.join(scores)}")
     better = better or direction(metric)
-    rows = []
+    runs = runs if split == "test" else None
+    rows, left = [], _by_variant(runs.without_units(metric)) if runs else {}
     for variant in scores.columns.drop(baseline):
         pairs = scores[[variant, baseline]].dropna()
         ours, theirs = pairs[variant].to_numpy(), pairs[baseline].to_numpy()
@@ -117,15 +141,67 @@ def gain_table(
             **_compare(ours, theirs, better, seed),
             "note": _note(scores[[variant, baseline]]),
         }
+        if runs:
+            gains = dict(zip(pairs.index, _gains(ours, theirs, better), strict=True))
+            row |= two_sources(left.get(variant, {}), left.get(baseline, {}), gains, metric, better)
         rows.append(row)
-    return rated(rows)
+    return adjusted(rated(rows))
 
 
-def pairs(table: pd.DataFrame, metric: str, over: Sequence[tuple[str, str]]) -> pd.DataFrame:
+def adjusted(table: pd.DataFrame) -> pd.DataFrame:
+    """With `holm_p`, over the rows of the table, behind `combined_p` where that is there."""
+    if "combined_p" not in table:
+        return table
+    table = table.drop(columns="holm_p", errors="ignore")
+    table.insert(table.columns.get_loc("combined_p") + 1, "holm_p", holm(table["combined_p"].to_numpy()))
+    return table
+
+
+def together(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of gain tables made with `runs`, `holm_p` over all of them; the reverse of a pair is left out."""
+    rows = pd.concat(tables, ignore_index=True)
+    pair = [(metric, *sorted(names)) for metric, *names in rows[["metric", "variant", "baseline"]].to_numpy()]
+    return adjusted(rows[~pd.Series(pair, dtype=object).duplicated()].reset_index(drop=True))
+
+
+def by_chance(gains: pd.DataFrame) -> str:
+    """How many gains differ from 0 for themselves, how many would by chance, and how many after Holm's adjustment."""
+    p, adjusted_p = (gains[name].dropna() for name in ("combined_p", "holm_p"))
+    if p.empty:
+        return "No gain has a combined interval: it needs three seeds or more, and predictions of all of them."
+    raw, after = int((p < 0.05).sum()), int((adjusted_p < 0.05).sum())
+    return (
+        f"Of {len(p)} gains {raw} {'has' if raw == 1 else 'have'} a combined 95 % interval that leaves out 0; if there "
+        f"were no differences at all, {len(p) / 20:.1f} would by chance. After Holm's adjustment {after} remain."
+    )
+
+
+def _by_variant(left: Mapping[tuple[str, int], WithoutUnits]) -> dict[str, dict[int, WithoutUnits]]:
+    found: dict[str, dict[int, WithoutUnits]] = {}
+    for (variant, seed), values in left.items():
+        found.setdefault(variant, {})[seed] = values
+    return found
+
+
+def two_sources(
+    ours: Mapping[int, WithoutUnits],
+    theirs: Mapping[int, WithoutUnits],
+    gains: Mapping[int, float],
+    metric: str,
+    better: Direction,
+) -> dict[str, object]:
+    """The columns of `verdicts.SOURCES` but `holm_p`, for gains by seed; NaN where nothing is known of units."""
+    found = paired(ours, theirs, gains, 1.0 if better == "higher" else -1.0)
+    unit = next(iter(ours.values())).unit if ours else ""
+    return cells(found, unit, margin(metric))
+
+
+def pairs(table: pd.DataFrame, metric: str, over: Sequence[tuple[str, str]], runs: Runs | None = None) -> pd.DataFrame:
     """`gain_table` of each (variant, baseline) alone, one row per pair whose variants are both there."""
     there = set(table["variant"])
-    rows = [gain_table(table[table["variant"].isin(pair)], metric, pair[1]) for pair in over if there.issuperset(pair)]
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+    asked = [pair for pair in over if there.issuperset(pair)]
+    rows = [gain_table(table[table["variant"].isin(pair)], metric, pair[1], runs=runs) for pair in asked]
+    return adjusted(pd.concat(rows, ignore_index=True)) if rows else pd.DataFrame()
 
 
 def verdict(low: float, high: float) -> str:

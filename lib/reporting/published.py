@@ -16,7 +16,9 @@ from lib.data.corpus import Source
 from lib.errors import InputError
 from lib.metrics.scores import Direction
 from lib.reporting.gains import gain_table, rated, summary
+from lib.reporting.verdicts import SOURCES
 from lib.run_table import COLUMNS as RUN_COLUMNS
+from lib.study import Runs
 
 COLUMNS = ("corpus", "variant", "seed", "split", "metric", "value", "selected_on", "status", "published_in")
 """What each paper's `published.csv` has at least."""
@@ -92,6 +94,7 @@ def compare(
     split: str = "test",
     tolerance: float = 0.005,
     better: Direction | None = None,
+    runs: Runs | None = None,
 ) -> pd.DataFrame:
     """Published and reproduced scores, and gains over `baseline`, side by side; judged by `VERDICT_RULE`.
 
@@ -99,7 +102,8 @@ def compare(
     gives a row with `quantity` = the metric, and one with `quantity` = "gain over <baseline>" (positive means better).
     Columns: `variant`, `rate` where one has it, `quantity`, `paper`, `paper_std`, `paper_n`, `reproduced`,
     `reproduced_std`, `reproduced_n`, `difference` (reproduced - paper), `allowance`, `paper_gain`, `reproduced_gain`,
-    `gain_low`, `gain_high` (95 % t-interval of ours), `verdict`, and `published_in`.
+    `gain_low`, `gain_high` (95 % t-interval of ours), `verdict`, and `published_in`; with `runs`, those of our run
+    table, for gains also what they are worth over seeds and test units (`verdicts.SOURCES`).
 
     `source` is the corpus of our runs: a stand-in is never comparable. `same_corpus` says whether it is the
     paper's; `deviations` are other reasons against a comparison, such as "5 epochs instead of 40". `fewer` says what
@@ -110,9 +114,9 @@ def compare(
     why = list(deviations) if same_corpus else ["different corpus", *deviations]
     why = ["stand-in data", *why] if source.synthetic else why
     beside = bool(fewer) and same_corpus and not source.synthetic
-    sides = {"r": _quantities(ours, metric, baseline, split, better), "p": {}}
+    sides = {"r": _quantities(ours, metric, baseline, split, better, runs), "p": {}}
     if metric in set(paper["metric"]):
-        sides["p"] = _quantities(paper, metric, baseline, split, better)
+        sides["p"] = _quantities(paper, metric, baseline, split, better, None)
     rows = []
     for key in dict.fromkeys([*sides["p"], *sides["r"]]):
         p, r = sides["p"].get(key, _ABSENT), sides["r"].get(key, _ABSENT)
@@ -147,6 +151,7 @@ def compare(
                 "verdict": judged,
                 "published_in": p["published_in"],
             }
+            | (dict.fromkeys(SOURCES, np.nan) | r.get("sources", {}) if runs else {})
         )
     return rated(rows)
 
@@ -174,12 +179,14 @@ _NO_GAIN = {"gain": np.nan, "gain_low": np.nan, "gain_high": np.nan}
 _ABSENT = {"rate": np.nan, "mean": np.nan, "std": np.nan, "n": 0, "published_in": "", **_NO_GAIN}
 
 
-def _quantities(table: pd.DataFrame, metric: str, baseline: str, split: str, better: Direction | None) -> dict:
+def _quantities(
+    table: pd.DataFrame, metric: str, baseline: str, split: str, better: Direction | None, kept: Runs | None
+) -> dict:
     """(variant, quantity) -> mean, std, n, gain over the baseline and its interval."""
     scores = summary(table, metric, split)
     gains = {}
     if baseline in set(scores["variant"]):
-        found = gain_table(table, metric, baseline, split=split, better=better)
+        found = gain_table(table, metric, baseline, split=split, better=better, runs=kept)
         gains = {row["variant"]: row for row in found.to_dict("records")}
     quantities = {}
     for row in scores.to_dict("records"):
@@ -195,7 +202,8 @@ def _quantities(table: pd.DataFrame, metric: str, baseline: str, split: str, bet
         quantities[variant, metric] = {**shared, "mean": row["score"], "std": row["score_std"], "n": row["n"]}
         if gain:
             over = {"mean": gain["gain"], "std": gain["gain_std"], "n": gain["n"]}
-            quantities[variant, f"gain over {baseline}"] = {**shared, **over}
+            sources = {name: gain[name] for name in SOURCES if name in gain}
+            quantities[variant, f"gain over {baseline}"] = {**shared, **over, "sources": sources}
     return quantities
 
 

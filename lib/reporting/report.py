@@ -13,8 +13,10 @@ from matplotlib.figure import Figure
 from lib import run_table
 from lib.data.corpus import Source
 from lib.reporting import figures, gains, lost_runs, modality_section, published, tables, undefined_scores
+from lib.reporting.gain_figures import forest, power_map
 from lib.reporting.manifest import write_manifest
 from lib.reporting.modality_share import SHARE_RULE
+from lib.reporting.verdicts import RULE
 from lib.study import Runs, Study, Task
 from lib.training.records import Record
 from lib.training.trained import Trained
@@ -189,6 +191,17 @@ class Report:
                 caption = f"Published and reproduced, test {metric}"
                 self.table(found, f"published_{metric}", caption, columns=list(published.SHOWN))
         print(published.VERDICT_RULE)
+
+    def worth(self, tables: Iterable[pd.DataFrame]) -> None:
+        """What the gains of these tables are worth over seeds and test units: all in one table, a forest plot, and the
+        chance to see more with more seeds. A pair that stands in two tables counts once."""
+        found = gains.together(tables)
+        caption = "Each gain over other seeds, other test units, and both"
+        self.table(found, "gain_worth", caption, columns=gains.DECIDED)
+        self.text(gains.by_chance(found), RULE)
+        self.figure(forest(found, label=self.label), "forest")
+        if found["combined_error"].notna().any():
+            self.figure(power_map(found, label=self.label), "power")
 
     def provenance(self) -> None:
         """The last sentence of what the tables say."""

@@ -1,11 +1,16 @@
 """Gain tables against hand-computed ones and against the gains published with the five repeats."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from lib.errors import InputError
-from lib.reporting.gains import gain_table, paper_rule, summary, verdict
+from lib.reporting.gains import gain_table, pairs, paper_rule, summary, verdict
+from lib.reporting.two_sources import holm, spread
+from lib.reporting.verdicts import SOURCES, UNDECIDED
+from lib.study import WithoutUnits
 from tests.reporting.tables_of_runs import runs_of
 
 
@@ -107,3 +112,67 @@ def test_paper_rule():
 def test_unknown_baseline():
     with pytest.raises(InputError, match="no variant 'text only'; there are: rate 0, audio only"):
         gain_table(runs_of({"rate 0": [0.1], "audio only": [0.2]}), "acc", "text only")
+
+
+NAMES = tuple("abcdefgh")
+
+
+def kept(errors, names=NAMES):
+    """Runs whose score is a mean of errors `(seeds, units)` over units of one size, and their run table."""
+    units = len(names)
+    table = runs_of({variant: x.mean(axis=1).tolist() for variant, x in errors.items()}, "mae")
+    left = {
+        (variant, seed): WithoutUnits("video", names, (row.sum() - row) / (units - 1))
+        for variant, x in errors.items()
+        for seed, row in enumerate(x)
+    }
+    return table, SimpleNamespace(without_units=lambda metric: left if metric == "mae" else None)
+
+
+def errors_of(*variants, seeds=5, units=8):
+    rng = np.random.default_rng(4)
+    shared = rng.normal(1.0, 0.2, units)
+    return {name: shared + 0.1 * rng.normal(size=(seeds, units)) for name in variants}
+
+
+def test_a_gain_over_seeds_and_units():
+    errors = errors_of("text only", "rate 0", "rate 0.8")
+    table, runs = kept(errors)
+    found = gain_table(table, "mae", "text only", runs=runs)
+    plain = gain_table(table, "mae", "text only")
+    assert found[list(plain)].equals(plain)
+    assert [name for name in found if name not in plain] == list(SOURCES)
+    for row in found.to_dict("records"):
+        expected = spread([errors["text only"] - errors[row["variant"]]])  # lower is better
+        assert row["gain"] == pytest.approx(expected.mean)
+        assert (row["combined_low"], row["combined_high"]) == pytest.approx(expected.combined.interval(expected.mean))
+        assert (row["new_units_low"], row["new_units_high"]) == pytest.approx(expected.of_units.interval(row["gain"]))
+        assert expected.of_seeds.interval(row["gain"]) == pytest.approx((row["t_interval_low"], row["t_interval_high"]))
+        assert (row["unit"], row["units"], row["margin"]) == ("video", 8, 0.02)
+    assert found["holm_p"].tolist() == holm(found["combined_p"].to_numpy()).tolist()
+
+
+def test_holm_counts_the_rows_of_a_table_of_pairs():
+    table, runs = kept(errors_of("text only", "rate 0", "rate 0.8"))
+    found = pairs(table, "mae", [("rate 0", "text only"), ("rate 0.8", "rate 0")], runs)
+    assert found["holm_p"].tolist() == holm(found["combined_p"].to_numpy()).tolist()
+    assert found["holm_p"].max() > found["combined_p"].max() or found["holm_p"].min() > found["combined_p"].min()
+
+
+def test_without_predictions_of_a_seed_nothing_is_said_of_units():
+    table, runs = kept(errors_of("text only", "rate 0"))
+    some = {key: value for key, value in runs.without_units("mae").items() if key != ("rate 0", 3)}
+    row = gain_table(table, "mae", "text only", runs=SimpleNamespace(without_units=lambda metric: some)).iloc[0]
+    assert np.isfinite(row["t_interval_low"]) and np.isnan(row["combined_low"]) and row["answer"] == UNDECIDED
+
+
+def test_seeds_on_folds_of_their_own_are_nested():
+    errors = errors_of("text only", "rate 0", seeds=8, units=3)
+    table, runs = kept(errors, names=NAMES[:3])
+    own = {
+        (variant, seed): WithoutUnits("speaker", tuple(f"{seed}{name}" for name in left.names), left.scores)
+        for (variant, seed), left in runs.without_units("mae").items()
+    }
+    row = gain_table(table, "mae", "text only", runs=SimpleNamespace(without_units=lambda metric: own)).iloc[0]
+    assert (row["units"], row["folds"], row["combined_freedom"]) == (24, 8, 7)
+    assert (row["combined_low"], row["combined_high"]) == pytest.approx((row["t_interval_low"], row["t_interval_high"]))

@@ -59,7 +59,7 @@ def corpus_of(
             features[modality], zeroed = _finite(x, modality, place, nonfinite, part.ids)
             notes += zeroed_notes({f"{split} {modality}": zeroed})
         labels = part.labels.astype(np.float32) if about.task == "multilabel" else part.labels
-        splits[split] = Split(features, part.lengths, labels, part.ids)
+        splits[split] = Split(features, part.lengths, labels, part.ids, groups=part.units)
     widths = {modality: x.shape[2] for modality, x in splits["train"].features.items()}
     rule = f"that of the {about.imported_from['format']}" if about.imported_from else "as brought"
     warnings = (*about.warnings, *notes)

@@ -60,14 +60,20 @@ def task(corpus: Corpus) -> Task:
         def accuracy(split: str, out: np.ndarray) -> dict[str, float]:
             return scores.classification(out, labels[split], len(names))
 
-        return Task(corpus, accuracy, ("acc",), Classes.exclusive(names))
+        def classed(out: Mapping[str, np.ndarray]) -> scores.Answers:
+            return scores.classed(out["test"], labels["test"])
+
+        return Task(corpus, accuracy, ("acc",), Classes.exclusive(names), answers=classed)
     scale = corpus.scale
 
     def sentiment(split: str, out: np.ndarray) -> dict[str, float]:
         return scores.regression(out[:, 0], labels[split], neutral=scale.neutral, limits=scale.limits)
 
+    def rated(out: Mapping[str, np.ndarray]) -> scores.Answers:
+        return scores.Rated(out["test"][:, 0], labels["test"], scale.limits, scale.neutral)
+
     judged = ("mae",) if scale.neutral is None else ("acc2_nonneg", "mae")
-    return Task(corpus, sentiment, judged, Classes.rounded(scale.limits))
+    return Task(corpus, sentiment, judged, Classes.rounded(scale.limits), answers=rated)
 
 
 def model(p: Colearning, corpus: Corpus) -> ModelSpec:

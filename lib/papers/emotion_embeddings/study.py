@@ -13,7 +13,7 @@ from lib.data.arrays.label_columns import LEAVE_OUT, one_hot, refuse_absent, wit
 from lib.data.corpus import Corpus
 from lib.data.word_vectors import TEXT_ALONE, emotion_vectors, origin
 from lib.metrics.presence import best_thresholds, decisions
-from lib.metrics.scores import emotion_scores, emotion_set_scores, predicted_classes
+from lib.metrics.scores import Answers, detected, emotion_scores, emotion_set_scores, predicted_classes
 from lib.papers.emotion_embeddings import CONTRASTED, Contrast, EmotionEmbeddings, Model
 from lib.params import CorpusOptions
 from lib.reporting import published
@@ -170,7 +170,12 @@ def task(p: EmotionEmbeddings, emotions: Emotions) -> Task:
         return found | (whole if np.isfinite(logits).all() else dict.fromkeys(whole, np.nan))
 
     classes = Classes(names, lambda labels: labels.argmax(axis=1), predicted_classes) if exclusive else None
-    return Task(corpus, score, (p.selection(emotions.dataset), "f1_positive", "auc"), classes, emotions.name)
+    metrics = (p.selection(emotions.dataset), "f1_positive", "auc")
+
+    def answers(out: Mapping[str, np.ndarray]) -> Answers:
+        return detected(out["test"], truths["test"], p.threshold)
+
+    return Task(corpus, score, metrics, classes, emotions.name, answers=answers)
 
 
 def about(record: Record) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Which networks are trained on what, and what is published of them (see SPEC.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -87,7 +87,11 @@ def task(p: LowRankFusion, target: str, options: CorpusOptions) -> Task:
     def regression(split: str, out: np.ndarray) -> dict[str, float]:
         return scores.regression(out[:, mine], labels[split], neutral=scale.neutral, limits=scale.limits)
 
-    return Task(corpus, regression, metrics, Classes.rounded(scale.limits) if p.family == "mosi" else None, name)
+    def rated(out: Mapping[str, np.ndarray]) -> scores.Answers:
+        return scores.Rated(out["test"][:, mine], labels["test"], scale.limits, scale.neutral)
+
+    classes = Classes.rounded(scale.limits) if p.family == "mosi" else None
+    return Task(corpus, regression, metrics, classes, name, answers=rated)
 
 
 def load(p: LowRankFusion, target: str, options: CorpusOptions) -> Corpus:

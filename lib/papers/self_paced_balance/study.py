@@ -1,7 +1,7 @@
 """Which backbones are trained with SPCL and without, at which pace, on which conversations (spec self_paced_balance, 1
 to 4)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -87,8 +87,11 @@ def task(corpus: Corpus) -> Task:
     def score(split: str, out: np.ndarray) -> dict[str, float]:
         return scores.classification(out, flat_labels(corpus, split), len(names))
 
+    def classed(out: Mapping[str, np.ndarray]) -> scores.Answers:
+        return scores.classed(out["test"], flat_labels(corpus, "test"))
+
     classes = Classes(names, lambda labels: labels[labels >= 0], scores.predicted_classes)
-    return Task(corpus, score, ("weighted_f1", "acc"), classes)
+    return Task(corpus, score, ("weighted_f1", "acc"), classes, answers=classed)
 
 
 def flat_labels(corpus: Corpus, split: str) -> np.ndarray:

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 
 from lib.papers.summary.evidence import KINDS
 from lib.reporting.caption import SYNTHETIC
-from lib.reporting.figures import BLUE, ORANGE, STYLE
+from lib.reporting.figures import BLUE, GREEN, ORANGE, STYLE
+from lib.reporting.verdicts import AS_CLAIMED, NO_DIFFERENCE, OPPOSITE, UNDECIDED
 
-_LOOK = {"as claimed": (BLUE, ""), "not told apart": ("0.75", ""), "opposite": (ORANGE, "//")}
+_LOOK = {AS_CLAIMED: (BLUE, ""), NO_DIFFERENCE: (GREEN, ".."), OPPOSITE: (ORANGE, "//"), UNDECIDED: ("0.75", "")}
 
 
 def claim_bars(directions: pd.DataFrame) -> Figure:
@@ -43,6 +44,6 @@ def claim_bars(directions: pd.DataFrame) -> Figure:
         axes = panels[0][0]
         axes.set_yticklabels([textwrap.fill(claim, 48) for claim in claims])
         axes.invert_yaxis()
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
-        figure.suptitle("What the runs say about each claim (number of gains, by direction)")
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+        figure.suptitle("What the runs say about each claim (number of gains, by verdict)")
     return figure

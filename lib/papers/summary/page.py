@@ -24,7 +24,7 @@ _TABLES = ("published*", "gain*", "{}", "modality_share*", "robustness*")
 """The tables of a run that the page shows, in this order; in the middle those that a paper's claims name."""
 _LONG = 40
 """Rows beyond which a table is folded."""
-_FIGURES = ("confusion", "modality_share", "robustness")
+_FIGURES = ("forest", "confusion", "modality_share", "robustness")
 NOT_PAPERS = ("summary", "explore")
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 
@@ -73,9 +73,15 @@ def claimed(folders: Iterable[ResultFolder]) -> dict[Claim, list[Mapping[str, ob
         for claim, rows in answers(folder).items():
             for row in condensed(rows).to_dict("records"):
                 cells = {name: _number(row[name]) for name in ("published", "value", "difference")}
-                cells["interval"] = "–" if isnan(row["low"]) else f"{_number(row['low'])} to {_number(row['high'])}"
+                cells["interval"] = _between(row["low"], row["high"])
+                cells["combined"] = _between(row["combined_low"], row["combined_high"])
+                cells["holm_p"] = _number(row["holm_p"])
                 found[claim].append(row | cells | about)
     return {claim: rows for claim, rows in found.items() if rows}
+
+
+def _between(low: float, high: float) -> str:
+    return "–" if isnan(low) else f"{_number(low)} to {_number(high)}"
 
 
 def _number(value: float) -> str:
@@ -114,7 +120,7 @@ def _shown(folder: ResultFolder, stem: str) -> list[str]:
 
 
 def figures_of(folder: ResultFolder) -> list[Mapping[str, str]]:
-    """Confusion matrices, modality shares and robustness curves, as pictures within the page."""
+    """Forest plots, confusion matrices, modality shares and robustness curves, as pictures within the page."""
     return [
         {
             "name": path.stem.replace("_", " "),

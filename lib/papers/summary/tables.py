@@ -15,8 +15,7 @@ from lib.papers.summary.page import NOT_PAPERS
 from lib.reporting.claims import answers, claims, condensed, titles
 from lib.reporting.manifest import write_manifest
 from lib.reporting.result_folders import CONTENTS, STATES, ResultFolder, read_folder
-
-DIRECTIONS = ("as claimed", "not told apart", "opposite")
+from lib.reporting.verdicts import VERDICTS
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def claims_table(folders: Sequence[ResultFolder], *, every: bool = False) -> pd.
 def directions(every: pd.DataFrame) -> pd.DataFrame:
     """How many rows say what of each claim: `claim`, `data` (of `evidence.KINDS`), and a column per direction."""
     counts = pd.crosstab([every["claim"], every["data"]], every["direction"])
-    counts = counts.reindex(columns=list(DIRECTIONS), fill_value=0)
+    counts = counts.reindex(columns=list(VERDICTS), fill_value=0)
     return counts.reindex(list(dict.fromkeys(every["claim"])), level="claim").reset_index().rename_axis(columns=None)
 
 
@@ -136,8 +135,8 @@ def conclusions(every: pd.DataFrame) -> list[str]:
     for claim, rows in directions(every).groupby("claim", sort=False):
         parts = []
         for _, row in rows.iterrows():
-            n = sum(row[name] for name in DIRECTIONS)
-            counted = ", ".join(f"{row[name]} {name}" for name in DIRECTIONS if row[name])
+            n = sum(row[name] for name in VERDICTS)
+            counted = ", ".join(f"{row[name]} {name}" for name in VERDICTS if row[name])
             parts.append(f"on {row['data']} {counted} (of {n})")
         sentences.append(f"{claim}: {'; '.join(parts)}.")
     return sentences

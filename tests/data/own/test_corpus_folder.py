@@ -25,6 +25,7 @@ def test_a_folder_of_npz_files_is_a_corpus(tmp_path):
     np.testing.assert_array_equal(test.labels, [0, 1, 0, 1, 0, 1])
     assert corpus.source.label == "My reviews, real data"
     assert corpus.source.cluster == "speaker"
+    assert test.groups[:4] == ("test speaker 0", "test speaker 1", "test speaker 2", "test speaker 0")
     assert set(corpus.source.files) == {f"own/mine/{name}" for name in ("corpus.yaml", *(f"{s}.npz" for s in SPLITS))}
 
 

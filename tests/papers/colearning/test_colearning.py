@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from lib import params
+from lib.metrics import scores
 from lib.papers.colearning import MosiColearning
 from lib.papers.colearning import study as colearning
 from lib.reporting import modality_section, modality_share, robustness
@@ -45,6 +46,21 @@ def test_the_grid_is_per_seed_the_rates_and_then_the_unimodal_variant(tmp_path):
     ((corpus, members),) = study.grids
     assert corpus is study.tasks[0].corpus
     assert members == [m for _, m in study.members]
+
+
+def test_scores_without_each_unit_are_those_of_the_other_samples(tmp_path):
+    study = colearning.study(given(tmp_path))
+    runs, labels = study.train(), study.tasks[0].corpus.splits["test"].labels
+    for metric in study.tasks[0].metrics:
+        left = runs.without_units(metric)
+        assert set(left) == {(record.variant, record.seed) for record in runs.records}
+        record = runs.records[0]
+        of_record = left[record.variant, record.seed]
+        assert of_record.unit == "utterance" and len(of_record.names) == len(labels)
+        last = study.tasks[0].corpus.splits["test"].ids.index(of_record.names[-1])
+        others = np.delete(np.arange(len(labels)), last)
+        expected = scores.regression(record.outputs["test"][others, 0], labels[others])[metric]
+        assert of_record.scores[-1] == pytest.approx(expected)
 
 
 def test_a_confusion_matrix_says_how_many_seeds_it_sums(tmp_path):

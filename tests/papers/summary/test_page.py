@@ -156,7 +156,9 @@ def test_every_number_beside_a_claim_is_the_cell_of_a_kept_table(kept):
     assert {file.split("/")[0] for file, *_ in rows} == {folder.notebook for folder in kept} - {"summary"}
     for file, number, count, cells in rows:
         table = pd.read_csv(RESULTS / file)
-        _, corpus, _, _, published, here, interval, seeds, direction, difference, verdict, _ = cells
+        _, corpus, _, _, published, here, interval, seeds, combined, _, _, direction, decide, difference, verdict, _ = (
+            cells
+        )
         if count > 1:
             effect = table["gain"] if "gain" in table else table.loc[table["spcl"] == "with - without", "gain_points"]
             assert (here, count, interval) == (f"{effect.mean():.3f}", len(effect), "–"), file
@@ -176,7 +178,10 @@ def test_every_number_beside_a_claim_is_the_cell_of_a_kept_table(kept):
         assert published == (f"{paper:.3f}" if paper == paper else "–")
         assert verdict == (row["verdict"] if "paper" in row else "")
         assert (difference == "–") == ("not comparable" in verdict or not verdict)
-        assert direction == ("not told apart" if not (low > 0 or high < 0) else direction)
+        assert (combined == "–") == ("combined_low" not in row or row["combined_low"] != row["combined_low"])
+        if combined == "–" and (low > 0 or high < 0):
+            assert direction in ("as claimed", "opposite")
+        assert bool(decide) == (direction == "undecided" and low == low)
 
 
 def test_the_summary_that_is_kept_says_what_the_kept_tables_say():
@@ -194,7 +199,7 @@ def test_the_summary_that_is_kept_says_what_the_kept_tables_say():
 
 def test_a_claim_says_its_kind_margin_and_rule(kept):
     text = page(kept)
-    assert "claimed: better). Positive, negative or neutral co-learning" in text
+    assert "claimed: better, margin 0.01 or 0.02). Positive, negative or neutral co-learning" in text
     rules = [claim.rule for claim in claims() if claim.notebook in {folder.notebook for folder in kept}]
     assert text.count("co-learning: the 95 % t-interval") == sum("co-learning: the 95 %" in rule for rule in rules) > 0
     assert "Emotion embeddings score higher" in text and "weighted accuracy, on IEMOCAP plain accuracy" in text

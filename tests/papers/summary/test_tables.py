@@ -66,8 +66,8 @@ def test_real_results_do_not_depend_on_which_quick_runs_there_are(workspace, rea
 def test_directions_count_every_row_once(folders):
     every = tables.claims_table(folders, every=True)
     counts = tables.directions(every)
-    assert counts[list(tables.DIRECTIONS)].to_numpy().sum() == len(every)
-    synthetic = counts[counts["data"] == "SYNTHETIC stand-in"][list(tables.DIRECTIONS)].to_numpy().sum()
+    assert counts[list(tables.VERDICTS)].to_numpy().sum() == len(every)
+    synthetic = counts[counts["data"] == "SYNTHETIC stand-in"][list(tables.VERDICTS)].to_numpy().sum()
     assert synthetic == every["corpus"].str.endswith("SYNTHETIC stand-in").sum()
     assert len(tables.conclusions(every)) == every["claim"].nunique()
 
@@ -79,11 +79,11 @@ def test_a_damaged_folder_answers_nothing(folders):
 
 
 def test_the_figure_shows_what_was_not_run_and_marks_stand_ins():
-    row = {"as claimed": 0, "not told apart": 2, "opposite": 1}
+    row = {"as claimed": 0, "no difference beyond the margin": 2, "opposite": 1, "undecided": 3}
     counts = pd.DataFrame(
         [{"claim": "a", "data": "the paper's corpus"} | row, {"claim": "b", "data": "SYNTHETIC stand-in"} | row]
     )
     real, synthetic = claim_bars(counts).axes
     assert real.get_title() == "the paper's corpus"
-    assert [text.get_text() for text in real.texts if text.get_text()] == ["2", "1", "not run"]
+    assert [text.get_text() for text in real.texts if text.get_text()] == ["2", "1", "3", "not run"]
     assert (synthetic.get_title(), synthetic.title.get_color()) == ("SYNTHETIC stand-in", "#b00020")

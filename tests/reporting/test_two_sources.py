@@ -1,0 +1,147 @@
+"""Errors of a mean over seeds and units, against hand-computed ones and known special cases."""
+
+import numpy as np
+import pytest
+
+from lib.reporting.statistics import t_interval
+from lib.reporting.two_sources import holm, need, pseudo_values, spread
+
+
+def table(seeds, units, rest=1.0, by_seed=0.0, by_unit=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    effects = by_seed * rng.normal(size=(seeds, 1)) + by_unit * rng.normal(size=(1, units))
+    return effects + rest * rng.normal(size=(seeds, units))
+
+
+def test_by_hand():
+    # rows 1.5, 3.5 and 2.5, columns 1, 2.5 and 4: every cell is row + column - mean
+    found = spread([np.array([[0.0, 1.5, 3.0], [2.0, 3.5, 5.0], [1.0, 2.5, 4.0]])])
+    assert found.mean == 2.5
+    # mean squares: seeds 3 * (1 + 1 + 0) / 2 = 3; units 3 * (2.25 + 2.25) / 2 = 6.75; rest 0
+    assert (found.of_seeds.variance, found.of_seeds.freedom) == (pytest.approx(3 / 9), 2)
+    assert (found.of_units.variance, found.of_units.freedom) == (pytest.approx(6.75 / 9), 2)
+    assert found.combined.variance == pytest.approx(9.75 / 9)
+    assert found.combined.freedom == pytest.approx(9.75**2 / (3**2 / 2 + 6.75**2 / 2))
+    parts = found.components
+    assert [parts.seed, parts.unit, parts.rest] == pytest.approx([1.0, 2.25, 0.0])
+    assert parts.error(3, 3).variance == pytest.approx(9.75 / 9)
+    assert parts.error(12, 3).variance == pytest.approx(1 / 12 + 2.25 / 3)
+
+
+def test_new_seeds_alone_are_the_t_interval_over_the_seeds():
+    values = table(6, 9, by_seed=1.0)
+    found = spread([values])
+    assert found.of_seeds.interval(found.mean) == pytest.approx(t_interval(values.mean(axis=1)))
+    assert found.of_units.interval(found.mean) == pytest.approx(t_interval(values.mean(axis=0)))
+
+
+def test_no_variance_is_negative_and_the_combined_one_is_the_largest():
+    for seed in range(20):
+        found = spread([table(5, 8, seed=seed)])
+        parts = found.components
+        assert min(parts.seed, parts.unit, parts.rest) >= 0
+        assert found.combined.variance >= max(found.of_seeds.variance, found.of_units.variance) * (1 - 1e-12)
+        assert parts.error(5, 8).variance == pytest.approx(found.combined.variance)
+        assert parts.error(5, 8).freedom == pytest.approx(found.combined.freedom)
+
+
+def test_two_seeds_or_units_are_too_few_for_both_at_once():
+    for values in (table(2, 9), table(9, 2)):
+        found = spread([values])
+        assert np.isnan(found.combined.variance) and np.isfinite(found.of_seeds.variance)
+    assert np.isfinite(spread([table(3, 3)]).combined.variance)
+
+
+def test_a_source_with_one_value_has_no_error():
+    one_seed, one_unit = spread([table(1, 5)]), spread([table(5, 1)])
+    assert np.isnan(one_seed.of_seeds.variance) and one_seed.of_units.freedom == 4
+    assert np.isnan(one_unit.of_units.variance) and one_unit.of_seeds.freedom == 4
+    for found in (one_seed, one_unit):
+        assert np.isnan(found.combined.interval(found.mean)).all() and np.isnan(found.combined.p(found.mean))
+        with pytest.raises(ValueError, match="nothing is known"):
+            need(found, 0.01)
+
+
+def test_equal_differences_leave_no_error():
+    none = spread([np.zeros((4, 6))])
+    assert none.combined.interval(none.mean) == (0.0, 0.0) and np.isnan(none.combined.p(0.0))
+    always = spread([np.full((4, 6), 0.5)])
+    assert always.combined.interval(always.mean) == (0.5, 0.5) and always.combined.p(0.5) == 0.0
+
+
+def test_p_and_interval_agree():
+    found = spread([table(5, 12, by_unit=1.0) + 0.9])
+    p = found.combined.p(found.mean)
+    low, high = found.combined.interval(found.mean, 1 - p)
+    assert min(abs(low), abs(high)) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_pseudo_values_of_a_mean_over_equal_units_are_the_units_means():
+    cells = table(3, 7)
+    left = (cells.sum(axis=1, keepdims=True) - cells) / 6
+    assert pseudo_values(cells.mean(axis=1), left) == pytest.approx(cells)
+    anything = pseudo_values(np.array([0.7, 0.9]), np.random.default_rng(0).random((2, 5)))
+    assert anything.mean(axis=1) == pytest.approx([0.7, 0.9])
+
+
+def test_folds_with_one_seed_each_have_the_t_interval_over_the_seeds():
+    folds = [table(1, 3, seed=s) + s for s in range(8)]
+    found = spread(folds)
+    assert found.combined.interval(found.mean) == pytest.approx(t_interval(np.array([f.mean() for f in folds])))
+    assert (found.seeds, found.units, found.combined.freedom) == (8, 24, 7)
+    assert np.isnan(found.of_seeds.variance) and found.of_units.freedom == 16
+    assert not found.components.apart and found.components.rest == 0
+    assert found.components.error(8, 24).variance == pytest.approx(found.combined.variance)
+
+
+def test_folds_with_several_seeds_tell_seeds_from_units():
+    found = spread([table(40, 3, by_seed=2.0, by_unit=3.0, rest=1.0, seed=s) for s in range(60)])
+    parts = found.components
+    assert parts.apart and parts.folds == 60
+    assert np.sqrt([parts.seed, parts.unit, parts.rest]) == pytest.approx([2.0, 3.0, 1.0], rel=0.15)
+    assert parts.error(found.seeds, found.units).variance == pytest.approx(found.combined.variance)
+
+
+def test_folds_with_more_seeds_weigh_more_so_that_the_mean_is_that_of_all_seeds():
+    folds = [np.zeros((1, 2)), np.ones((3, 2))]
+    found = spread(folds)
+    assert found.mean == 0.75
+    assert found.combined.variance == pytest.approx(2 * (0.25**2 * 0.75**2 + 0.75**2 * 0.25**2))
+
+
+def test_need_is_enough_and_one_less_is_not():
+    found = spread([table(5, 200, by_seed=0.02, by_unit=0.02, rest=0.03)])
+    for margin in (0.007, 0.01):
+        needed = need(found, margin)
+        assert not needed.units_limit and needed.units == 200
+        for seeds, fits in ((needed.seeds, True), (needed.seeds - 1, False)):
+            error = found.components.error(seeds, 200)
+            tested = error.interval(0.0, 0.90)[1]
+            missed = error.interval(0.0, 0.80)[1]  # a mean beyond it comes with 10 % on each side
+            assert (tested + missed <= margin) == fits
+
+
+def test_where_units_are_the_limit_more_seeds_are_not_asked_for():
+    found = spread([table(5, 10, by_unit=0.1, rest=0.01)])
+    needed = need(found, 0.01)
+    assert needed.units_limit and needed.seeds == 5
+    assert found.components.error(5, needed.units).interval(0.0, 0.90)[1] < 0.01
+    assert need(spread([table(5, 10, by_unit=100.0)]), 1e-6).seeds is None
+
+
+def test_one_sided_tests_need_less():
+    found = spread([table(5, 400, by_seed=0.03, rest=0.05)])
+    assert need(found, 0.01, one_sided=True).seeds < need(found, 0.01).seeds
+
+
+def test_more_seeds_on_folds_are_whole_turns():
+    found = spread([table(2, 3, by_seed=0.02, rest=0.001, seed=s) for s in range(8)])
+    needed = need(found, 0.008)
+    assert needed.seeds % 8 == 0 and needed.seeds > 16
+
+
+def test_holm_by_hand():
+    p = np.array([0.04, 0.01, np.nan, 0.03, 0.5])
+    assert holm(p) == pytest.approx([0.09, 0.04, np.nan, 0.09, 0.5], nan_ok=True)
+    assert holm(np.array([0.9, 0.8])).tolist() == [1.0, 1.0]
+    assert holm(np.array([])).tolist() == []

@@ -1,0 +1,109 @@
+"""Four verdicts from an interval and a margin, and what would decide."""
+
+import numpy as np
+import pytest
+
+from lib.errors import InputError
+from lib.reporting.two_sources import Error, spread
+from lib.reporting.verdicts import (
+    AS_CLAIMED,
+    NO_DIFFERENCE,
+    OPPOSITE,
+    SOURCES,
+    UNDECIDED,
+    cells,
+    margin,
+    spread_of,
+    verdict,
+    what_would_decide,
+)
+
+SHARP, BLUNT = Error(0.002**2, 30.0), Error(0.02**2, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mean", "error", "expected"),
+    [
+        ("better", 0.02, SHARP, AS_CLAIMED),
+        ("better", 0.006, SHARP, AS_CLAIMED),  # surely above 0, though less than the margin
+        ("better", -0.02, SHARP, OPPOSITE),
+        ("better", 0.003, SHARP, NO_DIFFERENCE),
+        ("better", -0.003, SHARP, NO_DIFFERENCE),
+        ("better", 0.003, BLUNT, UNDECIDED),
+        ("worse", -0.02, SHARP, AS_CLAIMED),
+        ("worse", 0.02, SHARP, OPPOSITE),
+        ("worse", 0.003, SHARP, NO_DIFFERENCE),
+        ("no worse", -0.003, SHARP, AS_CLAIMED),
+        ("no worse", 0.5, BLUNT, AS_CLAIMED),
+        ("no worse", -0.02, SHARP, OPPOSITE),
+        ("no worse", -0.01, SHARP, UNDECIDED),
+        ("no worse", 0.0, BLUNT, UNDECIDED),
+        ("equal", 0.003, SHARP, AS_CLAIMED),
+        ("equal", 0.02, SHARP, OPPOSITE),
+        ("equal", -0.02, SHARP, OPPOSITE),
+        ("equal", 0.01, SHARP, UNDECIDED),
+        ("equal", 0.0, BLUNT, UNDECIDED),
+        *((kind, 0.02, Error(), UNDECIDED) for kind in ("better", "worse", "no worse", "equal")),
+    ],
+)
+def test_the_rule(kind, mean, error, expected):
+    assert verdict(kind, mean, error, margin=0.01) == expected
+
+
+def test_no_difference_is_two_one_sided_tests_at_five_per_cent():
+    error = Error(0.004**2, 20.0)
+    reach = error.interval(0.0, 0.90)[1]
+    assert verdict("better", 0.001, error, margin=0.001 + reach * 1.001) == NO_DIFFERENCE
+    assert verdict("better", 0.001, error, margin=0.001 + reach * 0.999) == UNDECIDED
+
+
+def test_margins():
+    assert [margin(m) for m in ("acc", "weighted_f1", "acc2_nonneg", "auc")] == [0.01] * 4
+    assert margin("mae") == 0.02
+    with pytest.raises(InputError):
+        margin("perplexity")
+
+
+def spread_among(seeds, units, by_seed, by_unit, rest):
+    rng = np.random.default_rng(1)
+    effects = by_seed * rng.normal(size=(seeds, 1)) + by_unit * rng.normal(size=(1, units))
+    return spread([effects + rest * rng.normal(size=(seeds, units))])
+
+
+def test_what_would_decide_in_words():
+    few_seeds = spread_among(5, 300, 0.02, 0.01, 0.02)
+    words = what_would_decide(few_seeds, 0.01)
+    assert words.startswith("about ") and words.endswith(" seeds would decide") and "unit" not in words
+    few_videos = spread_among(5, 31, 0.0, 0.1, 0.02)
+    words = what_would_decide(few_videos, 0.01, unit="video")
+    assert words.endswith("videos would decide; videos, not seeds, are the limit")
+    assert what_would_decide(spread_among(1, 31, 0.0, 0.1, 0.1), 0.01) == ""
+    assert what_would_decide(few_videos, 1e-7) == "more than 200 seeds or 100,000 units would be needed"
+    assert what_would_decide(few_videos, 0.01, unit="") == "more than 200 seeds would be needed"
+
+
+def test_one_seed_per_fold_cannot_say_whether_seeds_would():
+    rng = np.random.default_rng(2)
+    found = spread([0.1 * rng.normal(size=(1, 3)) for _ in range(8)])
+    assert "whether seeds would is not known" in what_would_decide(found, 0.01, unit="speaker")
+
+
+def test_what_a_table_holds_gives_the_same_verdict_and_the_same_plan():
+    rng = np.random.default_rng(3)
+    several = spread([0.05 * rng.normal(size=(2, 3)) for _ in range(8)])
+    for found in (spread_of_seeds(), several, spread([0.05 * rng.normal(size=(1, 3)) for _ in range(8)])):
+        row = cells(found, "speaker", 0.01)
+        assert set(row) == set(SOURCES) - {"holm_p"}
+        again = spread_of(row, found.mean, found.seeds)
+        assert again.components == found.components
+        assert again.combined.interval(found.mean) == pytest.approx(found.combined.interval(found.mean))
+        assert what_would_decide(again, 0.01, unit="speaker") == what_would_decide(found, 0.01, unit="speaker")
+        assert row["would_decide"] == (
+            what_would_decide(found, 0.01, unit="speaker") if row["answer"] == UNDECIDED else ""
+        )
+    empty = cells(None, "", 0.01)
+    assert empty["answer"] == UNDECIDED and np.isnan([empty["combined_low"], empty["combined_p"]]).all()
+
+
+def spread_of_seeds():
+    return spread_among(5, 31, 0.02, 0.03, 0.02)
