@@ -99,7 +99,7 @@ def answers(folder: ResultFolder) -> dict[Claim, pd.DataFrame]:
     found: dict[Claim, pd.DataFrame] = {}
     if not folder.has_results:
         return found
-    tables = folder.tables("")
+    tables = folder.tables
     for claim in (claim for claim in claims() if claim.notebook == folder.notebook):
         rows = []
         for stem in _stems(tables, claim.table):

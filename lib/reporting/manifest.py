@@ -30,7 +30,6 @@ PACKAGES = (
     "scikit-learn",
     "h5py",
     "matplotlib",
-    "seaborn",
     "pydantic",
     "papermill",
     "snakemake",
