@@ -31,7 +31,6 @@ PACKAGES = (
     "scikit-learn",
     "h5py",
     "matplotlib",
-    "seaborn",
     "pydantic",
     "papermill",
     "snakemake",

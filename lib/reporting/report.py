@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from lib import run_table
 from lib.data.corpus import Source
-from lib.reporting import figures, gains, lost_runs, modality_section, published, tables, undefined_scores
+from lib.reporting import drawing, figures, gains, lost_runs, modality_section, published, tables, undefined_scores
 from lib.reporting.gain_figures import forest, power_map
 from lib.reporting.manifest import write_manifest
 from lib.reporting.modality_share import SHARE_RULE
@@ -34,6 +34,7 @@ class Report:
         self.study, self.folder, self.label = study, study.folder, label or study.label
         self._started = time.perf_counter()
         self._share_rule_told = False
+        self._meanwhile = drawing.Meanwhile(study.p.cores)
 
     def table(
         self,
@@ -83,8 +84,7 @@ class Report:
 
     def figure(self, figure: Figure, name: str) -> None:
         """Write a figure as svg and png, and show it."""
-        figures.save(figure, self.folder / "figures" / name)
-        display(figure)
+        display(drawing.save(figure, self.folder / "figures" / name, self._meanwhile))
 
     def text(self, *paragraphs: str) -> None:
         """Show Markdown."""
@@ -168,7 +168,8 @@ class Report:
         Options as `modality_section.write`.
         """
         of = {"label": self.label} if task is None else {"label": task.label, "suffix": self.named("_", task)[0][1:]}
-        shown = modality_section.write(runs, metric, self.folder, workers=self.study.p.cores, **of, **options)
+        of |= {"workers": self.study.p.cores, "meanwhile": self._meanwhile}
+        shown = modality_section.write(runs, metric, self.folder, **of, **options)
         if shown and not self._share_rule_told:
             self._share_rule_told = True
             self.text(SHARE_RULE)
@@ -216,7 +217,8 @@ class Report:
     def finish(
         self, runs: Runs, selected_on: Mapping[str, str] | None = None, seeds: Sequence[int] | None = None
     ) -> None:
-        """`manifest.json`: what ran, on what, and what chose its numbers."""
+        """`manifest.json`: what ran, on what, and what chose its numbers; afterwards all files are there."""
+        self._meanwhile.wait()
         write_manifest(
             self.folder,
             params=self.study.p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),

@@ -3,13 +3,13 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lib.papers.self_paced_balance.study import NUMBERS
 from lib.reporting import figures
+from lib.reporting.drawing import COLOURS
 from lib.reporting.figures import BLUE, ORANGE, new_figure
 from lib.reporting.modality_figures import metric_name
 from lib.reporting.words import number
@@ -84,7 +84,7 @@ def pace(curves: pd.DataFrame, backbone: str, *, label: str, cap: float) -> Figu
         axes[1].plot(on.index, 100 * on["selected_share"], "-", color=BLUE)
         axes[1].set_ylim(-3, 103)
         axes[1].set_ylabel("selected utterances, per cent")
-        palette = dict(zip(_MODALITY_MARKS, sns.color_palette("colorblind")[2:5], strict=True))
+        palette = dict(zip(_MODALITY_MARKS, COLOURS[2:5], strict=True))
         for column in ratios:
             modality = column.removeprefix("ratio_")
             for values, width, words in ((on, 2.0, "with"), (off, 0.9, "without")):

@@ -90,7 +90,7 @@ def _number(value: float) -> str:
 
 def tables_of(folder: ResultFolder) -> list[Mapping[str, object]]:
     """Tables of `_TABLES`, with the columns that the notebook shows: caption, source file, heading and rows."""
-    found, tables = [], folder.tables("")
+    found, tables = [], folder.tables
     own = "|".join(f"{c.table}|{c.beside}" for c in claims() if c.notebook == folder.notebook)
     patterns = "|".join(_TABLES).format(own).split("|")
     for stem in dict.fromkeys(stem for pattern in patterns for stem in tables if fnmatch(stem, pattern)):
