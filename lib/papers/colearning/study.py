@@ -210,6 +210,10 @@ def _repaired(p: Colearning, metric: str, against_unimodal: pd.Series, over_none
     adds, support = verdict(over_none["t_interval_low"], over_none["t_interval_high"]), " and ".join(p.support)
     if "no verdict" in (broke, remains, adds):
         return []
+    if broke != "negative" and adds == "positive":
+        told = {"neutral": "is not told apart from", "positive": "is better than"}[broke]
+        better = f"{metric}: dropping {support} at rate {p.contrast:g} is better than never dropping it"
+        return [f"{better}, while never dropping it {told} {unimodal(p)}."]
     if broke != "negative":
         return [f"{metric}: training with {support} breaks nothing that could be seen, so there is nothing to repair."]
     how = {"positive": "repairs", "neutral": "does not visibly repair", "negative": "worsens"}[adds]

@@ -169,6 +169,10 @@ SAYINGS = {
     ),
     "not": (BROKEN | {"rate 0.8": [0.40, 0.42, 0.42]}, "does not visibly repair what training with it broke; then it"),
     "worse": (BROKEN | {"rate 0.8": [0.3, 0.33, 0.31]}, "worsens what training with it broke; then it is still worse"),
+    "unclear": (
+        {"audio only": [0.5, 0.4, 0.5], "rate 0": [0.4, 0.43, 0.41], "rate 0.8": [0.5, 0.54, 0.51]},
+        "is better than never dropping it, while never dropping it is not told apart from audio only",
+    ),
     "nothing": (BROKEN | {"rate 0": [0.51, 0.51, 0.51], "rate 0.8": [0.5, 0.5, 0.5]}, "so there is nothing to repair"),
 }
 
