@@ -64,7 +64,7 @@ SECTIONS = {
         "Until something trains",
         "Each in a new process, from an existing environment. Workers are forked from one prepared process "
         "(`lib/training/workers.py`), which the first call of a process has to wait for; a notebook's gets ready "
-        "beside its first cells.",
+        "beside its first cells. The parts of the run follow each other and add up to it.",
     ),
     "memory": (
         "Peak memory",

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.machine import cores
@@ -27,6 +28,15 @@ for call in range(2):
     list(spread(abs, [1, 2], 2))
     print((time.perf_counter() - started) / 2)
 """
+KERNEL = f"""
+import torch
+from lib.training.workers import prepare
+from lib.workflow.kernel_process import DRAWS
+prepare(further=DRAWS, fork=True)
+import ipykernel.kernelapp, lib.papers.colearning.study, lib.reporting.report, scipy.stats
+{WORKERS}
+"""
+"""As a notebook's kernel does it: workers get ready beside what it has to load anyway."""
 TRAINING_CELL = "study.train()"
 
 
@@ -38,6 +48,8 @@ def startup(quick: bool) -> Iterator[Row]:
     yield {"part": "import of the sweep", "seconds": min(_told(IMPORT)[0] for _ in range(rounds))}
     starts = [_told(WORKERS) for _ in range(rounds)]
     yield {"part": "a worker's start, two at once, the first of a process", "seconds": min(s[0] for s in starts)}
+    first = min(_told(KERNEL)[0] for _ in range(rounds))
+    yield {"part": "a worker's start, two at once, the first of a notebook", "seconds": first}
     yield {"part": "a worker's start, later", "seconds": min(s[1] for s in starts)}
     if quick:
         return
@@ -45,10 +57,12 @@ def startup(quick: bool) -> Iterator[Row]:
         copy = copied(Path(place))
         dry = min(_seconds(copy, "--only", RUN, "--dry-run") for _ in range(rounds))
         yield {"part": "run_all.sh --dry-run", "seconds": dry}
+        started = time.time()
         whole = _seconds(copy, "--only", RUN, "--cores", str(cores()))
-        training = _training(copy / "results" / RUN / "executed.ipynb")
+        phases = _phases(copy / "results" / RUN / "executed.ipynb", started, started + whole)
     yield {"part": f"run_all.sh --only {RUN}", "seconds": whole, "share": 1.0}
-    yield {"part": "the cell that trains", "seconds": training, "share": training / whole}
+    for name, seconds in phases.items():
+        yield {"part": name, "seconds": seconds, "share": seconds / whole}
 
 
 def _told(code: str) -> list[float]:
@@ -64,10 +78,17 @@ def _seconds(copy: Path, *arguments: str) -> float:
     return time.perf_counter() - started
 
 
-def _training(executed: Path) -> float:
-    for cell in json.loads(executed.read_text(encoding="utf-8"))["cells"]:
-        if TRAINING_CELL in "".join(cell["source"]) and cell["cell_type"] == "code":
-            told = cell["metadata"]["papermill"]
-            ended, started = (datetime.fromisoformat(told[name]) for name in ("end_time", "start_time"))
-            return (ended - started).total_seconds()
-    raise ValueError(f"{executed.name} has no cell with {TRAINING_CELL}")
+def _phases(executed: Path, started: float, ended: float) -> dict[str, float]:
+    """What a run is made of, one part after the other, by the clock times that its executed notebook says."""
+    cells = [cell for cell in json.loads(executed.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    training = [cell for cell in cells if TRAINING_CELL in "".join(cell["source"])]
+    if not training:
+        raise ValueError(f"{executed.name} has no cell with {TRAINING_CELL}")
+    times = [started, _time(cells[0], "start"), _time(training[0], "start"), _time(training[0], "end")]
+    times += [_time(cells[-1], "end"), ended]
+    names = ("until the first cell", "the cells before training", "the cell that trains", "the cells after it")
+    return dict(zip((*names, "report, hashes and page"), (b - a for a, b in pairwise(times)), strict=True))
+
+
+def _time(cell: dict, which: str) -> float:
+    return datetime.fromisoformat(cell["metadata"]["papermill"][f"{which}_time"]).timestamp()

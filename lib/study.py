@@ -1,5 +1,6 @@
 """A study: what is asked of which corpus, which networks are trained for it, and the run table that all else reads."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
+from lib import data
 from lib.data import clusters, corpora
 from lib.data.corpus import Corpus
 from lib.errors import InputError
@@ -30,6 +32,16 @@ Answer = TypeVar("Answer")
 def variant_name(task: str, kind: str) -> str:
     """Name of a variant in the run table; `task` is empty where a study has one."""
     return f"{task}: {kind}" if task else kind
+
+
+def corpus_with(p: Parameters, modalities: Sequence[str], **options: object) -> Corpus:
+    """The corpus of a run. Raises InputError for unusable data and for modalities that it lacks."""
+    options |= {"samples": p.samples} if p.samples else {}
+    corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
+    if missing := [m for m in modalities if m not in corpus.modalities]:
+        there = ", ".join(corpus.modalities)
+        raise InputError(f"no modality {', '.join(missing)}", where=corpus.source.name, todo=f"there are: {there}")
+    return corpus
 
 
 def by_seed(
@@ -139,6 +151,14 @@ class Study:
     cost: Callable[[Member], float] = lambda member: 0.0
 
     @property
+    def questions(self) -> tuple[Task, ...]:
+        """The tasks; of those of one name the first."""
+        first: dict[str, Task] = {}
+        for task in self.tasks:
+            first.setdefault(task.name, task)
+        return tuple(first.values())
+
+    @property
     def folder(self) -> Path:
         """The result folder, relative to the workspace unless absolute, whatever the working directory."""
         return WORKSPACE / self.p.results
@@ -157,6 +177,16 @@ class Study:
     def label(self) -> str:
         """The corpora of the whole run."""
         return " and ".join(dict.fromkeys(task.label for task in self.tasks))
+
+    @property
+    def folds(self) -> int:
+        """In how many folds a question is put to a corpus (`by_seed`); 1 where all seeds have the same test set."""
+        return max(Counter(task.name for task in self.tasks).values())
+
+    @property
+    def repeats(self) -> str:
+        """What spreads and intervals are over, in words."""
+        return "the seeds" if self.folds == 1 else f"the seeds, each of which tests one of {self.folds} folds"
 
     def train(self) -> "Runs":
         """Train what is missing of the grid, then what follows from it; the records lie under `members/`."""
@@ -216,8 +246,8 @@ class Runs:
         )
 
     def of(self, task: Task) -> list[Record]:
-        """The records of one task."""
-        return [record for its, _, record in self.done if its is task]
+        """The records of one task, and of those of its name."""
+        return [record for its, _, record in self.done if its.name == task.name]
 
     def scored(self, variants: Sequence[str], task: Task | None = None) -> list[Done]:
         """Those of these variants (of one task) that have finished with finite outputs."""

@@ -229,7 +229,8 @@ def _as_markdown() -> str:
         public = "public" if isinstance(found, PublicCorpus) else "on request"
         files = f"{public}: `data get {found.name}`"
         stand_ins = ", ".join(f"`{d.name}`" for d in CORPORA.values() if d.stands_for == corpus.name)
-        name = f"`{corpus.name}`" if corpus.reader else f"(with `{corpus.beside}`)"
+        beside = f"(with `{corpus.beside}`)" if corpus.beside else "(recordings alone)"
+        name = f"`{corpus.name}`" if corpus.reader else beside
         rows.append(f"| {name} | {corpus.title} | {corpus.kind} | {files} | {stand_ins} |")
     return "\n".join(rows) + "\n"
 

@@ -78,5 +78,6 @@ def names(
     return tuple(
         d.name
         for d in CORPORA.values()
-        if not d.beside and task in (None, d.task) and (forms is None or d.form in forms) and family in (None, d.family)
+        if (d.reader and not d.beside)
+        and (task in (None, d.task) and (forms is None or d.form in forms) and family in (None, d.family))
     )

@@ -41,10 +41,19 @@ class TFN(FusionEncoders):
             self.register_buffer("output_range", torch.tensor([6.0]))
             self.register_buffer("output_shift", torch.tensor([-3.0]))
         self.drop = Dropout(dropouts["fusion"])
-        audio, video, text = (size + 1 for size in self.encoded_sizes.values())
-        self.post_fusion_layer_1 = WideLinear(audio * video * text, fusion_size)
+        self.post_fusion_layer_1 = WideLinear(self.fused_size, fusion_size)
         self.post_fusion_layer_2 = nn.Linear(fusion_size, fusion_size)
         self.post_fusion_layer_3 = nn.Linear(fusion_size, output_size)
+
+    @property
+    def fused_size(self) -> int:
+        """The number of values that the first layer reads."""
+        audio, video, text = (size + 1 for size in self.encoded_sizes.values())
+        return audio * video * text
+
+    def fused(self, encoded: Mapping[str, Tensor]) -> Float[Tensor, "batch values"]:
+        """What the first layer reads."""
+        return self.outer_product(encoded)
 
     def outer_product(self, encoded: Mapping[str, Tensor]) -> Float[Tensor, "batch products"]:
         """All products of one element per modality, flattened: audio slowest, text fastest."""
@@ -60,7 +69,7 @@ class TFN(FusionEncoders):
         video: Float[Tensor, "batch *one video"] | None = None,
         text: Float[Tensor, "batch time text"] | None = None,
     ) -> Float[Tensor, "batch output"]:
-        x = self.drop(self.outer_product(self.encode(audio, video, text)))
+        x = self.drop(self.fused(self.encode(audio, video, text)))
         x = torch.relu(self.post_fusion_layer_1(x))
         x = torch.relu(self.post_fusion_layer_2(x))
         x = self.post_fusion_layer_3(x)

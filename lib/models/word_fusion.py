@@ -1,9 +1,10 @@
-"""LMF and TFN over words: a learned embedding before the text network, as in Keras (spec low_rank_fusion, 2.2)."""
+"""The fusions over words: a learned embedding before the text network, as in Keras (spec low_rank_fusion, 2.2)."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lib.models.concatenation import Concatenation
 from lib.models.fusion_encoders import FusionEncoders
 from lib.models.low_rank import LMF
 from lib.models.tensor_fusion import TFN
@@ -41,3 +42,7 @@ class WordLMF(WordEmbedding, LMF):
 
 class WordTFN(WordEmbedding, TFN):
     """`TFN` over word numbers."""
+
+
+class WordConcatenation(WordEmbedding, Concatenation):
+    """`Concatenation` over word numbers."""

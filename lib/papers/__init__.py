@@ -1,8 +1,10 @@
 """The papers, one folder each, found by being there.
 
 `lib/papers/<paper>/__init__.py` holds the parameters of its notebooks and says which these are,
-`NOTEBOOKS: dict[str, type[Parameters]]`; it imports nothing heavy. `study.py` beside it has `study(p) -> Study`, the
-rest of the folder what only this paper has: tables, figures, conclusions, `published.csv`, `claims.csv`, `SPEC.md`.
+`NOTEBOOKS: dict[str, type[Parameters]]`, and `PAPER_DATA: dict[str, tuple[str, ...]]`, which recordings the paper's own
+experiment is on and which modalities of each it used; it imports nothing heavy. `study.py` beside it has
+`study(p) -> Study`, the rest of the folder what only this paper has: tables, figures, conclusions, `published.csv`,
+`claims.csv`, `SPEC.md`.
 """
 
 from functools import cache
@@ -31,6 +33,16 @@ def schema_for(notebook: str) -> type[Parameters]:
     if notebook not in schemas():
         raise InputError(f"no notebook named {notebook!r}", where="params", todo=f"known: {', '.join(schemas())}")
     return schemas()[notebook]
+
+
+def paper_data(notebook: str) -> dict[str, tuple[str, ...]]:
+    """Which modalities the paper of a notebook used, by the recordings that it is about (`Description.family`).
+
+    Empty for a notebook without a paper, or an unknown one.
+    """
+    if notebook not in schemas():
+        return {}
+    return getattr(import_module(schemas()[notebook].__module__), "PAPER_DATA", {})
 
 
 def load(path: Path, **given: object) -> Parameters:

@@ -89,14 +89,15 @@ def answers(folder: ResultFolder) -> dict[Claim, pd.DataFrame]:
     """By claim of its paper the table rows of a run that answer it; nothing for a folder without results.
 
     Columns: `run`, `what` (the row, in words), `published`, `value`, `low`, `high` (95 %, over the seeds), `seeds`,
-    `combined_low`, `combined_high` (95 %, over seeds and `units`), `holm_p`, `difference` (ours - published, where
-    comparable), `verdict` (against the published number; empty where none is printed), `direction` by `DIRECTION_RULE`,
-    `would_decide` where that is undecided, `margin`, `corpus`, and `file` and `row` (from 0) that the numbers stand in.
+    `combined_low`, `combined_high` (95 %, over seeds and `units`), `holm_p`, `difference` (ours - published, on the
+    same utterances), `verdict` (against the published number; empty where none is printed), `direction` by
+    `DIRECTION_RULE`, `would_decide` where that is undecided, `margin`, `corpus`, and `file` and `row` (from 0) that the
+    numbers stand in.
     """
     found: dict[Claim, pd.DataFrame] = {}
     if not folder.has_results:
         return found
-    tables = folder.tables("")
+    tables = folder.tables
     for claim in (claim for claim in claims() if claim.notebook == folder.notebook):
         rows = []
         for stem, margin in _stems(tables, claim):

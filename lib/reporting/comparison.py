@@ -53,7 +53,7 @@ def open_folder(path: Path) -> ResultFolder:
     if found.state == "damaged":
         raise InputError(f"damaged: {found.damage}", where=path, todo="run it again")
     try:
-        found.tables("")
+        list(found.tables.values())
         found.label  # noqa: B018
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"not readable as results: {error!r}", where=path, todo="run it again") from None
@@ -139,7 +139,7 @@ def compare_tables(a: ResultFolder, b: ResultFolder) -> tuple[pd.DataFrame, pd.D
 
     Rows are matched by the cells that are no measured numbers. Times are left out: they always change.
     """
-    sides = [folder.tables("") for folder in (a, b)]
+    sides = [folder.tables for folder in (a, b)]
     changed, about = [], []
     for name in sorted(sides[0].keys() | sides[1].keys()):
         if name not in sides[0] or name not in sides[1]:

@@ -1,35 +1,27 @@
 """Figures: score against modality-dropout rate, confusion matrices and their difference, gains.
 
 Each function returns a Figure that carries the corpus label under its title, in bold red for a stand-in.
-Colours are seaborn's colour-blind-safe palette; what colour tells, marker, line style or words tell too.
+What colour tells, marker, line style or words tell too.
 """
 
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.errors import InputError
-from lib.files import atomic_path
 from lib.metrics.scores import Direction, direction
 from lib.reporting.caption import is_synthetic
+from lib.reporting.drawing import COLOURS, STYLE
 from lib.reporting.gains import summary
+from lib.reporting.heatmap import heatmap
 from lib.run_table import by_seed
 
-BLUE, ORANGE, GREEN = sns.color_palette("colorblind").as_hex()[:3]
-STYLE = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "text.parse_math": False,  # a corpus or class name may hold a dollar sign
-    "svg.hashsalt": "reprise",  # element ids that do not change from run to run
-}
+BLUE, ORANGE, GREEN = COLOURS[:3]
 _VERDICTS = {
     "positive": (BLUE, "o"),
     "negative": (ORANGE, "v"),
@@ -154,19 +146,6 @@ def gain_bars(gains: pd.DataFrame, *, label: str, title: str | None = None) -> F
     return figure
 
 
-def save(figure: Figure, stem: Path) -> None:
-    """Write `<stem>.svg` and `<stem>.png` (150 dpi), each whole or not at all.
-
-    The same figure gives the same bytes under the same matplotlib: no date, no random ids.
-    """
-    stem = Path(stem)
-    with plt.rc_context(STYLE):
-        with atomic_path(stem.with_name(f"{stem.name}.svg")) as path:
-            figure.savefig(path, format="svg", metadata={"Date": None})
-        with atomic_path(stem.with_name(f"{stem.name}.png")) as path:
-            figure.savefig(path, format="png", dpi=150, metadata={"Software": None})
-
-
 def new_figure(
     width: float, height: float, title: str, label: str, columns: int = 1, heights: Sequence[float] = (1.0,)
 ):
@@ -242,17 +221,7 @@ def _rated_and_flat(table: pd.DataFrame, metric: str, split: str, baseline: str)
 
 
 def _heatmap(axes: Axes, values: np.ndarray, words: np.ndarray, label_names: Sequence[str], **colours) -> None:
-    sns.heatmap(
-        values,
-        annot=words,
-        fmt="",
-        ax=axes,
-        square=True,
-        cbar=False,
-        linewidths=0.5,
-        annot_kws={"size": 9},
-        **colours,
-    )
+    heatmap(axes, values, words, size=9, **colours)
     axes.set_facecolor("0.93")  # shows through where a class has no samples
     ticks = np.arange(len(label_names)) + 0.5
     axes.set_xticks(ticks, label_names, rotation=45, ha="right", rotation_mode="anchor")

@@ -5,6 +5,7 @@ host name or user name is written: what is not stored cannot leak, and absolute 
 cut down to their last part.
 """
 
+import hashlib
 import os
 import platform
 import re
@@ -30,11 +31,12 @@ PACKAGES = (
     "scikit-learn",
     "h5py",
     "matplotlib",
-    "seaborn",
     "pydantic",
     "papermill",
     "snakemake",
 )
+LISTED = 40
+"""Files of a folder that are named one by one; a corpus of single recordings has thousands."""
 _WORKSPACE = Path(__file__).parents[2]
 _ABSOLUTE = re.compile(r"(?<![\w.:/~\\])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\",;:]+)+[/\\]?")
 
@@ -53,22 +55,28 @@ def manifest(
     device: str,
     selected_on: Mapping[str, str],
     durations: Mapping[str, float],
+    modalities: Iterable[str] = (),
 ) -> dict[str, object]:
     """The manifest as plain JSON values.
 
     `params` are the checked parameters of the run, `engine` says how its members were executed, `device` is a
     torch device ("cpu", "cuda:0"), `selected_on` says which split chose what (`{"epoch": "valid",
-    "hyper-parameters": "test, by the authors"}`), `durations` are seconds by stage. The commit is null
-    outside a git checkout; changes under `results/` do not make it dirty, since every run writes there.
+    "hyper-parameters": "test, by the authors"}`), `durations` are seconds by stage, `modalities` are those that
+    anything was trained on. The commit is null outside a git checkout; changes under `results/` do not make it dirty,
+    since every run writes there.
     """
     return {
         "run": {
             "params": portable(dict(params)),
             "seeds": list(seeds),
             "engine": engine,
+            "modalities": list(modalities),
             "selected_on": dict(selected_on),
         },
-        "data": [{"label": source.label, **portable(asdict(source))} for source in sources],
+        "data": [
+            {"label": source.label, **portable(asdict(source)), "files": portable(_by_folder(source.files))}
+            for source in sources
+        ],
         "code": git_state(_WORKSPACE),
         "environment": {
             "python": platform.python_version(),
@@ -84,6 +92,23 @@ def manifest(
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     }
+
+
+def _by_folder(files: Mapping[str, str]) -> dict[str, str]:
+    """SHA-256 by path. Of a folder with many files one, of the list of their hashes that `sha256sum *` prints in it."""
+    folders: dict[str, dict[str, str]] = {}
+    for path, sha256 in files.items():
+        folder, _, name = path.rpartition("/")
+        folders.setdefault(folder, {})[name] = sha256
+    found = {}
+    for folder, held in folders.items():
+        within = f"{folder}/" if folder else ""
+        if len(held) <= LISTED:
+            found |= {f"{within}{name}": sha256 for name, sha256 in held.items()}
+        else:
+            listed = "".join(f"{held[name]}  {name}\n" for name in sorted(held))
+            found[f"{within}* ({len(held)} files)"] = hashlib.sha256(listed.encode()).hexdigest()
+    return found
 
 
 def git_state(workspace: Path) -> dict[str, object]:

@@ -3,14 +3,14 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from lib.metrics.scores import direction
 from lib.reporting import figures
+from lib.reporting.disturbed import MISSING, NOISE
+from lib.reporting.drawing import COLOURS, STYLE
 from lib.reporting.figures import new_figure
 from lib.reporting.modality_share import in_order
-from lib.reporting.robustness import MISSING, NOISE
 
 _MARKS = "osv^DPX"
 _LINES = ("-", "--", "-.", ":")
@@ -29,9 +29,9 @@ def shares(table: pd.DataFrame, *, label: str, title: str = "What each modality 
     metric = table["metric"].iloc[0]
     name = metric_name(metric)
     offsets = np.linspace(-0.22, 0.22, len(modalities)) if len(modalities) > 1 else [0.0]
-    with plt.rc_context(figures.STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = new_figure(7.2, 2.2 + 0.5 * len(models), title, label)
-        for modality, colour, mark, offset in zip(modalities, _colours(), _MARKS, offsets, strict=False):
+        for modality, colour, mark, offset in zip(modalities, COLOURS, _MARKS, offsets, strict=False):
             mine = table[table["modality"] == modality]
             spread = np.abs(mine[["share_low", "share_high"]].to_numpy().T - mine["share_mean"].to_numpy())
             places = np.array([models.index(model) for model in mine["model"]]) + offset
@@ -59,11 +59,11 @@ def robustness(table: pd.DataFrame, kind: str, *, label: str) -> Figure:
     metric = rows["metric"].iloc[0]
     banded = len(models) <= BANDED and rows["seeds"].max() > 1
     title = {NOISE: "Noise on one modality", MISSING: "One modality missing from some utterances"}[kind]
-    with plt.rc_context(figures.STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = new_figure(2.6 + 2.8 * len(modalities), 4.6, title, label, columns=len(modalities))
         axes = np.atleast_1d(axes)
         for ax, modality in zip(axes, modalities, strict=True):
-            for i, (model, colour) in enumerate(zip(models, _colours(), strict=False)):
+            for i, (model, colour) in enumerate(zip(models, COLOURS, strict=False)):
                 mine = rows[(rows["model"] == model) & (rows["modality"] == modality)].sort_values("level")
                 if banded:
                     ax.fill_between(mine["level"], mine["low"], mine["high"], color=colour, alpha=0.15, linewidth=0)
@@ -78,7 +78,3 @@ def robustness(table: pd.DataFrame, kind: str, *, label: str) -> Figure:
         band = figures.spread(rows["seeds"]) if banded else f"mean ({figures.counted(rows['seeds'])})"
         figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9, title=band)
     return figure
-
-
-def _colours() -> list[str]:
-    return sns.color_palette("colorblind").as_hex()

@@ -5,19 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from lib.reporting import figures, modality_figures, tables
-from lib.reporting.modality_share import Subset, share_table, subset_scores
-from lib.reporting.robustness import (
+from lib.reporting import drawing, modality_figures, tables
+from lib.reporting.disturbed import (
     MISSING,
     MISSING_RATES,
     NOISE,
     NOISE_LEVELS,
     Disturbed,
+    Subset,
     disturbed_scores,
-    robustness_table,
+    subset_scores,
 )
+from lib.reporting.drawing import Meanwhile, Picture
+from lib.reporting.modality_share import share_table
+from lib.reporting.robustness import robustness_table
 from lib.training.trained import Trained
 from lib.training.workers import spread
 
@@ -35,12 +37,13 @@ def write(
     suffix: str = "",
     retrained: pd.DataFrame | None = None,
     workers: int = 1,
-) -> list[str | Figure]:
+    meanwhile: Meanwhile | None = None,
+) -> list[str | Picture]:
     """Write the tables `modality_share` and `robustness` and their figures; returns what is to be shown, in order.
 
     Texts are Markdown. `suffix` stands behind every file name. `retrained` are further rows of shares, from models
     trained on each subset. Empty, and nothing is written, where no run has finished. The runs are asked
-    by `workers` processes side by side.
+    by `workers` processes side by side; `meanwhile` is that of `drawing.save`.
     """
     if not runs:
         return []
@@ -55,12 +58,11 @@ def write(
     drawn = {SHARES: modality_figures.shares(shares, label=label)}
     kinds = [kind for kind in (NOISE, MISSING) if (curves["kind"] == kind).any()]
     drawn |= {f"{ROBUSTNESS}_{kind}": modality_figures.robustness(curves, kind, label=label) for kind in kinds}
-    for name, figure in drawn.items():
-        figures.save(figure, folder / "figures" / f"{name}{suffix}")
+    pictures = [drawing.save(made, folder / "figures" / f"{name}{suffix}", meanwhile) for name, made in drawn.items()]
     ways = shares.groupby("absent", sort=False)["model"].unique()
     absent = " ".join(f"Absent from {', '.join(models)}: {way}." for way, models in ways.items())
     table = tables.markdown(shares, caption=caption, label=label, shown=shown)
-    return [table, absent, *drawn.values(), *(f"- {sentence}" for sentence in sentences(shares))]
+    return [table, absent, *pictures, *(f"- {sentence}" for sentence in sentences(shares))]
 
 
 def _asked(

@@ -8,18 +8,17 @@ trained separately, of a constant answer (`retrained_scores`): there is no train
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from lib.errors import InputError
 from lib.metrics.scores import Direction, direction
+from lib.reporting.disturbed import Subset, subset_scores, subsets
 from lib.reporting.statistics import t_interval
 from lib.run_table import by_seed
 from lib.training.trained import Trained
 
-Subset = frozenset[str]
 ORDER = ("text", "audio", "video")
 COLUMNS = ("model", "modality", "share_mean", "share_low", "share_high", "seeds", "metric")
 RETRAINED = "not in training either; with none: a constant answer"
@@ -28,11 +27,6 @@ SHARE_RULE = (
     "the modalities can arrive. The shares add up to the score with all modalities minus the score with none; positive "
     "means that the modality helps, also for an error. Intervals: 95 % t-interval over the seeds."
 )
-
-
-def subsets(modalities: Sequence[str]) -> list[Subset]:
-    """All of them, small ones first; the empty one too."""
-    return [frozenset(chosen) for size in range(len(modalities) + 1) for chosen in combinations(modalities, size)]
 
 
 def shapley(value: Callable[[Subset], float], modalities: Sequence[str]) -> dict[str, float]:
@@ -54,14 +48,6 @@ def shapley(value: Callable[[Subset], float], modalities: Sequence[str]) -> dict
 def in_order(modalities: Iterable[str]) -> list[str]:
     """Each once: text, audio, video, then others by name."""
     return sorted(set(modalities), key=lambda m: (ORDER.index(m) if m in ORDER else len(ORDER), m))
-
-
-def subset_scores(run: Trained) -> dict[Subset, float]:
-    """The score of one trained model with only the modalities of each subset present."""
-    return {
-        subset: run.score(run.outputs({m: True for m in run.modalities if m not in subset}))
-        for subset in subsets(run.modalities)
-    }
 
 
 def retrained_scores(

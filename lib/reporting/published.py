@@ -25,7 +25,9 @@ COLUMNS = ("corpus", "variant", "seed", "split", "metric", "value", "selected_on
 
 VERDICT_RULE = (
     "not comparable: stand-in data, another corpus, a protocol that deviates from the paper's, or a side "
-    "without a number; the difference is then not computed. reproduced: |ours - paper| <= max(2 * "
+    "without a number; the difference is then not computed. fewer modalities: same utterances, labels and "
+    "split, but the paper's models had more to read than ours; the difference is shown, and nothing is "
+    "judged by it. reproduced: |ours - paper| <= max(2 * "
     "sqrt(s_p^2/n_p + s_r^2/n_r), tolerance), where s and n are standard deviation and number of runs of "
     "the paper (p) and of the reproduction (r); a side with one run is given the spread of the other, "
     "and the tolerance alone decides if neither has a spread. A gain must also have the paper's sign "
@@ -34,6 +36,9 @@ VERDICT_RULE = (
     "not reproduced: all else. The allowance stands in the table: where it is wide, a reproduced score "
     "says little."
 )
+FEWER_MODALITIES = "fewer modalities: same utterances, labels and split; "
+"""The standing of numbers that lie beside each other without a verdict; what the paper had more comes behind it."""
+TEXT_ONLY = "text only, the paper had three modalities"
 SHOWN = ("variant", "quantity", "paper", "reproduced", "difference", "allowance", "verdict")
 
 
@@ -85,6 +90,7 @@ def compare(
     source: Source,
     same_corpus: bool,
     deviations: Sequence[str] = (),
+    fewer: str = "",
     split: str = "test",
     tolerance: float = 0.005,
     better: Direction | None = None,
@@ -92,28 +98,34 @@ def compare(
 ) -> pd.DataFrame:
     """Published and reproduced scores, and gains over `baseline`, side by side; judged by `VERDICT_RULE`.
 
-    `paper` and `ours` are run tables. Each variant of either gives a row with `quantity` = the metric, and
-    one with `quantity` = "gain over <baseline>" (positive means better). Columns: `variant`, `rate` where one has it,
-    `quantity`, `paper`, `paper_std`, `paper_n`, `reproduced`, `reproduced_std`, `reproduced_n`, `difference`
-    (reproduced - paper), `allowance`, `paper_gain`, `reproduced_gain`, `gain_low`, `gain_high` (95 %
-    t-interval of ours), `verdict`, and `published_in`; with `runs`, those of our run table, for gains also what they
-    are worth over seeds and test units (`verdicts.SOURCES`).
+    `paper` and `ours` are run tables; a metric that the paper does not report is not published. Each variant of either
+    gives a row with `quantity` = the metric, and one with `quantity` = "gain over <baseline>" (positive means better).
+    Columns: `variant`, `rate` where one has it, `quantity`, `paper`, `paper_std`, `paper_n`, `reproduced`,
+    `reproduced_std`, `reproduced_n`, `difference` (reproduced - paper), `allowance`, `paper_gain`, `reproduced_gain`,
+    `gain_low`, `gain_high` (95 % t-interval of ours), `verdict`, and `published_in`; with `runs`, those of our run
+    table, for gains also what they are worth over seeds and test units (`verdicts.SOURCES`).
 
     `source` is the corpus of our runs: a stand-in is never comparable. `same_corpus` says whether it is the
-    paper's; `deviations` are other reasons against a comparison, such as "5 epochs instead of 40".
+    paper's; `deviations` are other reasons against a comparison, such as "5 epochs instead of 40". `fewer` says what
+    our models read less of the same utterances, with the same labels and split, such as `TEXT_ONLY`: the standing is
+    then `FEWER_MODALITIES` with this and the deviations, of whatever is not against putting the numbers side by side.
     `tolerance` is in units of the metric; the default is half a point on a scale of 0 to 1.
     """
     why = list(deviations) if same_corpus else ["different corpus", *deviations]
     why = ["stand-in data", *why] if source.synthetic else why
-    sides = {
-        name: _quantities(t, metric, baseline, split, better, kept)
-        for name, t, kept in (("p", paper, None), ("r", ours, runs))
-    }
+    beside = bool(fewer) and same_corpus and not source.synthetic
+    sides = {"r": _quantities(ours, metric, baseline, split, better, runs), "p": {}}
+    if metric in set(paper["metric"]):
+        sides["p"] = _quantities(paper, metric, baseline, split, better, None)
     rows = []
     for key in dict.fromkeys([*sides["p"], *sides["r"]]):
         p, r = sides["p"].get(key, _ABSENT), sides["r"].get(key, _ABSENT)
-        reasons = [*why, *["not published"] * (p["n"] == 0), *["not run"] * (r["n"] == 0)]
-        if reasons:
+        absent = [*["not published"] * (p["n"] == 0), *["not run"] * (r["n"] == 0)]
+        reasons = absent if beside else [*why, *absent]
+        if beside and not absent:
+            difference, allowed = r["mean"] - p["mean"], np.nan
+            judged = FEWER_MODALITIES + ", ".join([fewer, *deviations])
+        elif reasons:
             difference, allowed, judged = np.nan, np.nan, f"not comparable: {', '.join(reasons)}"
         else:
             difference = r["mean"] - p["mean"]

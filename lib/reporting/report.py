@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
 from lib import run_table
-from lib.reporting import figures, gains, lost_runs, modality_section, published, tables, undefined_scores
+from lib.data.corpus import Source
+from lib.reporting import drawing, figures, gains, lost_runs, modality_section, published, tables, undefined_scores
 from lib.reporting.gain_figures import forest, power_map
 from lib.reporting.manifest import write_manifest
 from lib.reporting.modality_share import SHARE_RULE
@@ -32,6 +34,7 @@ class Report:
         self.study, self.folder, self.label = study, study.folder, label or study.label
         self._started = time.perf_counter()
         self._share_rule_told = False
+        self._meanwhile = drawing.Meanwhile(study.p.cores)
 
     def table(
         self,
@@ -62,8 +65,8 @@ class Report:
         self, of: Callable[[Task], pd.DataFrame], name: str, caption: str, **options: Any
     ) -> dict[str, pd.DataFrame]:
         """A table of each task, by its name; an empty one is not shown. Options as `table`."""
-        found = {task.name: of(task) for task in self.study.tasks}
-        for task in self.study.tasks:
+        found = {task.name: of(task) for task in self.study.questions}
+        for task in self.study.questions:
             if len(found[task.name]):
                 self.table(found[task.name], name, caption, task=task, **options)
         return found
@@ -72,8 +75,8 @@ class Report:
         self, of: Callable[[Task, str], pd.DataFrame], name: str, caption: str, **options: Any
     ) -> dict[tuple[str, str], pd.DataFrame]:
         """A table of each task and metric, by both; in name and caption `{}` is the metric. Otherwise as `per_task`."""
-        found = {(task.name, metric): of(task, metric) for task in self.study.tasks for metric in task.metrics}
-        for task in self.study.tasks:
+        found = {(task.name, metric): of(task, metric) for task in self.study.questions for metric in task.metrics}
+        for task in self.study.questions:
             for metric in task.metrics:
                 if len(table := found[task.name, metric]):
                     self.table(table, name.format(metric), caption.format(metric), task=task, **options)
@@ -81,8 +84,7 @@ class Report:
 
     def figure(self, figure: Figure, name: str) -> None:
         """Write a figure as svg and png, and show it."""
-        figures.save(figure, self.folder / "figures" / name)
-        display(figure)
+        display(drawing.save(figure, self.folder / "figures" / name, self._meanwhile))
 
     def text(self, *paragraphs: str) -> None:
         """Show Markdown."""
@@ -108,9 +110,13 @@ class Report:
         told = f"{task.name}: {caption}" if task.name else caption[:1].upper() + caption[1:]
         return f"{name}_{task.name.lower()}".rstrip("_") if name else "", told
 
-    def constants(self, of: Callable[[Task], Mapping[str, object]], caption: str) -> None:
-        """What a constant prediction scores, per task."""
-        self.table(_by_task({"task": task.name, **of(task)} for task in self.study.tasks), "floor", caption)
+    def constants(self, of: Callable[[Task], Mapping[str, object]], caption: str) -> pd.DataFrame:
+        """What a constant prediction scores, per task; the mean over those of one name. Returns it by name."""
+        rows = pd.DataFrame([{"task": task.name, **of(task)} for task in self.study.tasks])
+        words = [name for name in rows if not pd.api.types.is_numeric_dtype(rows[name])]
+        means = rows.groupby(words, sort=False, dropna=False).mean().reset_index()[list(rows)]
+        self.table(_by_task(means.to_dict("records")), "floor", caption)
+        return means.set_index("task")
 
     def ceilings(self) -> None:
         """Best reachable scores of a stand-in; of real data nobody knows them."""
@@ -145,15 +151,15 @@ class Report:
         variants: Sequence[str] | Mapping[str, str],
         *,
         kept: bool = True,
-        title: str = "test set, counts summed over the seeds",
+        title: str = "",
     ) -> None:
         """Counts of the test set over the seeds, side by side (`Runs.confusion`); `kept`: also as a table."""
-        names = task.classes.names
-        name, title = self.named("confusion", task, title)
+        names, over = task.classes.names, self.study.repeats
+        name, title = self.named("confusion", task, title or f"test set, counts summed over {over}")
         panels = runs.confusion(task, variants)
         self.figure(figures.confusion_matrices(panels, names, label=task.label, title=title), name)
         if kept:
-            caption = "Confusion counts on the test set, summed over the seeds"
+            caption = f"Confusion counts on the test set, summed over {over}"
             self.table(counts_table(panels, names), name, caption, shown=False, label=task.label)
 
     def modalities(self, runs: Sequence[Trained], metric: str, *, task: Task | None = None, **options: object) -> None:
@@ -162,7 +168,8 @@ class Report:
         Options as `modality_section.write`.
         """
         of = {"label": self.label} if task is None else {"label": task.label, "suffix": self.named("_", task)[0][1:]}
-        shown = modality_section.write(runs, metric, self.folder, workers=self.study.p.cores, **of, **options)
+        of |= {"workers": self.study.p.cores, "meanwhile": self._meanwhile}
+        shown = modality_section.write(runs, metric, self.folder, **of, **options)
         if shown and not self._share_rule_told:
             self._share_rule_told = True
             self.text(SHARE_RULE)
@@ -210,21 +217,31 @@ class Report:
     def finish(
         self, runs: Runs, selected_on: Mapping[str, str] | None = None, seeds: Sequence[int] | None = None
     ) -> None:
-        """`manifest.json`: what ran, on what, and what chose its numbers."""
-        sources = {(s.name, s.split_rule): s for s in (task.corpus.source for task in self.study.tasks)}
+        """`manifest.json`: what ran, on what, and what chose its numbers; afterwards all files are there."""
+        self._meanwhile.wait()
         write_manifest(
             self.folder,
             params=self.study.p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),
-            sources=sources.values(),
+            sources=_once(task.corpus.source for task in self.study.tasks),
             seeds=self.study.p.seeds if seeds is None else seeds,
             engine=runs.engines,
             device="cuda" if "cuda" in runs.engines else "cpu",
             selected_on=selected_on or runs.records[0].selected_on,
+            modalities=[m for m in ("text", "audio", "video") if any(m in each.train_on for _, each, _ in runs.done)],
             durations={
                 "notebook": time.perf_counter() - self._started,
                 "training, all runs": sum(record.seconds for record in runs.records),
             },
         )
+
+
+def _once(sources: Iterable[Source]) -> Iterable[Source]:
+    """Each corpus once, with all the ways in which it was split: the folds of one are one list of files."""
+    found: dict[tuple[object, ...], dict[str, Source]] = {}
+    for source in sources:
+        same = (source.name, source.synthetic, tuple(source.files.items()), source.warnings)
+        found.setdefault(same, {}).setdefault(source.split_rule, source)
+    return [replace(next(iter(ways.values())), split_rule="; ".join(ways)) for ways in found.values()]
 
 
 def counts_table(panels: Sequence[tuple[str, np.ndarray]], names: Sequence[str]) -> pd.DataFrame:

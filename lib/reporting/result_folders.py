@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -51,15 +52,32 @@ class ResultFolder:
     def warnings(self) -> list[str]:
         return [warning for source in self.manifest.get("data", ()) for warning in source["warnings"]]
 
-    def tables(self, prefix: str) -> dict[str, pd.DataFrame]:
-        """The tables whose name begins with `prefix`, by file name without ending."""
-        import pandas as pd  # slow to load: not for who asks for the state alone
-
-        paths = sorted((self.path / "tables").glob(f"{prefix}*.csv"))
-        return {path.stem: pd.read_csv(path) for path in paths}
+    @cached_property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """By file name without ending, in its order; each is read when it is asked for, and once."""
+        return _Tables({path.stem: path for path in sorted((self.path / "tables").glob("*.csv"))})
 
     def figures(self, prefix: str) -> list[Path]:
         return sorted((self.path / "figures").glob(f"{prefix}*.png"))
+
+
+class _Tables(Mapping):
+    def __init__(self, paths: Mapping[str, Path]):
+        self._paths = paths
+        self._read: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        import pandas as pd  # slow to load: not for who asks for the state alone
+
+        if name not in self._read:
+            self._read[name] = pd.read_csv(self._paths[name])
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
 
 
 def write_contents(folder: Path) -> None:

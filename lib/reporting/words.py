@@ -14,6 +14,14 @@ def interval(low: float, high: float, form: str = "+.4f", *, name: str = "95 % i
     return "no interval" if math.isnan(low) or math.isnan(high) else f"{name}{low:{form}} to {high:{form}}"
 
 
+def unseen(row: Mapping[str, float]) -> str:
+    """Of a row of a gain table that holds 0, in a half-sentence: the smallest gain that its seeds could have told apart
+    from 0, which is half the width of the interval; else nothing.
+    """
+    low, high = row["t_interval_low"], row["t_interval_high"]
+    return f"; a gain of less than {(high - low) / 2:.4f} could not be seen" if low <= 0 <= high else ""
+
+
 def seeds(n: int) -> str:
     """How many."""
     return f"{n} seed{'' if n == 1 else 's'}"

@@ -1,9 +1,10 @@
 """Jobs side by side in worker processes that the standard library's fork server starts.
 
 Importing torch takes a process more than a second. The fork server does it once; a worker is a fork of it and starts
-in tenths of a second. The server has a single thread, opens no GPU and trains nothing, so nothing that a fork breaks is
-ever in it; the process that asks (a kernel with its threads, a test) is never forked. What the jobs share, such as a
-corpus, is written once to a file without a name, which the workers map.
+in hundredths of one. The server has a single thread, opens no GPU and trains nothing, so nothing that a fork breaks is
+ever in it; the process that asks (a kernel with its threads, a test) is never forked, but for one that has loaded torch
+and nothing else and says so: it may become two, the other of which is the server (`prepare`). What the jobs share, such
+as a corpus, is written once to a file without a name, which the workers map.
 
 The processes are asked through a pipe each and not through `concurrent.futures`: its pool keeps named semaphores, which
 stay behind when a whole process group is killed, and it can neither stop a busy worker nor tell how one ended.
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import accumulate
 from multiprocessing import forkserver, resource_tracker, util
@@ -37,7 +38,7 @@ T, R = TypeVar("T"), TypeVar("R")
 
 PREPARED = ("torch", "torch._dynamo", "lib.training.execution", "lib.models.recurrent")
 """What every worker needs. The second is what the first optimiser of a process imports, almost a second; an isolated
-Python does not find the last two, a tenth of a second, before it is a worker."""
+Python, unless forked, does not find the last two, a tenth of a second, before it is a worker."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 ALIGNED = 64
 LARGE = 2**20
@@ -78,27 +79,92 @@ def spread(work: Callable[[T], R], items: Sequence[T], workers: int) -> Iterator
                 process.join()
 
 
-def prepare(sockets: str | None = None) -> None:
+def prepare(sockets: str | None = None, *, further: Sequence[str] = (), fork: bool = False) -> None:
     """Start the fork server unless it runs; it gets ready beside what this process does meanwhile.
 
     In the folder `sockets` it makes one for its socket, which goes with this process. The path has to be short: /tmp,
-    unless told otherwise.
+    unless told otherwise. `further` are modules that some of the workers need beside `PREPARED`. `fork`: this process
+    has loaded torch, so that the server need not, and has done nothing else yet (see `_can_fork`).
     """
-    CONTEXT.set_forkserver_preload(list(PREPARED))
+    CONTEXT.set_forkserver_preload([*PREPARED, *further])
     resource_tracker.ensure_running()  # Else the server's start does it, and lets interrupts in again.
     before, threads = tempfile.tempdir, {name: os.environ[name] for name in ONE_THREAD if name in os.environ}
     # An interrupt from the keyboard reaches the whole group; this process decides what it means. Children inherit it.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    spawn = util.spawnv_passfds
     try:
         tempfile.tempdir = sockets or ("/tmp" if os.access("/tmp", os.W_OK | os.X_OK) else tempfile.tempdir)
+        if fork and _can_fork(threads):
+            util.spawnv_passfds = _forked
         os.environ.update(ONE_THREAD)
         forkserver.ensure_running()
     finally:
+        util.spawnv_passfds = spawn
         tempfile.tempdir = before
         for name in ONE_THREAD:
             del os.environ[name]
         os.environ.update(threads)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def ready() -> bool:
+    """Whether this process has a fork server, so that a worker costs next to nothing."""
+    return forkserver._forkserver._forkserver_pid is not None
+
+
+def _can_fork(threads: Mapping[str, str]) -> bool:
+    """Whether a fork of this process is as good as a new one: it has one thread, and what it has loaded counts on one.
+
+    Elsewhere than on Linux, frameworks of the system may not be forked.
+    """
+    tasks = Path("/proc/self/task")
+    return threads == ONE_THREAD and tasks.is_dir() and len(list(tasks.iterdir())) == 1
+
+
+def _forked(program: bytes, arguments: Sequence[str], passed: Sequence[int]) -> int:
+    """In place of `util.spawnv_passfds`: what the new Python would be told to do, a fork of this one does."""
+    if child := os.fork():
+        return child
+    try:
+        kept = sorted({0, 1, 2, *passed})
+        for low, high in zip(kept, [*kept[1:], os.sysconf("SC_OPEN_MAX")], strict=True):
+            os.closerange(low + 1, high)
+        # Its lock is held by the call that is under way, and what it knows is that of the process that asked.
+        forkserver._forkserver.__init__()
+        exec(arguments[-1], {})
+    except Exception:
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
+def beside(work: Callable[[], object]) -> Callable[[], None]:
+    """Start `work` in a process of its own; the function that is returned waits for its end.
+
+    That one raises what `work` has raised, and WorkerLost.
+    """
+    prepare()
+    ours, theirs = CONTEXT.Pipe()
+    with theirs:
+        process = _started(theirs)
+    file, first = _pickled(lambda _: work())
+    with file, _told_if_lost(process):
+        send_handle(ours, file.fileno(), process.pid)
+        ours.send_bytes(first)
+        ours.send_bytes(cloudpickle.dumps(()))
+
+    def end() -> None:
+        try:
+            with _told_if_lost(process):
+                succeeded, answer = pickle.loads(ours.recv_bytes())
+        finally:
+            process.kill()
+            ours.close()
+            process.join()
+        if not succeeded:
+            raise answer
+
+    return end
 
 
 def _started(theirs: Connection) -> ForkServerProcess:

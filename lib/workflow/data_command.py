@@ -27,7 +27,9 @@ from lib.workflow.messages import complain, explained, is_terminal
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-_DETECTORS = {name: f"lib.data.recordings.face_detection:{name}" for name in ("haar", "yunet")}
+_DETECTORS = {name: f"lib.data.recordings.face_detection:{name}" for name in ("mtcnn", "haar", "yunet")} | {
+    "none": None
+}
 
 
 Known = KnownCorpus | PretrainedPart
@@ -113,7 +115,7 @@ def _preprocess(options: argparse.Namespace, catalogue: Mapping[str, Known]) -> 
         interval_ms=options.interval,
         frame_count=options.frame_count,
         crop_columns=options.crop,
-        detector=_DETECTORS.get(options.detector, options.detector),
+        detector=_detector(options.detector, data_root(options.root)),
     )
     made: Counter[bool] = Counter()
     with tqdm(unit="utterance", leave=False, disable=not is_terminal(sys.stderr)) as bar:
@@ -122,13 +124,25 @@ def _preprocess(options: argparse.Namespace, catalogue: Mapping[str, Known]) -> 
             made[outcome.made] += 1
             bar.update()
 
-        prepared = preprocess(options.name, raw, out, chosen, workers=options.workers, watch=watch)
+        prepared = preprocess(
+            options.name, raw, out, chosen, root=data_root(options.root), workers=options.workers, watch=watch
+        )
     counts = ", ".join(f"{split} {len(entries)}" for split, entries in prepared["splits"].items())
     print(f"{options.name}: {counts} utterances in {out / options.name} ({made[True]} made, {made[False]} found)")
     faces = sum((Counter(of_split) for of_split in prepared["faces"].values()), Counter())
-    print(f"    faces: {faces['found']} detected, {faces['given']} ready, {faces['crop_rule']} by the crop rule")
+    detected = f"detected by {chosen.detector.rpartition(':')[2]}" if chosen.detector else "detected"
+    print(f"    faces: {faces['found']} {detected}, {faces['given']} ready, {faces['crop_rule']} by the crop rule")
     _print_problems(prepared["problems"])
     return 0
+
+
+def _detector(given: str | None, root: Path) -> str | None:
+    """The detector asked for; else MTCNN, where its weights are."""
+    if given is None:
+        given = "none" if PARTS["mtcnn"].survey(root).state == "missing" else "mtcnn"
+        if given == "none":
+            print("no face detector: the paper's MTCNN comes with ./run_all.sh data get mtcnn")
+    return _DETECTORS.get(given, given)
 
 
 def _raw_layout(options: argparse.Namespace) -> Path:

@@ -12,6 +12,8 @@ from pathlib import Path
 from lib.workflow.runs import ROOT
 
 TRAINS, WORKERS = "--trains", "--workers"
+DRAWS = ("matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg")
+"""What workers that draw figures need."""
 
 if __name__ == "__main__":
     # Jupyter starts a kernel in the folder of its notebook. What is imported here remembers where it was.
@@ -27,12 +29,13 @@ if __name__ == "__main__":
     sys.path.insert(0, "")
     options = {option for option in sys.argv[1:3] if option in (TRAINS, WORKERS)}
     sys.argv[1:] = sys.argv[1 + len(options) :]
+    if TRAINS in options:
+        import torch  # noqa: F401
     if WORKERS in options:
         from lib.training.workers import prepare
 
-        # In the folder of the connection file, which the runner removes however this process ends.
-        prepare(str(Path(sys.argv[sys.argv.index("-f") + 1]).parent))
-    if TRAINS in options:
-        import torch  # noqa: F401
+        # In the folder of the connection file, which the runner removes however this process ends. Before ipykernel,
+        # which has threads: so it can be forked.
+        prepare(str(Path(sys.argv[sys.argv.index("-f") + 1]).parent), further=DRAWS, fork=True)
     sys.argv[0] = "ipykernel_launcher"
     runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)

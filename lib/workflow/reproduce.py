@@ -4,6 +4,8 @@ import argparse
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
+from threading import Thread
 
 from lib.errors import InputError
 from lib.workflow.chunk_jobs import Chunk, chunk_counts, chunks, forget_stale
@@ -92,6 +94,8 @@ def _repeat(
     following = [Followed(run, todo.get(run, ())) for run in stale]
     arguments = command(stale, request.cores, request.profile, counts, request.devices)
     stopped = None
+    # What is needed afterwards, half a second of work, for which the run, which gets ready itself, need not wait.
+    Thread(target=import_module, args=("lib.papers.summary.page",), daemon=True).start()
     try:
         with executing(arguments, request.profile) as child:
             while child.poll() is None:

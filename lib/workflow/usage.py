@@ -26,7 +26,7 @@ VERBS = {
     "bench": "time what benchmarks/ measures; see `bench --help`",
 }
 MOST_CHUNKS = 10_000  # of which Snakemake keeps each in its graph
-RAW_CORPORA = ("iemocap", "mosei")
+RAW_CORPORA = ("iemocap", "mosei", "cremad")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -139,7 +139,7 @@ def _add_data(data: _Parser) -> None:
         ("raw", "the original release, or *_RAW_PROCESSED, *_SPLIT", {"required": True, "metavar": "DIR"}),
         ("layout", "where a release is cut to; default: mme2e there", {"metavar": "DIR"}),
         ("out", "default: mme2e_prepared in the data folder", {"metavar": "DIR"}),
-        ("detector", "haar, yunet or MODULE:FUNCTION (default: crop rule)", {"metavar": "NAME"}),
+        ("detector", "mtcnn (default if obtained), haar, yunet, none or MODULE:FUNCTION", {"metavar": "NAME"}),
         ("crop", "without a face", {"choices": ("reference", "centre"), "default": "reference"}),
         ("interval", "time between images (default: 500)", {"type": int, "default": 500, "metavar": "MS"}),
         ("frame-count", "how many images", {"choices": ("reference", "images"), "default": "reference"}),

@@ -45,13 +45,15 @@ def cases(path: Path, marker: Path) -> dict[str, Hostile]:
         ".json": _json,
     }
     by_suffix |= dict.fromkeys((".csv", ".tsv", ".txt"), _text)
-    by_suffix |= {".wav": _wave, ".flac": _flac, ".jpg": _image} | dict.fromkeys((".pkl", ".p", ".pt"), _pickle)
+    by_suffix |= {".wav": _wave, ".flac": _flac, ".flv": _flash, ".jpg": _image} | dict.fromkeys(
+        (".pkl", ".p", ".pt"), _pickle
+    )
     return dict(_any(path.suffix)) | dict(by_suffix[path.suffix](path, marker))
 
 
 def kinds() -> set[str]:
     arrays = {".h5", ".csd", ".npy", ".npz", ".parquet", ".pkl", ".p", ".pt"}
-    return arrays | {".csv", ".tsv", ".txt", ".json", ".yaml", ".wav", ".flac", ".jpg"}
+    return arrays | {".csv", ".tsv", ".txt", ".json", ".yaml", ".wav", ".flac", ".flv", ".jpg"}
 
 
 def content(new: bytes, message: str | None = REFUSED) -> Hostile:
@@ -414,6 +416,26 @@ def _flac(path: Path, marker: Path) -> Iterator[tuple[str, Hostile]]:
     yield "signature alone", content(b"fLaC")
     yield "block of no end", content(b"fLaC\x00\xff\xff\xff" + bytes(400))
     yield "frames of zeros", changed(lambda b: b[:42] + bytes(len(b) - 42))
+
+
+def _flash(path: Path, marker: Path) -> Iterator[tuple[str, Hostile]]:
+    """A header of 9 bytes and four zeros; tags of a kind, a length of three bytes, seven others, and the content."""
+    head = b"FLV\x01\x05\0\0\0\x09\0\0\0\0"
+
+    def tag(kind: int, sound: bytes, *, length: int | None = None) -> bytes:
+        return (
+            bytes([kind]) + (len(sound) if length is None else length).to_bytes(3, "big") + bytes(7) + sound + bytes(4)
+        )
+
+    yield "signature alone", content(b"FLV")
+    yield "header alone", content(head)
+    yield "first tag 4 GB away", changed(lambda b: b[:5] + b"\xff" * 4 + b[9:])
+    yield "a tag beyond the end", content(head + tag(8, b"\x2e" + bytes(50), length=2**24 - 1))
+    yield "tags without an end", content(head + tag(9, b"") * 20_000)
+    yield "sound of another kind", content(head + tag(8, b"\xae" + bytes(500)))
+    yield "empty sound", content(head + tag(8, b"\x2e") * 40)
+    yield "sound of zeros", content(head + tag(8, b"\x2e" + bytes(5000)))
+    yield "sound of noise", content(head + tag(8, b"\x2e" + np.random.default_rng(1).bytes(5000)), None)
 
 
 def _image(path: Path, marker: Path) -> Iterator[tuple[str, Hostile]]:

@@ -76,6 +76,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     ".npy": ("npy",),
     ".npz": ("npz", "zip", "torch"),
     ".json": ("JSON error", "text"),
+    ".yaml": ("JSON error", "text"),
     ".csv": ("text",),
     ".tsv": ("text",),
     ".txt": ("text",),

@@ -31,6 +31,7 @@ from lib.data.recordings import (
 )
 from lib.data.recordings import cutting as recordings
 from lib.data.recordings.mel import mel_spectrogram
+from lib.data.recordings.sound import read_sound
 from lib.data.recordings.streamed_corpus import open_handcrafted
 from lib.data.stand_ins import synthetic_handcrafted, synthetic_raw
 from lib.data.text import frozen, wordpiece
@@ -45,6 +46,7 @@ from tests.data.mosei.test_mosei_text import write_mosei
 from tests.data.mosi.test_mosi_words import spoken
 from tests.data.own import brought as own
 from tests.data.ravdess.test_ravdess import write_ravdess
+from tests.data.ravdess.test_ravdess_frames import write_frames
 from tests.data.samples import REAL, STAND_IN, mfn_corpus
 from tests.papers.emotion_tasks import write_meld
 
@@ -336,6 +338,32 @@ READERS: dict[str, Reader] = {
         "action_units",
         "sound",
     ),
+    "ravdess_dialogues": corpus(
+        "ravdess_dialogues",
+        write_ravdess,
+        ("ravdess/openface_au/au_mfcc.pkl",),
+        "action_units",
+        dialogues="actor",
+    ),
+    "ravdess_raw": corpus(
+        "ravdess_raw",
+        write_ravdess,
+        (
+            "ravdess/audio_speech_actors_01-24/Actor_02/03-01-03-01-01-01-02.wav",
+            "ravdess/audio_speech_actors_01-24/Actor_01/03-01-05-01-01-01-01.flac",
+        ),
+        "sound",
+    ),
+    "ravdess_frames": corpus(
+        "ravdess_frames",
+        write_frames,
+        (
+            "ravdess/openface_au/series/01-01-02-01-01-01-01.csv",
+            "ravdess/audio_speech_actors_01-24/Actor_02/03-01-03-01-01-01-02.wav",
+        ),
+        "ravdess_frames",
+        "text_files",
+    ),
     "iemocap_conversations": corpus(
         "iemocap_conversations",
         conversations(spcl_pickles.IEMOCAP),
@@ -444,6 +472,12 @@ READERS: dict[str, Reader] = {
         ("iemocap_release", "cutting"),
         heals=True,
     ),
+    "sound of a Flash video": Reader(
+        lambda root: releases.flash(root / "a.flv", 0.5),
+        lambda root: read_sound(root / "a.flv"),
+        ("a.flv",),
+        ("flash_sound",),
+    ),
     "own, arrays": Reader(
         lambda root: own.write_folder(root / "own" / "mine"),
         lambda root: corpus_folder.read(root, name="mine"),
@@ -469,6 +503,9 @@ READERS: dict[str, Reader] = {
 }
 
 NO_READERS = {
+    "cremad_release": "what is wrong with a clip is told beside the others; test_cremad has the cases",
+    "mtcnn": "its weights are compared with a hash before torch's reader meets them",
+    "mtcnn_networks": "as `mtcnn`; test_mtcnn has what torch's reader says of other files",
     "catalogue": "reads its own table, which belongs to the library; the files of corpora are only hashed",
     "fetch": "what arrives is compared with a hash, never parsed",
     "packages": "a wheel is compared with its hash before it is opened; test_packages has the others",

@@ -1,11 +1,13 @@
 """Small original releases with real video and sound: what the frames and samples show tells where they come from."""
 
 import csv
+import io
 import wave
 from pathlib import Path
 
 import cv2
 import numpy as np
+import soundfile
 
 FRAME_RATE, SAMPLE_RATE = 30, 16000
 IEMOCAP_CUTS = {
@@ -108,3 +110,44 @@ def mosei(root: Path) -> None:
         sound(root / "Audio" / "Full" / "WAV_16000" / f"{name}.wav", ramp(4.0, 1 if name != "second" else 2))
     ids = list(MOSEI_CUTS)
     lists("mosei", root, {"train": [ids[0], ids[2]], "valid": ids[1:2], "test": ids[3:]})
+
+
+CREMAD_CLIPS = {
+    "1001_DFA_ANG_XX": 1.5,
+    "1001_IEO_HAP_LO": 1.2,
+    "1002_TSI_SAD_XX": 1.1,
+    "1003_WSI_NEU_X": 1.0,
+    "1003_WSI_FEA_HI": 1.0,
+}
+"""Seconds by clip."""
+
+
+def mp3(seconds: float, rate: int = 44_100) -> bytes:
+    """A tone that grows louder."""
+    time = np.arange(int(seconds * rate)) / rate
+    whole = io.BytesIO()
+    soundfile.write(whole, 0.4 * time / seconds * np.sin(2 * np.pi * 440 * time), rate, format="MP3")
+    return whole.getvalue()
+
+
+def tag(kind: int, content: bytes) -> bytes:
+    """Of a Flash video: 8 is sound, 9 a picture; the length of the tag stands behind it."""
+    whole = bytes([kind]) + len(content).to_bytes(3, "big") + bytes(7) + content
+    return whole + len(whole).to_bytes(4, "big")
+
+
+def flash(path: Path, seconds: float, size: tuple[int, int] = (480, 360)) -> None:
+    """A Flash video with sound, which OpenCV cannot write: its tags stand in front of the pictures'."""
+    video(path, seconds, size, "\x02\0\0\0")
+    whole, sound = path.read_bytes(), mp3(seconds)
+    tags = b"".join(tag(8, b"\x2e" + sound[place : place + 400]) for place in range(0, len(sound), 400))
+    path.write_bytes(whole[:13] + tags + whole[13:])
+
+
+def cremad(root: Path) -> None:
+    """Five clips of three actors, one of them as sound beside its video, and of a fourth actor sound alone."""
+    for name, seconds in CREMAD_CLIPS.items():
+        flash(root / "VideoFlash" / f"{name}.flv", seconds)
+    (root / "AudioMP3").mkdir()
+    for name in ("1001_DFA_ANG_XX", "1004_DFA_ANG_XX"):
+        (root / "AudioMP3" / f"{name}.mp3").write_bytes(mp3(1.0))

@@ -19,8 +19,10 @@ from tests.data.readers import READERS
 
 
 def test_papers_choose_by_task_and_form():
-    assert corpora.names(task="classes", form="sequences") == ("iemocap_like", "iemocap", "ravdess")
-    assert corpora.names(form="recordings") == ("iemocap_raw_like", "mosei_raw_like", "iemocap_raw", "mosei_raw")
+    assert corpora.names(task="classes", form="sequences") == ("iemocap_like", "iemocap", "ravdess", "ravdess_frames")
+    assert corpora.names(form="recordings") == (
+        *("iemocap_raw_like", "mosei_raw_like", "iemocap_raw", "mosei_raw", "ravdess_raw"),
+    )
     assert corpora.names(task="multilabel", form="sequences", family="mosei") == (
         "mosei_emotions_like",
         "mosei_text",

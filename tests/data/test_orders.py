@@ -77,7 +77,7 @@ def test_dialogues_without_an_order_are_the_same_in_every_process(kind, tmp_path
 
 def test_every_corpus_is_the_same_in_every_process(tmp_path):
     names = ["iemocap", "mosi_utterances", "mosi_words", "mosi_conversations", "mosi_lmf", "mmmo", "iemocap_nine"]
-    names += ["mosei_emotions", "iemocap_emotions", "iemocap_raw", "mosei_raw"]
+    names += ["mosei_emotions", "iemocap_emotions", "iemocap_raw", "mosei_raw", "ravdess_dialogues"]
     roots = {name: tmp_path / name for name in names}
     for name, root in roots.items():
         root.mkdir()

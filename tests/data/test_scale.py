@@ -18,7 +18,7 @@ SCALES = {
     **dict.fromkeys(("pom", "pom_lmf"), TRAITS),
 }
 STAND_INS = {"mosi_like": SENTIMENT, "mosi_lmf_like": SENTIMENT, "pom_lmf_like": TRAITS}
-CLASSES = ("iemocap", "iemocap_lmf", "mosei_emotions", "mosi_conversations", "meld_conversations")
+CLASSES = ("iemocap", "iemocap_lmf", "mosei_emotions", "mosi_conversations", "meld_conversations", "ravdess")
 
 
 @pytest.mark.parametrize("name", SCALES)

@@ -110,6 +110,7 @@ FEATURES = {
     "iemocap_emotions": "iemocap/iemocap_data.pkl",
     "iemocap_nine": "iemocap/covarep_train.p",
     "ravdess": "ravdess/openface_au/au_mfcc.pkl",
+    "ravdess_dialogues": "ravdess/openface_au/au_mfcc.pkl",
     "iemocap_conversations": "spcl/iemocap/iemocap.pkl",
     "meld_conversations": "spcl/meld/meld.pkl",
     "iemocap_conversations_mmgcn": "mmgcn/iemocap/IEMOCAP_features.pkl",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn.metrics
 
 from lib.errors import InputError
 from lib.metrics import scores
@@ -121,6 +122,30 @@ def test_confusion_keeps_the_given_order_and_absent_classes():
         confusion(["sad"], ["xxx"], ["sad", "neu"])
 
 
+@pytest.mark.parametrize("kind", ["indices", "whole numbers", "yes and no"])
+def test_f1_and_confusion_have_the_bits_of_scikit_learn(kind):
+    drawn = np.random.default_rng(len(kind))
+    for _ in range(100):
+        n, classes = drawn.integers(20, 200), drawn.integers(2, 9)
+        labels = drawn.integers(0, classes, n)
+        predictions = np.where(drawn.random(n) < drawn.random(), labels, drawn.integers(0, classes, n))
+        if kind == "indices":
+            theirs = sklearn.metrics.f1_score(
+                labels, predictions, labels=range(classes), average=None, zero_division=np.nan
+            )
+            ours = scores.f1_of_classes(scores.Classed(np.zeros((n, classes)), labels, predictions))
+            assert ours.tobytes() == theirs.tobytes()
+            counts = sklearn.metrics.confusion_matrix(labels, predictions, labels=range(classes))
+            assert np.array_equal(confusion(labels, predictions, range(classes)), counts)
+        elif kind == "whole numbers":
+            labels, predictions = labels - 3.0, predictions - 3.0
+        else:
+            labels, predictions = labels > 1, predictions > 1
+        for average in ("weighted", "macro"):
+            theirs = sklearn.metrics.f1_score(labels, predictions, average=average, zero_division=0.0)
+            assert scores.f1(labels, predictions, average) == theirs
+
+
 FAMILIES = (
     *(
         "acc_exclusive",
@@ -176,4 +201,10 @@ def test_a_new_metric_is_one_row(monkeypatch):
 def test_what_training_imports_of_the_metrics_loads_neither_scikit_learn_nor_scipy_nor_pandas():
     late = ("sklearn", "scipy", "pandas")
     code = f"import sys, lib.training.fleet, lib.metrics.scores; print([m for m in {late} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_scores_of_numbers_need_no_library_but_numpy():
+    asked = "import numpy as np; from lib.metrics.scores import regression; x = np.arange(-3.0, 4.0); regression(x, x)"
+    code = f"import sys; {asked}; print([m for m in ('sklearn', 'scipy', 'pandas') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -1,11 +1,12 @@
-"""LMF and TFN over words that are numbers."""
+"""The fusions over words that are numbers."""
 
+import pytest
 import torch
 from torch.func import functional_call, stack_module_state, vmap
 
 from lib.models.low_rank import LMF
 from lib.models.recurrent import stackable
-from lib.models.word_fusion import WordLMF, WordTFN
+from lib.models.word_fusion import WordConcatenation, WordLMF, WordTFN
 
 
 def test_a_learned_vocabulary_is_that_of_the_training_words():
@@ -27,7 +28,8 @@ def test_a_learned_vocabulary_is_that_of_the_training_words():
     torch.testing.assert_close(words(text=numbers, audio=audio), plain(text=vectors, audio=audio), rtol=0, atol=0)
 
 
-def test_networks_over_words_can_be_stacked():
+@pytest.mark.parametrize("network", [WordTFN, WordConcatenation])
+def test_networks_over_words_can_be_stacked(network):
     """A fleet trains several at once: gradients of a stack equal those of its members."""
     sizes = {
         "vocabulary": 7,
@@ -38,7 +40,7 @@ def test_networks_over_words_can_be_stacked():
     }
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        models = [WordTFN(**sizes).eval() for _ in range(2)]
+        models = [network(**sizes).eval() for _ in range(2)]
         audio = torch.randn(2, 5, 1, 3)
     words = torch.randint(0, 7, (2, 5, 6, 1), generator=torch.Generator().manual_seed(0)).float()
     weights, buffers = stack_module_state(models)

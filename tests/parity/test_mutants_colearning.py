@@ -273,16 +273,20 @@ SCORES = [
     *mutants(
         "lib.metrics.scores:confusion",
         {
-            "confusion transposed": (
-                "confusion_matrix(labels, predictions, ",
-                "confusion_matrix(predictions, labels, ",
-            ),
+            "confusion transposed": ("(labels, predictions))", "(predictions, labels))"),
         },
     ),
     *mutants(
         "lib.metrics.scores:f1",
         {
-            "macro F1 as micro": ("average=average", 'average=average.replace("macro", "micro")'),
+            "macro F1 weighted": ('of_labels if average == "weighted" else None', "of_labels"),
+        },
+    ),
+    *mutants(
+        "lib.metrics.scores:_f1_by_class",
+        {
+            "Jaccard index": ("2.0 * both, total", "both, total - both"),
+            "weighted by predictions": ("total > 0), of_labels", "total > 0), of_predictions"),
         },
     ),
     *mutants(

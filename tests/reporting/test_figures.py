@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from lib.errors import InputError
-from lib.reporting import figures
+from lib.reporting import drawing, figures
 from lib.reporting.gains import gain_table
 from tests.reporting.tables_of_runs import REAL, STAND_IN, runs_of
 
@@ -166,7 +166,7 @@ def test_dollar_signs_are_no_mathematics():
 def test_files_are_the_same_each_time(tmp_path):
     for attempt in ("one", "two"):
         for name, figure in all_figures(STAND_IN).items():
-            figures.save(figure, tmp_path / attempt / name)
+            drawing.save(figure, tmp_path / attempt / name)
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == ["bars.png", "bars.svg", "curve.png", "curve.svg", "matrices.png", "matrices.svg"]
     for name in names:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 import torch
 
 from lib.data.corpus import Source
-from lib.reporting.manifest import device_name, git_state, manifest, write_manifest
+from lib.files import sha256_file
+from lib.reporting.manifest import LISTED, device_name, git_state, manifest, write_manifest
 
 SOURCE = Source(
     "corpus_b",
@@ -28,6 +30,7 @@ FACTS = {
     "sources": [SOURCE],
     "seeds": range(3),
     "engine": "one after another",
+    "modalities": ("text", "audio"),
     "device": "cpu",
     "selected_on": {"epoch": "valid", "hyper-parameters": "none tuned"},
     "durations": {"train": 1.23456},
@@ -41,6 +44,7 @@ def test_written_file_holds_what_was_given(tmp_path):
         "params": {"rates": [0.0, 0.8], "data_root": "corpora", "hidden": 128},
         "seeds": [0, 1, 2],
         "engine": "one after another",
+        "modalities": ["text", "audio"],
         "selected_on": {"epoch": "valid", "hyper-parameters": "none tuned"},
     }
     assert found["data"][0]["label"] == "corpus_b, SYNTHETIC stand-in"
@@ -52,6 +56,24 @@ def test_written_file_holds_what_was_given(tmp_path):
     assert found["environment"]["device"] == "cpu"
     assert found["environment"]["arithmetic"]["capability"] == torch.backends.cpu.get_cpu_capability()
     assert found["volatile"]["durations"] == {"train": 1.235}
+
+
+def test_a_folder_of_many_files_has_one_hash_that_anybody_can_compute(tmp_path):
+    (tmp_path / "voices/Actor_01").mkdir(parents=True)
+    hashes = {}
+    for number in range(LISTED + 1):
+        path = tmp_path / f"voices/Actor_01/{number}.wav"
+        path.write_bytes(b"%d" % number)
+        hashes[path.relative_to(tmp_path).as_posix()] = sha256_file(path)
+    some = {"voices/table.csv": "ab12", "b.txt": "cd34"}
+    source = replace(SOURCE, files=hashes | some)
+    command = "LC_ALL=C sha256sum * | sha256sum"
+    told = subprocess.run(["sh", "-c", command], cwd=tmp_path / "voices/Actor_01", capture_output=True, text=True)
+    folder = {f"voices/Actor_01/* ({LISTED + 1} files)": told.stdout.split()[0]}
+    assert manifest(**{**FACTS, "sources": [source]})["data"][0]["files"] == folder | some
+    one_less = dict([*hashes.items()][1:])
+    source = replace(SOURCE, files=one_less)
+    assert manifest(**{**FACTS, "sources": [source]})["data"][0]["files"] == one_less
 
 
 def test_only_the_volatile_part_differs_between_two_runs():

@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 
 from lib.reporting import modality_section, modality_share
-from lib.reporting.modality_share import subset_scores
-from lib.reporting.robustness import disturbed_scores
+from lib.reporting.disturbed import disturbed_scores, subset_scores
 from tests.reporting.trained_runs import kinds
 
 

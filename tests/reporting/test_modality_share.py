@@ -11,7 +11,8 @@ import torch
 
 from lib.errors import InputError
 from lib.reporting import modality_figures, modality_share
-from lib.reporting.modality_share import retrained_scores, shapley, share_rows, share_table, subset_scores, subsets
+from lib.reporting.disturbed import subset_scores, subsets
+from lib.reporting.modality_share import retrained_scores, shapley, share_rows, share_table
 from lib.reporting.statistics import t_interval
 from lib.training.trained import SLOT, ZEROS, load, without
 from tests.reporting.tables_of_runs import STAND_IN, runs_of

@@ -5,7 +5,7 @@ import pytest
 
 from lib.data.corpus import Source
 from lib.errors import InputError
-from lib.reporting.published import VERDICT_RULE, allowance, compare, compare_groups, runs
+from lib.reporting.published import FEWER_MODALITIES, TEXT_ONLY, VERDICT_RULE, allowance, compare, compare_groups, runs
 from lib.run_table import checked
 from tests.reporting.tables_of_runs import runs_of
 
@@ -167,6 +167,31 @@ def test_what_is_not_comparable_never_gets_a_verdict_or_a_difference():
         assert table["reproduced"].notna().all()
 
 
+def test_fewer_modalities_stand_beside_the_paper_without_a_verdict():
+    """Equal scores too: what reads less than the paper's models reproduces nothing."""
+    paper = {"rate 0": 0.3 + SPREAD, "text only": 0.5 + SPREAD[::-1]}
+    ours = {"rate 0": 0.3 + SPREAD, "text only": 0.4 + SPREAD[::-1], "mine": 0.1 + SPREAD}
+    table = verdicts(paper, ours, fewer=TEXT_ONLY, deviations=("other word vectors",))
+    there = table.drop("mine", level="variant")
+    said = "same utterances, labels and split; text only, the paper had three modalities, other word vectors"
+    assert set(there["verdict"]) == {f"fewer modalities: {said}"}
+    assert there["difference"].to_numpy() == pytest.approx([0.0, 0.1, -0.1])
+    assert there["allowance"].isna().all()
+    assert set(table.loc["mine", "verdict"]) == {"not comparable: not published"}
+    assert table.loc["mine", "difference"].isna().all()
+
+
+def test_fewer_modalities_of_another_corpus_or_a_stand_in_are_not_comparable():
+    scores = {"rate 0": 0.3 + SPREAD, "text only": 0.5 + SPREAD[::-1]}
+    for options, why in (
+        ({"same_corpus": False}, "different corpus"),
+        ({"source": STAND_IN}, "stand-in data"),
+    ):
+        table = verdicts(scores, scores, fewer=TEXT_ONLY, **options)
+        assert set(table["verdict"]) == {f"not comparable: {why}"}
+        assert table["difference"].isna().all()
+
+
 def test_variants_of_one_side_only_are_kept():
     paper = {"rate 0": 0.3 + SPREAD, "text only": 0.5 + SPREAD}
     ours = {"rate 0.7": 0.4 + SPREAD, "text only": 0.5 + SPREAD}
@@ -181,3 +206,4 @@ def test_variants_of_one_side_only_are_kept():
 def test_rule_names_every_verdict():
     for word in ("not comparable:", "reproduced:", "direction only:", "not reproduced:"):
         assert word in VERDICT_RULE
+    assert FEWER_MODALITIES.removesuffix("; ") in VERDICT_RULE

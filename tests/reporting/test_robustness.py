@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from lib.errors import InputError
-from lib.reporting import modality_figures, robustness
-from lib.reporting.robustness import MISSING, NOISE, missing_score, missing_utterances, noisy_score, robustness_table
+from lib.reporting import disturbed, modality_figures
+from lib.reporting.disturbed import MISSING, NOISE, missing_score, missing_utterances, noisy_score
+from lib.reporting.robustness import COLUMNS, robustness_table
 from lib.reporting.statistics import t_interval
 from lib.training import loop
 from lib.training.trained import feature_spread, in_memory
@@ -23,7 +24,7 @@ def test_level_zero_is_the_plain_score_bit_for_bit_and_rate_one_is_absence(tmp_p
     run, record = kinds()[kind].read(tmp_path)
     for modality in EVERYTHING:
         nothing = {modality: missing_utterances(run, modality, 0.0)}
-        still = {modality: 0.0 * robustness.unit_noise(run, modality)}
+        still = {modality: 0.0 * disturbed.unit_noise(run, modality)}
         assert np.array_equal(run.outputs(nothing), record.outputs["test"])
         assert np.array_equal(run.outputs(noise=still), record.outputs["test"])
         assert noisy_score(run, modality, 0.0) == missing_score(run, modality, 0.0) == run.plain()
@@ -34,11 +35,11 @@ def test_level_zero_is_the_plain_score_bit_for_bit_and_rate_one_is_absence(tmp_p
 @pytest.mark.parametrize("kind", kinds())
 def test_disturbances_change_what_they_should_and_can_be_repeated(tmp_path, kind):
     run, _ = kinds()[kind].read(tmp_path)
-    noise = {"text": robustness.unit_noise(run, "text")}
+    noise = {"text": disturbed.unit_noise(run, "text")}
     assert not np.array_equal(run.outputs(noise=noise), run.outputs())
-    assert np.array_equal(run.outputs(noise=noise), run.outputs(noise={"text": robustness.unit_noise(run, "text")}))
+    assert np.array_equal(run.outputs(noise=noise), run.outputs(noise={"text": disturbed.unit_noise(run, "text")}))
     other = replace(run, seed=run.seed + 1)
-    assert not torch.equal(noise["text"], robustness.unit_noise(other, "text"))
+    assert not torch.equal(noise["text"], disturbed.unit_noise(other, "text"))
     half = {"text": missing_utterances(run, "text", 0.5)}
     assert 0 < half["text"].sum() < half["text"].size
     assert not np.array_equal(run.outputs(half), run.outputs())
@@ -87,7 +88,7 @@ def test_noise_is_in_units_of_the_training_spread_and_leaves_padding_alone(tmp_p
     x[:, 0] = 0.0  # padding in front
     spread = {"audio": torch.tensor([1.0, 10.0, 0.0])}
     wide = replace(run, split=replace(run.split, inputs={"audio": x}), spread=spread)
-    noise = robustness.unit_noise(wide, "audio")
+    noise = disturbed.unit_noise(wide, "audio")
     assert not noise[:, 0].any()
     assert noise[:, 1].std(dim=0).tolist() == pytest.approx([1.0, 10.0, 0.0], rel=0.05)
     padded = x.clone()
@@ -100,14 +101,14 @@ def test_conversation_padding_gets_no_noise(tmp_path):
     run, _ = kinds()["conversation"].read(tmp_path)
     padding = run.split.labels < 0
     assert padding.any()
-    assert not robustness.unit_noise(run, "video")[padding].any()
+    assert not disturbed.unit_noise(run, "video")[padding].any()
     assert run.split.features["video"].shape[:2] == padding.shape
 
 
 def test_the_table_holds_every_level_with_its_interval(tmp_path):
     runs = [kinds()["regression"].read(tmp_path, seed)[0] for seed in (0, 1, 2)]
     table = robustness_table(runs, "mae", noise=(0, 1.5), missing=(0, 0.5))
-    assert tuple(table.columns) == robustness.COLUMNS
+    assert tuple(table.columns) == COLUMNS
     assert len(table) == 3 * 4
     assert (table["seeds"] == 3).all()
     rows = table.set_index(["modality", "kind", "level"])

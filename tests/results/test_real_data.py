@@ -71,7 +71,8 @@ def test_a_verdict_is_what_its_intervals_say():
 
 def test_the_place_among_random_vectors_is_that_of_the_zero_shot_score():
     found, zero_shot = table("unseen_emotions", "zero_shot_places"), table("unseen_emotions", "zero_shot")
-    assert list(found["emotion"]) == list(zero_shot["emotion"])
+    assert list(found["emotion"])[: len(zero_shot)] == list(zero_shot["emotion"])
+    found = found.iloc[: len(zero_shot)]  # without the row of all emotions together
     # Scored among 200 other vectors, logits round differently: a few of some 100,000 pairs of samples change places.
     np.testing.assert_allclose(found["auc"], zero_shot["auc"], atol=1e-4)
     np.testing.assert_allclose(found["random_p"], (found["at_least_as_high"] + 1) / (found["random_vectors"] + 1))

@@ -25,6 +25,7 @@ FAMILIES = {
     "ef_lstm": "ef_lstm",
     "low_rank": "fusion_encoders low_rank",
     "tensor_fusion": "fusion_encoders tensor_fusion wide_linear",
+    "concatenation": "concatenation fusion_encoders tensor_fusion wide_linear",
     "eea": "eea modality_rnn",
     "recurrent_baselines": "modality_rnn recurrent_baselines",
     "mult": "crossmodal modality_rnn mult read_rows",

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,67 @@ def test_a_program_without_a_guard_its_interrupts_and_its_surroundings(tmp_path)
     assert not Path(folder).exists() and not list(long.glob("reprise-*"))
 
 
+FORKED = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+if "threads" in sys.argv:
+    from threading import Thread
+    Thread(target=time.sleep, args=(30,), daemon=True).start()
+import torch
+from lib.training import workers
+from multiprocessing import forkserver
+workers.prepare(further=("colorsys",), fork=True)
+def about(item):
+    time.sleep(0.1)
+    return os.getppid(), "colorsys" in sys.modules, "torch._dynamo" in sys.modules
+print({forkserver._forkserver._forkserver_pid} == {parent for parent, *_ in workers.spread(about, [1, 2], 2)})
+with open(f"/proc/{forkserver._forkserver._forkserver_pid}/cmdline") as file:
+    print(" ".join(("from multiprocessing.forkserver", "import main")) in file.read())
+print([loaded for _, *loaded in workers.spread(about, [1, 2], 2)])
+started = time.perf_counter()
+list(workers.spread(abs, [1, 2], 2))
+print(time.perf_counter() - started < 10, workers.ready())
+workers.beside(lambda: None)()
+def fail(): raise LookupError("told")
+try:
+    workers.beside(fail)()
+except LookupError as error:
+    print(error)
+try:
+    workers.beside(lambda: os._exit(3))()
+except workers.WorkerLost as error:
+    print(error)
+print(forkserver._forkserver._forkserver_pid, flush=True)
+if "killed" in sys.argv:
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process is forked on Linux only")
+@pytest.mark.parametrize("how", ["", "killed", "threads", "many"])
+def test_the_server_is_a_fork_of_a_process_that_has_one_thread_and_goes_with_it(how):
+    threads = dict.fromkeys(workers.ONE_THREAD, "2" if how == "many" else "1")
+    ended = subprocess.run(
+        [sys.executable, "-I", "-c", FORKED, str(ROOT), how],
+        capture_output=True,
+        text=True,
+        env=os.environ | threads,
+        timeout=120,
+    )
+    *told, pid = ended.stdout.splitlines()
+    assert told == [
+        "True",
+        str(how in ("threads", "many")),  # a new Python names the server in its command, a fork has that of its parent
+        "[[True, True], [True, True]]",
+        "True True",
+        "told",
+        "a worker ended with exit code 3",
+    ]
+    assert (ended.stderr, ended.returncode) == ("", -signal.SIGKILL if how == "killed" else 0)
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(int(pid)).wait(timeout=20)
+
+
 FRESH = """
 import sys
 {code}
@@ -226,6 +288,7 @@ HEAVY = ("scipy.signal", "sklearn", "pandas", "cv2", "matplotlib", "joblib", "li
     [
         "import lib.training.sweep",
         "from lib.training import workers; [__import__(name, fromlist=['x']) for name in workers.PREPARED]",
+        "import lib.reporting.disturbed",
     ],
 )
 def test_importing_what_trains_loads_nothing_that_training_does_not_need(code):

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from lib.papers.summary.page import write_page
-from lib.reporting import figures, tables
+from lib.reporting import drawing, figures, tables
 from lib.reporting.caption import REAL as REAL_DATA
 from lib.reporting.result_folders import write_contents
 from lib.workflow.report_page import report
@@ -161,7 +161,7 @@ def test_a_figure_holds_text_only(tmp_path):
     names = [HARM[name].replace("$", "") for name in ("script", "image", "vector image", "attribute", "comment")]
     matrices = [(names[0], np.eye(5, dtype=int))]
     figure = figures.confusion_matrices(matrices, names, label=f"{names[1]}, real data", title=names[2])
-    figures.save(figure, tmp_path / "figure")
+    drawing.save(figure, tmp_path / "figure")
     elements = list(ElementTree.parse(tmp_path / "figure.svg").iter())
     found = {element.tag.rpartition("}")[2] for element in elements} | {a for e in elements for a in e.attrib}
     assert not [name for name in found if name in LOADING - {"svg", "style"} or name.startswith("on")]

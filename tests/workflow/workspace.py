@@ -23,6 +23,7 @@ COPIED = (
     "lib/__init__.py",
     "lib/errors.py",
     "lib/data/io/features.py",
+    "lib/data/io/yaml_files.py",
     "lib/files.py",
     "lib/source_closure.py",
     "lib/papers/__init__.py",

@@ -1,6 +1,7 @@
 """Which emotions of a corpus are scored: some can be left out, and training needs a sample of each."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,18 @@ from lib.errors import InputError
 
 LEAVE_OUT = "name it in `left_out`, which leaves its column out"
 """What to do about an emotion that no training sample shows, where a run has this parameter."""
+
+
+def one_hot(corpus: Corpus) -> Corpus:
+    """A corpus of classes as yes-or-no questions, exactly one of them true of each sample: labels float32 `(N, E)`.
+
+    One that has a column per emotion already is returned as it is.
+    """
+    if corpus.task != "classes":
+        return corpus
+    columns = np.eye(len(corpus.label_names), dtype=np.float32)
+    splits = {name: replace(split, labels=columns[split.labels]) for name, split in corpus.splits.items()}
+    return replace(corpus, task="multilabel", splits=splits)
 
 
 def without_labels(corpus: Corpus, names: Sequence[str]) -> Corpus:

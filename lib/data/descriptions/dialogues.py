@@ -24,6 +24,7 @@ def _dialogues(name: str, family: str, reader: str, features: str, licence: str,
     )
 
 
+_SPOKEN = {d.name: d for d in UTTERANCES}
 _USC_ONLY = "IEMOCAP: release agreement of the University of Southern California"
 DIALOGUES = (
     _dialogues(
@@ -59,7 +60,7 @@ DIALOGUES = (
         "MELD: GPL-3.0; repository zerohd4869/MM-DFN: MIT",
     ),
     replace(
-        UTTERANCES[2],
+        _SPOKEN["mosi_utterances"],
         name="mosi_conversations",
         label="CMU-MOSI (utterances), joined by video",
         title="CMU-MOSI, the utterances of a video as a dialogue (Zadeh et al. 2016)",
@@ -68,5 +69,13 @@ DIALOGUES = (
         form="dialogues",
         scale=None,
         files_of="mosi_utterances",
+    ),
+    replace(
+        _SPOKEN["ravdess"],
+        name="ravdess_dialogues",
+        title="RAVDESS speech, clips by themselves or those of an actor as a dialogue (Livingstone & Russo 2018)",
+        reader="lib.data.ravdess.ravdess_dialogues:read",
+        form="dialogues",
+        files_of="ravdess",
     ),
 )

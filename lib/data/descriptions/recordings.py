@@ -6,6 +6,7 @@ from dataclasses import replace
 from lib.data.corpus import Unit
 from lib.data.description import Description
 from lib.data.obtaining import handcrafted, recordings
+from lib.data.ravdess.clips import FOLDS
 
 
 def _recordings(family: str, label: str, emotions: str, rule: Unit, features: Sequence[str]) -> tuple:
@@ -29,6 +30,19 @@ def _recordings(family: str, label: str, emotions: str, rule: Unit, features: Se
 
 
 RECORDINGS = (
+    Description(
+        name="cremad_sample",
+        label="CREMA-D (sample of recordings)",
+        title="CREMA-D, a few clips of two actors to try `data preprocess cremad` on (Cao et al. 2014)",
+        reader=None,
+        task="multilabel",
+        form="recordings",
+        family="cremad",
+        cluster="speaker",
+        licence="ODbL 1.0, contents DbCL 1.0; cite Cao et al. 2014 (CREMA-D)",
+        warnings=("with fewer than five actors the same people are in all parts: no score on it says anything",),
+        measured=False,
+    ),
     *_recordings(
         "iemocap",
         "IEMOCAP",
@@ -38,5 +52,20 @@ RECORDINGS = (
     ),
     *_recordings(
         "mosei", "CMU-MOSEI", "CMU-MOSEI, six emotions (Zadeh et al. 2018)", "video", ["mosei_senti_hcf_{}.pkl"]
+    ),
+    Description(
+        name="ravdess_raw",
+        label="RAVDESS (recordings of sound)",
+        title="RAVDESS speech, eight acted emotions, spectrogram and sentence (Livingstone & Russo 2018)",
+        reader="lib.data.ravdess.ravdess_raw:read",
+        task="multilabel",
+        form="recordings",
+        family="ravdess",
+        cluster="speaker",
+        folds=FOLDS,
+        licence="CC BY-NC-SA 4.0; cite Livingstone & Russo 2018 (RAVDESS)",
+        measured=False,
+        files_of="ravdess",
+        warnings=("no images; the same two sentences are said with every emotion, so that text alone tells nothing",),
     ),
 )

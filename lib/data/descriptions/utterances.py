@@ -3,7 +3,7 @@
 from lib.data.corpus import SENTIMENT, Scale
 from lib.data.description import Description
 from lib.data.obtaining import ALIGNED_IEMOCAP
-from lib.data.ravdess.clips import FOLDS
+from lib.data.ravdess.clips import FOLDS, FRAME_FOLDS
 
 _MFN = "MIT (repository pliang279/MFN); cite the authors of the corpus"
 _MOSI = "MIT (repository declare-lab/multimodal-deep-learning); cite Zadeh et al. 2016 (CMU-MOSI)"
@@ -143,6 +143,23 @@ UTTERANCES = (
         warnings=(
             "no text: the same two sentences are said with every emotion",
             "video: means over the clip of OpenFace's action units, computed by others",
+        ),
+    ),
+    Description(
+        name="ravdess_frames",
+        label="RAVDESS (five actors, by frame)",
+        title="RAVDESS speech of five actors, eight acted emotions from sound and action units by frame",
+        reader="lib.data.ravdess.ravdess_frames:read",
+        task="classes",
+        form="sequences",
+        family="ravdess",
+        cluster="speaker",
+        folds=FRAME_FOLDS,
+        licence="CC BY-NC-SA 4.0; cite Livingstone & Russo 2018 (RAVDESS); none stated for the action units",
+        warnings=(
+            "no text: the same two sentences are said with every emotion",
+            "video: OpenFace's action units of each frame, computed by others; one actor is tested, three are trained "
+            "on",
         ),
     ),
 )

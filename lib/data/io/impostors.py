@@ -65,6 +65,7 @@ _OWN = {
     ".jpeg": _IMAGES,
     ".avi": ("an AVI video", "an MP4 video", "a Matroska or WebM video", "a Flash video"),
     ".mp4": ("an MP4 video", "an AVI video", "a Matroska or WebM video", "a Flash video"),
+    ".flv": ("a Flash video",),
     ".json": ("JSON text", "text"),
     ".csv": ("text",),
     ".txt": ("text",),
@@ -82,9 +83,10 @@ _EXPECTED = {
     ".yaml": "YAML", ".npy": "a complete .npy file", ".npz": "a complete .npz archive",
     ".wav": "a readable WAV file", ".flac": "a readable FLAC file", ".jpg": "a readable JPEG image",
     ".jpeg": "a readable JPEG image",
-    ".avi": "a readable video", ".mp4": "a readable video", ".json": "JSON", ".csv": "a table of text",
-    ".tsv": "a table of text", ".txt": "plain text", ".pkl": "a complete, readable pickle",
-    ".p": "a complete, readable pickle", ".pt": "a complete, readable pickle", VECTORS: "a file of word vectors",
+    ".avi": "a readable video", ".mp4": "a readable video", ".flv": "a Flash video",
+    ".json": "JSON", ".csv": "a table of text", ".tsv": "a table of text", ".txt": "plain text",
+    ".pkl": "a complete, readable pickle", ".p": "a complete, readable pickle", ".pt": "a complete, readable pickle",
+    VECTORS: "a file of word vectors",
 }  # fmt: skip
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 

@@ -33,7 +33,7 @@ from lib.files import sha256_file
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-_RULES = {
+RULES = {
     "end_to_end": "lists of the end-to-end paper, by video",
     "standard": "standard folds of CMU-MOSEI, by video",
 }
@@ -114,7 +114,7 @@ class MoseiText:
                 ]
             steps, lengths = pad(sequences, window, side)
             splits[name] = Split({"text": steps}, lengths, self.labels(fold), fold.ids)
-        source = concluded(source, root / "mosei", _RULES[split], [f"text alone; {origin}"])
+        source = concluded(source, root / "mosei", RULES[split], [f"text alone; {origin}"])
         return Corpus(about.task, self.label_names, {"text": width}, splits, source, about.scale)
 
 

@@ -136,6 +136,7 @@ def _folds(folder: Path) -> dict[str, str]:
     path = folder / FOLDS
     if not path.is_file():
         raise InputError("missing", where=path, todo="it has the columns video and split: train, valid or test")
+    refuse(path)
     found = {}
     for line, row in records(path, ("video", "split")):
         if row["split"] not in SPLITS:

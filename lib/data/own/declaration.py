@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.data.arrays.sequences import Side
 from lib.data.corpus import SPLITS, Scale, Task, Unit
+from lib.data.io.impostors import refuse
 from lib.data.io.yaml_files import check, read
 
 FILE = "corpus.yaml"
@@ -71,4 +72,5 @@ class Declaration(BaseModel):
 def declaration(folder: Path) -> Declaration:
     """That of a corpus folder. Raises InputError for a missing, unreadable or inconsistent `corpus.yaml`."""
     path = Path(folder) / FILE
-    return check(Declaration, read(path, where=str(path), todo=_HOW), where=str(path))
+    refuse(path, how=_HOW)
+    return check(Declaration, read(path, where=str(path)), where=str(path))

@@ -51,6 +51,7 @@ def _table(path: Path, about: Declaration) -> pd.DataFrame:
     if path.suffix == ".parquet":
         table = _parquet(path)
     else:
+        refuse(path)
         table = pd.DataFrame([cells for _, cells in records(path, ["id", *_label_columns(about)])])
     if not len(table):
         raise InputError("no rows", where=path)

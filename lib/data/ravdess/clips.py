@@ -5,7 +5,7 @@ its video with sound `01-01-...` (Livingstone & Russo 2018). Odd actors are men,
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -18,6 +18,10 @@ ACTORS = 24
 FOLDS = 8
 """Of three actors each, one or two of them men: with the next fold for validation both sexes are equally often in
 training, and so among validation and test actors together."""
+FRAME_FOLDS = 5
+"""Of one actor each: of these actors the action units are known by frame (`ravdess_frames`)."""
+SENTENCES = ("Kids are talking by the door", "Dogs are sitting by the door")
+"""In the order of the numbers of their statements, from 01."""
 SOUND = "audio_speech_actors_01-24"
 _NAME = re.compile(r"03-01-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1[0-9]|2[0-4])")
 
@@ -34,6 +38,11 @@ class Clip:
     def of_face(self) -> str:
         """The name of the same clip's video with sound."""
         return f"01-01-{self.id[6:]}"
+
+    @property
+    def sentence(self) -> str:
+        """What is said."""
+        return SENTENCES[int(self.id[12:14]) - 1]
 
     @classmethod
     def named(cls, name: str, where: object) -> "Clip":
@@ -89,3 +98,39 @@ def folds(fold: int) -> dict[str, tuple[int, ...]]:
     following = (fold + 1) % FOLDS
     train = tuple(actor for k, group in enumerate(groups) if k not in (fold, following) for actor in group)
     return {"train": train, "valid": groups[following], "test": groups[fold]}
+
+
+def without_copies(every: Sequence[Clip], hashes: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Rows of clips whose file is no copy of an earlier one's, and what is said of the others.
+
+    Raises InputError for one recording under two labels.
+    """
+    first: dict[str, Clip] = {}
+    kept, notes = [], []
+    for row, (clip, content) in enumerate(zip(every, hashes, strict=True)):
+        other = first.setdefault(content, clip)
+        if other == clip:
+            kept.append(row)
+        elif (other.emotion, other.actor) == (clip.emotion, clip.actor):
+            notes.append(f"clip {clip.id} is the same file as {other.id} and is left out")
+        else:
+            what = f"clips {other.id} and {clip.id} are one recording under two labels"
+            raise InputError(what, where=f"RAVDESS, actor {clip.actor}", todo="get both again")
+    return kept, notes
+
+
+def by_actor(
+    every: Sequence[Clip], kept: Sequence[int], actors: Mapping[str, Sequence[int]], folder: Path
+) -> dict[str, list[int]]:
+    """The rows of `kept` that each split's actors have. Raises InputError for a split without clips."""
+    rows = {name: [row for row in kept if every[row].actor in chosen] for name, chosen in actors.items()}
+    if short := next((name for name, found in rows.items() if not found), None):
+        told = ", ".join(map(str, actors[short]))
+        raise InputError(f"no clip of actors {told}", where=folder, todo="get their folders")
+    return rows
+
+
+def split_rule(turn: str, actors: Mapping[str, Sequence[int]]) -> str:
+    """Of a split by actor: whose turn it is, who is tested and who validated."""
+    tested, validated = (", ".join(map(str, actors[name])) for name in ("test", "valid"))
+    return f"{turn} by actor: {tested} tested, {validated} validated"

@@ -19,16 +19,15 @@ from lib.data.io.cache import cached
 from lib.data.io.features import Nonfinite, finite_float32, zeroed_notes
 from lib.data.io.provenance import concluded, opened_source
 from lib.data.ravdess import action_units
-from lib.data.ravdess.clips import EMOTIONS, FOLDS, Clip, clips, folds, sounds
-from lib.data.recordings.functionals import FLOOR, functionals
-from lib.data.recordings.mel import mel_spectrogram
+from lib.data.ravdess.clips import EMOTIONS, FOLDS, by_actor, clips, folds, sounds, split_rule, without_copies
+from lib.data.ravdess.steps import frames_of, log_spectrogram, standardised
+from lib.data.recordings.functionals import functionals
 from lib.data.recordings.sound import RATE, read_sound
 from lib.errors import InputError
 
 Audio = Literal["functionals", "egemaps", "sequence"]
 """Statistics over the clip (own, or openSMILE's), or its spectrogram in steps."""
 _VERSION = 1
-_FRAME_MS = 12.5  # of `mel_spectrogram` at 16 kHz
 
 
 def files(root: Path) -> list[Path]:
@@ -62,13 +61,11 @@ def read(
     root, about = Path(root), corpora.get("ravdess")
     if audio not in get_args(Audio):
         raise InputError(f"unknown kind of audio {audio!r}", todo=f"known: {', '.join(get_args(Audio))}")
-    actors, frames = folds(fold), round(step_ms / _FRAME_MS)
-    if frames < 1 or frames * _FRAME_MS != step_ms or steps < 1:
-        raise InputError(f"{steps} steps of {step_ms:g} ms", todo="a step is 12.5 ms or a multiple of it")
+    actors, frames = folds(fold), frames_of(step_ms, steps)
     table, *paths = files(root)
     source = opened_source("ravdess", root, [table, *paths])
     every = clips(paths)
-    kept, notes = _without_copies(every, [source.files[path.relative_to(root).as_posix()] for path in paths])
+    kept, notes = without_copies(every, [source.files[path.relative_to(root).as_posix()] for path in paths])
     heard = _heard(audio, paths, source.files, frames)
     seconds = {clip.id: float(length) / RATE for clip, length in zip(every, heard["samples"], strict=True)}
     units, zeroed = finite_float32(
@@ -76,12 +73,10 @@ def read(
     )
     ends = np.cumsum(heard["rows"])
     sound = np.split(np.asarray(heard["values"]), ends[:-1])
-    of_actor = {name: [row for row in kept if every[row].actor in chosen] for name, chosen in actors.items()}
-    if short := next((name for name, rows in of_actor.items() if not rows), None):
-        raise InputError(f"no clip of actors {_said(actors[short])}", where=root / "ravdess", todo="get all 24 folders")
+    of_actor = by_actor(every, kept, actors, root / "ravdess")
     train = of_actor["train"]
-    scale_sound = _standardised(np.concatenate([sound[row] for row in train]))
-    scale_units = _standardised(units[train])
+    scale_sound = standardised(np.concatenate([sound[row] for row in train]))
+    scale_units = standardised(units[train])
     length = steps if audio == "sequence" else 1
     splits = {}
     for name, rows in of_actor.items():
@@ -89,7 +84,7 @@ def read(
         seen, _ = pad([np.tile(scale_units(units[row]), (len(sound[row]), 1)) for row in rows], length, side)
         labels = np.array([every[row].emotion for row in rows], np.int64)
         splits[name] = Split({"audio": heard_here, "video": seen}, lengths, labels, tuple(every[r].id for r in rows))
-    rule = f"fold {fold} of {FOLDS} by actor: {_said(actors['test'])} tested, {_said(actors['valid'])} validated"
+    rule = split_rule(f"fold {fold} of {FOLDS}", actors)
     widths = {modality: array.shape[2] for modality, array in splits["train"].features.items()}
     notes += [_AUDIO[audio].format(step_ms=step_ms), *zeroed_notes({"video": zeroed})]
     return Corpus(about.task, EMOTIONS, widths, splits, concluded(source, root / "ravdess", rule, notes))
@@ -102,22 +97,6 @@ _AUDIO = {
 }
 
 
-def _without_copies(every: Sequence[Clip], hashes: Sequence[str]) -> tuple[list[int], list[str]]:
-    """Rows of clips whose file is no copy of an earlier one's, and what is said of the others."""
-    first: dict[str, Clip] = {}
-    kept, notes = [], []
-    for row, (clip, content) in enumerate(zip(every, hashes, strict=True)):
-        other = first.setdefault(content, clip)
-        if other == clip:
-            kept.append(row)
-        elif (other.emotion, other.actor) == (clip.emotion, clip.actor):
-            notes.append(f"clip {clip.id} is the same file as {other.id} and is left out")
-        else:
-            what = f"clips {other.id} and {clip.id} are one recording under two labels"
-            raise InputError(what, where=f"RAVDESS, actor {clip.actor}", todo="get both again")
-    return kept, notes
-
-
 def _heard(audio: Audio, paths: Sequence[Path], hashes: dict[str, str], frames: int) -> dict[str, np.ndarray]:
     """`values` of all clips below each other, `rows` of each, and the `samples` of its sound; from the cache if it can.
 
@@ -128,7 +107,7 @@ def _heard(audio: Audio, paths: Sequence[Path], hashes: dict[str, str], frames: 
         describe = {
             "functionals": partial(_statistics, kind="mel"),
             "egemaps": partial(_statistics, kind="egemaps"),
-            "sequence": partial(_spectrogram, frames=frames),
+            "sequence": partial(log_spectrogram, frames=frames),
         }[audio]
         values, lengths = [], []
         for path in paths:
@@ -145,22 +124,3 @@ def _heard(audio: Audio, paths: Sequence[Path], hashes: dict[str, str], frames: 
 
 def _statistics(waveform: np.ndarray, kind: str, where: Path) -> Float[np.ndarray, "1 values"]:
     return functionals(waveform, RATE, kind, where=where)[1][None]
-
-
-def _spectrogram(waveform: np.ndarray, frames: int, where: Path) -> Float[np.ndarray, "steps 128"]:
-    """Means of the logarithm over `frames` frames each; the last step may have fewer."""
-    power = np.log(mel_spectrogram(waveform, RATE, "window", where=where).T + np.float32(FLOOR))
-    starts = np.arange(0, len(power), frames)
-    sums, counts = np.add.reduceat(power, starts), np.diff([*starts, len(power)])
-    return (sums / counts[:, None]).astype(np.float32)
-
-
-def _standardised(train: Float[np.ndarray, "rows values"]):
-    """What subtracts the mean of these rows and divides by their deviation, by 1 where they are all alike."""
-    mean, deviation = train.mean(axis=0, dtype=np.float64), train.std(axis=0, dtype=np.float64)
-    deviation[deviation <= 1e-6 * np.abs(mean)] = 1.0  # the mean of equal numbers is rounded, as in empty mel bands
-    return lambda values: ((values - mean) / deviation).astype(np.float32)
-
-
-def _said(actors: Sequence[int]) -> str:
-    return ", ".join(map(str, actors))

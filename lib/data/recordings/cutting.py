@@ -55,6 +55,10 @@ class Recording(ABC):
     first_image: ClassVar[str]
     """The stem of a kind of image of which every frame has one."""
 
+    def open_sound(self) -> wave.Wave_read:
+        """What the file holds; one of another format is decoded first."""
+        return wave.open(str(self.wave), "rb")
+
     @abstractmethod
     def stored_rate(self, rate: float) -> float:
         """Images per second that are kept of a video of `rate` frames per second."""
@@ -110,7 +114,9 @@ def cut(recording: Recording) -> Outcome:
 
 def _open_wave(recording: Recording) -> wave.Wave_read:
     try:
-        sound = wave.open(str(recording.wave), "rb")  # noqa: SIM115 - the caller closes it
+        sound = recording.open_sound()  # the caller closes it
+    except InputError:
+        raise
     except Exception as error:  # the bytes are hostile: whatever they provoke means the same to the user
         try:
             refuse(recording.wave)

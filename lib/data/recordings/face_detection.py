@@ -1,27 +1,60 @@
 """Face detectors for `data preprocess --detector lib.data.recordings.face_detection:<name>`.
 
-The reference uses MTCNN of facenet-pytorch, whose releases demand torchvision and a torch older than this library's
-(spec end_to_end, 11). These stand in for it, so crops differ from the reference's; what was prepared says which was
-used. `haar` is OpenCV's frontal cascade of Haar features, whose weights come with its wheel: fast, but it misses turned
-faces and sees some where there are none. `yunet` is a small network of much higher recall; the file
-`face_detection_yunet_2023mar.onnx` of github.com/opencv/opencv_zoo must lie where `REPRISE_YUNET` says.
+`mtcnn` is the reference's detector: its released weights (`./run_all.sh data get mtcnn`) in networks of this library,
+since the package that ships them demands torchvision and an older torch (spec end_to_end, 11). The others stand in for
+it, so their crops differ from the reference's; what was prepared says which was used. `haar` is OpenCV's frontal
+cascade of Haar features, whose weights come with its wheel: fast, but it misses turned faces and sees some where there
+are none. `yunet` is a small network of much higher recall; the file `face_detection_yunet_2023mar.onnx` of
+github.com/opencv/opencv_zoo must lie where `REPRISE_YUNET` says.
 
 As in the reference, the largest face counts and none below 20 pixels.
 """
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from lib.data import data_root
 from lib.data.io.impostors import refuse
+from lib.data.pretrained import PARTS
+from lib.data.recordings.mtcnn import Mtcnn, read
 from lib.errors import InputError
 from lib.files import sha256_file
 
 SMALLEST = 20
 Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class StoredMtcnn:
+    """MTCNN with the weights in a data folder (None: see `data_root`), which are read when the first image comes."""
+
+    root: Path | None = None
+
+    def below(self, root: Path) -> "StoredMtcnn":
+        return replace(self, root=root)
+
+    def __call__(self, image: np.ndarray) -> Box | None:
+        """As `haar`. Raises InputError for missing or damaged weights."""
+        return self.of_images([image])[0]
+
+    def of_images(self, images: Sequence[np.ndarray]) -> list[Box | None]:
+        """The face in each image; neighbours of one size are searched together."""
+        network, boxes = _mtcnn(_stored(self.root)), []
+        for _, same in groupby(images, key=np.shape):
+            boxes += [
+                tuple(map(float, faces[0, :4])) if len(faces) else None for faces in network.faces(np.stack([*same]))
+            ]
+        return boxes
+
+
+mtcnn = StoredMtcnn()
 
 
 def haar(image: np.ndarray) -> Box | None:
@@ -40,7 +73,7 @@ def yunet(image: np.ndarray) -> Box | None:
     return _largest([box for box in boxes if min(box[2] - box[0], box[3] - box[1]) >= SMALLEST])
 
 
-def describe(name: str) -> dict[str, object]:
+def describe(name: str, root: Path | None = None) -> dict[str, object]:
     """What a record of the preparation says about the detector `module:function`.
 
     Raises InputError for one of these whose weights are missing or unusable.
@@ -48,16 +81,32 @@ def describe(name: str) -> dict[str, object]:
     facts: dict[str, object] = {"detector": name, "is_mtcnn": False}
     if not name.startswith(f"{__name__}:"):
         return facts | {"is_mtcnn": None, "note": "a detector from outside this library"}
+    if name.endswith(":mtcnn"):
+        part = PARTS["mtcnn"]
+        _mtcnn(_stored(root))  # told now rather than at every image
+        hashes = {Path(path).name: sha256 for path, sha256 in part.hashes().items()}
+        note = f"the reference's detector: weights of {part.package} {part.version} in this library's networks"
+        return {"detector": name, "is_mtcnn": True, "note": note, "weights_sha256": hashes}
     facts |= {"note": "not the reference's MTCNN, so its crops differ", "opencv": cv2.__version__}
     if not name.endswith(":yunet"):
         return facts | {"weights_sha256": sha256_file(_haar_file())}
-    _network(str(_weights()))  # told now rather than at every image
+    _network(str(_weights()))
     return facts | {"weights_sha256": sha256_file(_weights())}
 
 
 def _largest(boxes: list[Box]) -> Box | None:
     box = max(boxes, key=lambda b: (b[2] - b[0]) * (b[3] - b[1]), default=None)
     return box and tuple(float(place) for place in box)
+
+
+def _stored(root: Path | None) -> Path:
+    """The folder of MTCNN's weights, which are the pinned ones."""
+    return PARTS["mtcnn"].paths(data_root(root))["pnet.pt"].parent
+
+
+@lru_cache(maxsize=1)
+def _mtcnn(folder: Path) -> Mtcnn:
+    return read(folder)
 
 
 def _haar_file() -> Path:

@@ -21,7 +21,8 @@ MODALITIES = ("text", "audio", "video")
 
 @dataclass(frozen=True)
 class HandcraftedBatches:
-    """Utterances of a split; `sequences` hold `(time, features)` float32 per modality, `labels` zeros and ones."""
+    """Utterances of a split; `sequences` hold `(time, features)` float32 per modality that there is, `labels` zeros and
+    ones."""
 
     ids: tuple[str, ...]
     sequences: tuple[Mapping[str, np.ndarray], ...]
@@ -42,7 +43,7 @@ class HandcraftedBatches:
     def inputs(self) -> dict[str, Tensor]:
         """The arguments of the models in `lib.models.handcrafted_baselines`, padded to the longest of the batch."""
         inputs = {}
-        columns = {m: [sequence[m] for sequence in self.sequences] for m in MODALITIES}
+        columns = {m: [sequence[m] for sequence in self.sequences] for m in self.sizes}
         for modality, (values, lengths) in collate_handcrafted(columns).items():
             values = values if modality in self.kept else np.zeros_like(values)
             inputs[modality] = torch.from_numpy(values).to(self.device)
@@ -52,7 +53,7 @@ class HandcraftedBatches:
     @property
     def sizes(self) -> dict[str, int]:
         """Features per time step."""
-        return {m: self.sequences[0][m].shape[1] for m in MODALITIES}
+        return {m: self.sequences[0][m].shape[1] for m in MODALITIES if m in self.sequences[0]}
 
     def take(self, index: np.ndarray | slice) -> "HandcraftedBatches":
         rows = np.arange(len(self))[index]

@@ -18,6 +18,8 @@ from lib.errors import InputError
 BANDS = 128
 PIECE_FRAMES = 32
 WINDOW_AT_16_KHZ = 400
+FRAME_MS = 12.5
+"""From one frame to the next, at 16 kHz."""
 
 FftSize = Literal["fixed", "window"]
 """`fixed` (IEMOCAP's loader) transforms 400 samples at any rate, `window` (MOSEI's) as many as the window has."""

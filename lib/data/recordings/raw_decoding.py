@@ -10,7 +10,7 @@ import re
 import warnings
 import wave
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -29,9 +29,16 @@ from lib.files import sha256_json
 
 Box = tuple[float, float, float, float]
 Detector = Callable[[np.ndarray], Box | None]
-"""Finds the face (left, top, right, bottom; pixels) in an RGB image `(height, width, 3)` uint8, or None."""
+"""Finds the face (left, top, right, bottom; pixels) in an RGB image `(height, width, 3)` uint8, or None.
+
+One that has `of_images` is given several images at a time; one that has `below` is told the data folder first.
+"""
 
 MOSEI_SIZE = 360
+TOGETHER = 4
+"""Images in memory at a time."""
+MOST_PIXELS = 2**25
+"""A frame of 8K video; a detector takes some 60 bytes for each."""
 VERSION = 2
 Origin = Literal["found", "given", "crop_rule"]
 """Of a face: the detector's box, an image of 48 x 48 as it was, or the crop without a face."""
@@ -61,8 +68,11 @@ class Decoded:
     origins: Mapping[Origin, int]
 
 
-def find_detector(name: str | None) -> Detector | None:
-    """The function that `module:function` names. Raises InputError if there is none."""
+def find_detector(name: str | None, root: Path | None = None) -> Detector | None:
+    """The function that `module:function` names, with its weights in the data folder `root`.
+
+    Raises InputError if there is none.
+    """
     if name is None:
         return None
     module, _, function = name.partition(":")
@@ -72,14 +82,15 @@ def find_detector(name: str | None) -> Detector | None:
         raise InputError(f"no face detector {name!r} ({error})", todo="give module:function") from error
     if not callable(detector):
         raise InputError(f"face detector {name!r} is not a function")
-    return detector
+    return detector.below(root) if root and hasattr(detector, "below") else detector
 
 
 def chosen_images(item: RawItem, options: Options) -> list[Path]:
     """The images taken from an utterance's folder, by the loader's rule; a gap in the numbering is left out."""
     files = [path for path in item.folder.iterdir() if path.is_file()]
     pattern = re.compile(rf"{item.image_stem}\d+\.jpg")
-    rule: FrameCount = "images" if options.frame_count == "images" else item.kind
+    by_files: FrameCount = "iemocap" if item.kind == "iemocap" else "mosei"
+    rule = "images" if options.frame_count == "images" else by_files
     count = len(files) if rule != "images" else sum(bool(pattern.fullmatch(path.name)) for path in files)
     names = {path.name for path in files}
     wanted = (f"{item.image_stem}{i}.jpg" for i in sampled_frames(count, options.interval_ms, rule))
@@ -97,19 +108,18 @@ def content_key(item: RawItem, options: Options) -> str:
     return sha256_json([VERSION, item.kind, asdict(options), item.id, item.text, label, files])
 
 
-def decode(item: RawItem, options: Options) -> Decoded:
-    """Faces, pieces and problems of one utterance; no faces if it must be skipped."""
+def decode(item: RawItem, options: Options, root: Path | None = None) -> Decoded:
+    """Faces, pieces and problems of one utterance; no faces if it must be skipped. `root` is the data folder."""
     problems: list[Problem] = []
-    detector = find_detector(options.detector)
+    detector = find_detector(options.detector, root)
     faces, origins = [], Counter()
     images = chosen_images(item, options)
-    for path in images:
-        try:
-            crop, origin = located_face(read_image(path, item.kind), detector, options)
-            faces.append(crop)
-            origins[origin] += 1
-        except InputError as error:
-            problems.append(Problem(item.id, f"{path.name}: {error.what}", "replaced"))
+    for path, found in _located(images, item.kind, detector, options):
+        if isinstance(found, InputError):
+            problems.append(Problem(item.id, f"{path.name}: {found.what}", "replaced"))
+        else:
+            faces.append(found[0])
+            origins[found[1]] += 1
     if not faces:
         what = "no readable image" if images else "no image"
         problems.append(Problem(item.id, what, "skipped"))
@@ -127,13 +137,49 @@ def decode(item: RawItem, options: Options) -> Decoded:
     return Decoded(stacked, pieces.astype(np.float32), tuple(problems), dict(origins))
 
 
+def _located(
+    paths: Sequence[Path], kind: Kind, detector: Detector | None, options: Options
+) -> Iterator[tuple[Path, tuple[np.ndarray, Origin] | InputError]]:
+    """Each image's face and where it is from, or what is wrong with it."""
+    for start in range(0, len(paths), TOGETHER):
+        read: dict[Path, np.ndarray | InputError] = {}
+        for path in paths[start : start + TOGETHER]:
+            try:
+                read[path] = read_image(path, kind)
+            except InputError as error:
+                read[path] = error
+        images = {path: image for path, image in read.items() if not isinstance(image, InputError)}
+        boxes = dict(zip(images, _boxes(list(images.values()), detector), strict=True))
+        for path, image in read.items():
+            if path in images:
+                try:
+                    yield path, _cropped(image, boxes[path], options)
+                except InputError as error:
+                    yield path, error
+            else:
+                yield path, image
+
+
+def _boxes(images: Sequence[np.ndarray], detector: Detector | None) -> list[Box | None]:
+    """The face in each image. One that is a face already is not searched."""
+    whole = [image for image in images if image.shape[:2] != (CROP, CROP)]
+    if detector is None or not whole:
+        return [None] * len(images)
+    found = iter(detector.of_images(whole) if hasattr(detector, "of_images") else map(detector, whole))
+    return [None if image.shape[:2] == (CROP, CROP) else next(found) for image in images]
+
+
 def read_image(path: Path, kind: Kind) -> np.ndarray:
     """RGB uint8 `(height, width, 3)`; MOSEI's are halved if higher than 360 and cut or padded to 360 x 360."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=["JPEG"]) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    raise InputError(f"{image.width} x {image.height} pixels, no frame of a video", where=path)
                 image = image.convert("RGB")
+    except InputError:
+        raise
     except Exception as error:  # the bytes are hostile: whatever they provoke means the same to the user
         refuse(path)
         raise InputError("not a readable JPEG image", where=path) from error
@@ -152,9 +198,12 @@ def face(image: np.ndarray, detector: Detector | None, options: Options) -> np.n
 
 def located_face(image: np.ndarray, detector: Detector | None, options: Options) -> tuple[np.ndarray, Origin]:
     """As `face`, and where it is from."""
+    return _cropped(image, _boxes([image], detector)[0], options)
+
+
+def _cropped(image: np.ndarray, box: Box | None, options: Options) -> tuple[np.ndarray, Origin]:
     if image.shape[:2] == (CROP, CROP):
         return image, "given"
-    box = detector(image) if detector else None
     if box is None:
         return face_less_crop(image, options.crop_columns), "crop_rule"
     height, width = image.shape[:2]

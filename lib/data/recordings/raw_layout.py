@@ -20,10 +20,12 @@ from lib.data.io.text_files import listed
 from lib.data.recordings.mme2e_rules import one_hot, uses_left_camera
 from lib.errors import InputError
 
-Kind = Literal["iemocap", "mosei"]
+Kind = Literal["iemocap", "mosei", "cremad"]
+"""The end-to-end paper's two corpora, and one whose recordings can be had, laid out and decoded as CMU-MOSEI."""
 EMOTIONS: Mapping[str, tuple[str, ...]] = {
     "iemocap": ("ang", "exc", "fru", "hap", "neu", "sad"),
     "mosei": ("anger", "disgust", "fear", "happy", "sad", "surprise"),
+    "cremad": ("anger", "disgust", "fear", "happy", "neutral", "sad"),
 }
 SAFE_ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
@@ -50,11 +52,11 @@ class RawItem:
     @property
     def image_stem(self) -> str:
         """Images are `<stem><index>.jpg`; of IEMOCAP's two sides, the speaker's."""
-        return "image_" if self.kind == "mosei" else f"image_{self._side}_"
+        return f"image_{self._side}_" if self.kind == "iemocap" else "image_"
 
     @property
     def wave(self) -> Path:
-        return self.folder / ("audio.wav" if self.kind == "mosei" else f"audio_{self._side}.wav")
+        return self.folder / (f"audio_{self._side}.wav" if self.kind == "iemocap" else "audio.wav")
 
     @property
     def _side(self) -> str:
@@ -80,7 +82,7 @@ def utterance_folder(kind: Kind, root: Path, utterance_id: str) -> Path:
     """Where the files of an utterance lie; IEMOCAP groups them by dialogue. Raises InputError for an unsafe id."""
     if not SAFE_ID.fullmatch(utterance_id):
         raise InputError(f"unsafe utterance id {utterance_id!r}")
-    if kind == "mosei":
+    if kind != "iemocap":
         return processed_folder(kind, root) / utterance_id
     uses_left_camera(utterance_id)  # raises for an id of another form
     return processed_folder(kind, root) / "_".join(utterance_id.split("_")[:2]) / utterance_id

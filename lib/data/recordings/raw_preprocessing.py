@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
@@ -46,21 +47,22 @@ def preprocess(
     out: Path,
     options: Options | None = None,
     *,
+    root: Path | None = None,
     workers: int = 1,
     watch: Callable[[Outcome], None] | None = None,
 ) -> dict[str, object]:
-    """Prepare every utterance and return what `prepared.json` says.
+    """Prepare every utterance and return what `prepared.json` says. Below `root` lie a detector's weights.
 
-    At most two utterances per worker are in memory. Raises InputError for a corpus that cannot be listed, an unknown
-    or unusable detector, and a split of which nothing is left.
+    At most two utterances per worker are under way, with a few images each. Raises InputError for a corpus that cannot
+    be listed, an unknown or unusable detector, and a split of which nothing is left.
     """
     options = options or Options()
     find_detector(options.detector)
-    detection = _detection(options)
+    detection = _detection(options, root)
     corpus = read(kind, raw)
     folder = Path(out) / kind
     items = [item for split in SPLITS for item in corpus.splits[split]]
-    jobs = (delayed(prepare)(item, folder, options) for item in items)
+    jobs = (delayed(prepare)(item, folder, options, root) for item in items)
     outcomes = {}
     for outcome in Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="2*n_jobs")(jobs):
         outcomes[outcome.id] = outcome
@@ -97,7 +99,7 @@ def utterance_file(folder: Path, utterance_id: str) -> Path:
 
 
 @_LIBRARIES.wrap(limits=1)
-def prepare(item: RawItem, folder: Path, options: Options) -> Outcome:
+def prepare(item: RawItem, folder: Path, options: Options, root: Path | None = None) -> Outcome:
     """Decode one utterance into its file, unless a sound file with the same key is there.
 
     On one thread, as a worker beside others has: the last digits of a spectrogram must not depend on the cores.
@@ -105,7 +107,7 @@ def prepare(item: RawItem, folder: Path, options: Options) -> Outcome:
     key, path = content_key(item, options), utterance_file(folder, item.id)
     if (found := _stored(path, item.id, key)) is not None:
         return found
-    decoded = decode(item, options)
+    decoded = decode(item, options, root)
     problems = json.dumps([asdict(problem) for problem in decoded.problems])
     with atomic_path(path) as temporary, temporary.open("wb") as handle:
         np.savez(
@@ -132,13 +134,12 @@ def _stored(path: Path, utterance_id: str, key: str) -> Outcome | None:
         return None
 
 
-def _detection(options: Options) -> dict[str, object]:
+def _detection(options: Options, root: Path | None) -> dict[str, object]:
     """Which detector it was. Without one OpenCV is not needed."""
     if options.detector is None:
         return {"detector": None, "is_mtcnn": False, "note": "no detector: ready crops, or the crop rule"}
-    from lib.data.recordings.face_detection import describe
-
-    return describe(options.detector)
+    # By name, as the detectors themselves: what makes batches of prepared files need not know them.
+    return import_module("lib.data.recordings.face_detection").describe(options.detector, root)
 
 
 def _entry(item: RawItem, outcome: Outcome) -> dict[str, object]:

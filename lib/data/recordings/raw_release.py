@@ -1,4 +1,4 @@
-"""An original release (IEMOCAP, CMU-MOSEI) to the raw layout of the end-to-end paper (spec end_to_end, 3)."""
+"""An original release (IEMOCAP, CMU-MOSEI, CREMA-D) to the raw layout of the end-to-end paper (spec end_to_end, 3)."""
 
 import pickle
 import shutil
@@ -11,14 +11,14 @@ import filelock
 
 from lib.data.corpus import SPLITS
 from lib.data.io.source_files import STAND_IN_NOTE
-from lib.data.recordings import iemocap_release, mosei_release
+from lib.data.recordings import cremad_release, iemocap_release, mosei_release
 from lib.data.recordings.cutting import Outcome, cut_all
 from lib.data.recordings.raw_layout import Kind, Problem, listed_ids, processed_folder, split_list
 from lib.errors import InputError
 from lib.files import atomic_path, write_json
 
 RECORD = "cut.json"
-_READERS = {"iemocap": iemocap_release, "mosei": mosei_release}
+_READERS = {"iemocap": iemocap_release, "mosei": mosei_release, "cremad": cremad_release}
 
 
 def is_release(kind: Kind, folder: Path) -> bool:
@@ -36,13 +36,15 @@ def to_raw_layout(
 ) -> dict[str, object]:
     """Write the utterances named in the lists of splits below `root`, then `meta.pkl`; return the record of it.
 
-    The lists lie below `release` or already below `root`. Folders that are there are kept, so an interrupted call
-    continues. Problems of single utterances are collected. Raises InputError for missing lists, a release without an
-    utterance, a stand-in in the way, and while another call writes to `root`.
+    The lists lie below `release` or already below `root`; those of CREMA-D are written if there are none. Folders that
+    are there are kept, so an interrupted call continues. Problems of single utterances are collected. Raises InputError
+    for missing lists, a release without an utterance, a stand-in in the way, and while another call writes to `root`.
     """
     processed = processed_folder(kind, root)
     if (processed / STAND_IN_NOTE).exists():
         raise InputError("a stand-in corpus lies there", where=processed, todo="choose another --layout")
+    if kind == "cremad":
+        cremad_release.write_lists(release, root)
     lists = {split: _list(kind, release, root, split) for split in SPLITS}
     wanted = {utterance_id for path in lists.values() for utterance_id in listed_ids(path)}
     recordings, meta, problems = _READERS[kind].read(release, root)

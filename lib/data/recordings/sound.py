@@ -1,5 +1,9 @@
-"""Sound files of any format that libsndfile decodes (WAV, FLAC, MP3 and more) as one channel at one rate."""
+"""Sound files of any format that libsndfile decodes (WAV, FLAC, MP3 and more) as one channel at one rate.
 
+Of Flash videos the sound is read, if it is MP3.
+"""
+
+import io
 from importlib import import_module
 from math import gcd
 from pathlib import Path
@@ -8,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lib.data.io.impostors import CUT_SHORT, refuse
+from lib.data.recordings.flash_sound import mp3_of
 from lib.errors import InputError
 
 RATE = 16_000
@@ -25,7 +30,7 @@ def read_sound(path: Path, *, rate: int = RATE, longest_s: float = LONGEST_S) ->
     soundfile = _soundfile()
     refuse(path)
     try:
-        with soundfile.SoundFile(str(path)) as handle:
+        with soundfile.SoundFile(io.BytesIO(mp3_of(path)) if path.suffix == ".flv" else str(path)) as handle:
             stored, channels, frames = handle.samplerate, handle.channels, handle.frames
             if not 1000 <= stored <= 1_000_000 or not 1 <= channels <= 8:
                 raise InputError(f"{channels} channels at {stored} samples per second: not a recording", where=path)

@@ -23,17 +23,21 @@ from lib.data.recordings.handcrafted_batches import HandcraftedBatches, feature_
 from lib.data.recordings.raw_batches import HashTokenizer, RawBatches, Tokenizer, open_batches
 from lib.data.recordings.raw_layout import EMOTIONS, Kind, Problem
 from lib.data.recordings.raw_preprocessing import LIST, utterance_file
+from lib.data.recordings.sound_batches import SoundBatches
 from lib.data.stand_ins.synthetic_raw import source as stand_in_source
 from lib.errors import InputError
 from lib.files import sha256_file, sha256_json
 from lib.source_closure import closure
 
-Ragged = RawBatches | HandcraftedBatches
+Ragged = RawBatches | HandcraftedBatches | SoundBatches
 
 _RULES = {
     "iemocap": "the authors' random utterance split: speakers and dialogues occur in all parts (quirk Q19)",
     "mosei": "the authors' split by video",
+    "cremad": "no published split: the fourth actor of each five validated, the fifth tested; of few actors, clips",
 }
+_RECORDED_AS = {"iemocap": "iemocap_raw", "mosei": "mosei_raw", "cremad": "cremad_sample"}
+"""Corpora whose descriptions say where the recordings are from."""
 RAW, PREPARED = "mme2e", "mme2e_prepared"
 """Folders of the data folder: raw layout and features as released, and what was decoded from it."""
 
@@ -66,6 +70,11 @@ class StreamedCorpus:
     def labels(self, split: str) -> np.ndarray:
         """`(N, E)` float32."""
         return self.splits[split].labels
+
+    def tokenized(self, tokenizer: Tokenizer) -> "StreamedCorpus":
+        """The same utterances with their texts as another tokenizer's ids."""
+        splits = {name: replace(batches, tokenizer=tokenizer) for name, batches in self.splits.items()}
+        return replace(self, splits=splits, contents=sha256_json([self.contents, repr(tokenizer)]))
 
     def problem_counts(self) -> dict[tuple[str, str], int]:
         """How often, by outcome and what is wrong, whatever the file's name."""
@@ -123,7 +132,7 @@ def _prepared(folder: Path) -> dict:
         [Problem(**problem) for problem in prepared["problems"]]
         kind, names, options = prepared["kind"], prepared["label_names"], prepared["options"]
         if tuple(names) != EMOTIONS.get(kind) or not isinstance(options, dict):
-            raise ValueError("it is not of one of the two corpora")
+            raise ValueError("it is of none of the corpora")
         if not isinstance(prepared["synthetic"], bool):
             raise ValueError("it does not say whether it is synthetic")
         return prepared
@@ -135,8 +144,8 @@ def _source(prepared: dict) -> Source:
     kind: Kind = prepared["kind"]
     if prepared["synthetic"]:
         return stand_in_source(kind)
-    about = corpora.get(f"{kind}_raw")
-    return Source(about.label, False, {}, about.licence, _RULES[kind], cluster=about.cluster)
+    about = corpora.CORPORA[_RECORDED_AS[kind]]
+    return Source(about.label, False, {}, about.licence, _RULES[kind], about.warnings, cluster=about.cluster)
 
 
 def _is_sound(path: Path, key: str) -> bool:

@@ -65,6 +65,22 @@ def word_vectors(
     return [parts[row] for row in rows]
 
 
+def lower_states(
+    texts: Sequence[str], root: Path, *, layers: int, longest: int
+) -> tuple[Float[np.ndarray, "tokens 384"], list[slice]]:
+    """MiniLM's states behind its first `layers` layers, float32, of the first `longest` tokens of each text.
+
+    Which rows are a text's is told for each; the first is that of the mark before it. Rows of equal texts are the same.
+    They are mapped from the cache. Raises InputError for a missing or damaged part.
+    """
+    unique, rows = _unique([(text,) for text in texts])
+    what = f"states behind {layers} layers, {longest} tokens"
+    found = _minilm(what, unique, root, lambda files: _states(unique, files, layers, longest))
+    ends = np.cumsum(found["tokens"])
+    of_text = [slice(int(end - count), int(end)) for end, count in zip(ends, found["tokens"], strict=True)]
+    return found["states"], [of_text[row] for row in rows]
+
+
 def _tail(text: Sequence[str], last: int | None) -> int:
     """Place of the first word that is kept."""
     return 0 if last is None else max(len(text) - last, 0)
@@ -114,12 +130,21 @@ def _minilm(
 
 
 def _sentences(texts: list[tuple[str, ...]], files: dict[str, Path]) -> np.ndarray:
-    from lib.data.text.minilm import sentence_mean
+    from lib.minilm import sentence_mean
 
     found = np.zeros((len(texts), WIDTH), np.float32)
     for rows, _, states, mask in _encoded(texts, files):
         found[rows] = sentence_mean(states, mask).numpy()
     return found
+
+
+def _states(texts: list[tuple[str, ...]], files: dict[str, Path], layers: int, longest: int) -> dict[str, np.ndarray]:
+    """All texts' states one after another, and how many each has."""
+    found: list[np.ndarray] = [np.empty(0)] * len(texts)
+    for rows, owners, states, _ in _encoded(texts, files, layers, longest):
+        for row, owned, own in zip(rows, owners, states.numpy(), strict=True):
+            found[row] = own[: len(owned) + 2].copy()
+    return {"states": np.concatenate(found), "tokens": np.array([len(each) for each in found])}
 
 
 def _words(texts: list[tuple[str, ...]], files: dict[str, Path], last: int | None) -> np.ndarray:
@@ -139,11 +164,12 @@ def _words(texts: list[tuple[str, ...]], files: dict[str, Path], last: int | Non
 
 
 def _encoded(
-    texts: list[tuple[str, ...]], files: dict[str, Path]
+    texts: list[tuple[str, ...]], files: dict[str, Path], layers: int | None = None, longest: int = LONGEST
 ) -> Iterator[tuple[list[int], list[np.ndarray], Tensor, Tensor]]:
     """Batches of texts of nearly one length: which texts, the words that their pieces belong to, states and mask.
 
-    States are `(texts, steps, 384)`; the first step is the mark before the text, then come its pieces.
+    States are those behind the first `layers` layers, by default all, `(texts, steps, 384)`; the first step is the mark
+    before the text, then come its pieces.
     """
     import torch
 
@@ -161,7 +187,7 @@ def _encoded(
     for text in texts:
         coded = [
             (piece, place) for place, word in enumerate(text) for chunk in word.split(" ") for piece in pieces(chunk)
-        ][: LONGEST - 2]
+        ][: longest - 2]
         tokens.append([begin, *(piece for piece, _ in coded), end])
         owners.append(np.array([place for _, place in coded], np.int64))
     for rows in _batches([len(each) for each in tokens]):
@@ -171,7 +197,7 @@ def _encoded(
             padded[line, : len(tokens[row])] = torch.tensor(tokens[row])
             mask[line, : len(tokens[row])] = True
         with torch.inference_mode():
-            states = network(padded, mask)
+            states = network(padded, mask, layers)
         yield rows, [owners[row] for row in rows], states, mask
 
 
@@ -189,7 +215,7 @@ def _network(path: Path):
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from lib.data.text.minilm import MiniLM
+    from lib.minilm import MiniLM
 
     try:
         weights = load_file(path)

@@ -61,7 +61,7 @@ class Colearning(Parameters):
 
 
 class IemocapColearning(Colearning):
-    """biEFLSTM on nine IEMOCAP classes."""
+    """biEFLSTM on classes: the nine of IEMOCAP, or another corpus' own. `split` is that of `iemocap`."""
 
     dataset: Literal[corpora.names(task="classes", form="sequences")]
     split: Literal["paper", "session"] = "paper"
@@ -70,9 +70,15 @@ class IemocapColearning(Colearning):
 
 
 class MosiColearning(Colearning):
-    """MFN regression; one width and one dropout per block, as in the published configuration."""
+    """MFN: regression, or with an output per class the classes of another corpus.
 
-    dataset: Literal[corpora.names(task="regression", form="sequences")]
+    One width and one dropout per block, as in the published configuration. `hidden` is that of text, audio and video;
+    of a modality that the corpus lacks it is not used.
+    """
+
+    dataset: Literal[
+        (*corpora.names(task="regression", form="sequences"), *corpora.names(task="classes", form="sequences"))
+    ]
     hidden: tuple[int, int, int]
     memory: Positive
     widths: tuple[int, int, int, int, int]
@@ -80,3 +86,4 @@ class MosiColearning(Colearning):
 
 
 NOTEBOOKS = {"iemocap_negative_colearning": IemocapColearning, "mosi_positive_colearning": MosiColearning}
+PAPER_DATA = dict.fromkeys(("iemocap", "mosi"), ("text", "audio", "video"))

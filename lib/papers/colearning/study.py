@@ -6,32 +6,31 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import data
 from lib.data.corpus import Corpus
-from lib.errors import InputError
 from lib.files import WORKSPACE
 from lib.metrics import scores
 from lib.papers import load
 from lib.papers.colearning import Colearning, IemocapColearning
-from lib.params import CorpusOptions, Parameters
+from lib.params import CorpusOptions
 from lib.reporting import published
-from lib.reporting.gains import summary
-from lib.reporting.words import gain, number
-from lib.study import Classes, Study, Task, by_seed
+from lib.reporting.gains import summary, verdict
+from lib.reporting.words import gain, number, unseen
+from lib.study import Classes, Study, Task, by_seed, corpus_with
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
 
 BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
-PUBLISHED_ON = ("iemocap", "mosi")
+PUBLISHED_ON = {"iemocap_negative_colearning": "iemocap", "mosi_positive_colearning": "mosi"}
+"""The paper's corpus by notebook."""
 FREE = {"results", "data_root", "cores", "dataset", "samples", "rates", "seeds", "contrast", "seeding"}
 """What is run on, how often and where says nothing against comparing one variant with its published twin."""
 
 
 def study(p: Colearning) -> Study:
     """Per seed the rates in their order, then the unimodal variant. Raises InputError for a missing modality."""
-    fixed = {"split": p.split} if p.dataset == "iemocap" else {}
+    fixed = {"split": p.split} if isinstance(p, IemocapColearning) and p.dataset == "iemocap" else {}
 
     def ask(options: CorpusOptions) -> Task:
-        return task(corpus_with(p, (*p.target, *p.support), **options, **fixed))
+        return task(corpus_with(p, (*p.target, *p.support), **fixed | options))
 
     tasks = by_seed(p.dataset, p.corpus_options, p.seeds, ask)
     distinct = {id(task): task for task in tasks.values()}
@@ -40,16 +39,6 @@ def study(p: Colearning) -> Study:
         tuple(distinct.values()),
         lambda task: [m for m in grid(p, task.corpus) if tasks[m.seed] is task],
     )
-
-
-def corpus_with(p: Parameters, modalities: Sequence[str], **options: object) -> Corpus:
-    """The corpus of a run. Raises InputError for unusable data and for modalities that it lacks."""
-    options |= {"samples": p.samples} if p.samples else {}
-    corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
-    if missing := [m for m in modalities if m not in corpus.modalities]:
-        there = ", ".join(corpus.modalities)
-        raise InputError(f"no modality {', '.join(missing)}", where=corpus.source.name, todo=f"there are: {there}")
-    return corpus
 
 
 def unimodal(p: Colearning) -> str:
@@ -88,7 +77,7 @@ def task(corpus: Corpus) -> Task:
 
 
 def model(p: Colearning, corpus: Corpus) -> ModelSpec:
-    """biEFLSTM for IEMOCAP, MFN for sentiment (section 2)."""
+    """biEFLSTM or MFN, by the notebook (section 2); MFN with one output for a score, and one for each class."""
     features = {m: int(width) for m, width in corpus.modalities.items()}
     if isinstance(p, IemocapColearning):
         sizes = {"hidden": p.hidden, "classes": len(corpus.label_names), "dropout": p.dropout}
@@ -96,7 +85,8 @@ def model(p: Colearning, corpus: Corpus) -> ModelSpec:
     hidden = dict(zip(("text", "audio", "video"), p.hidden, strict=True))
     blocks = {name: dict(zip(BLOCKS, getattr(p, name), strict=True)) for name in ("widths", "dropouts")}
     sizes = {"hidden": {m: hidden[m] for m in features}, "memory": p.memory}
-    return ModelSpec("mfn:MFN", {"features": features, **sizes, **blocks})
+    outputs = {"outputs": len(corpus.label_names)} if corpus.task == "classes" else {}
+    return ModelSpec("mfn:MFN", {"features": features, **sizes, **blocks, **outputs})
 
 
 def grid(p: Colearning, corpus: Corpus) -> list[Member]:
@@ -128,14 +118,30 @@ def paper(corpus: str) -> pd.DataFrame:
 
 def comparable(p: Colearning, notebook: str) -> dict[str, object]:
     """Whether the run is on the paper's corpus, and how it then differs from the paper, which is `paper.yaml`."""
-    if p.dataset not in PUBLISHED_ON:
+    if p.dataset != PUBLISHED_ON[notebook]:
         return {"same_corpus": False}
     protocol = load(WORKSPACE / "params" / notebook / "paper.yaml", results="-")
     return {"same_corpus": True, "deviations": p.differences(protocol, free=FREE)}
 
 
-def describe(corpus: Corpus) -> pd.DataFrame:
-    """Samples per split, and per class or range of the label."""
+def describe(tasks: Sequence[Task]) -> pd.DataFrame:
+    """Samples per split, and per class or range of the label; of a corpus that is tested in folds from the fewest in
+    any fold to the most.
+    """
+    each = [_described(task.corpus) for task in tasks]
+    if len(each) == 1:
+        return each[0]
+    spans = pd.concat(each).groupby("split", sort=False).agg(_span).reset_index()
+    spans.insert(1, "folds", len(each))
+    return spans
+
+
+def _span(values: pd.Series) -> str:
+    low, high = f"{values.min():g}", f"{values.max():g}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _described(corpus: Corpus) -> pd.DataFrame:
     rows = []
     for name, split in corpus.splits.items():
         y, row = split.labels, {"split": name, "samples": len(split)}
@@ -149,8 +155,16 @@ def describe(corpus: Corpus) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def references(corpus: Corpus) -> pd.DataFrame:
-    """The best constant of the training labels, scored on the test set; for a stand-in the best reachable scores."""
+def references(tasks: Sequence[Task]) -> pd.DataFrame:
+    """The best constant of the training labels, scored on the test set; for a stand-in the best reachable scores.
+
+    Each is the mean over the folds of a corpus that is tested in turns.
+    """
+    each = pd.concat([_references(task.corpus) for task in tasks])
+    return each.groupby("reference", sort=False).mean().reset_index()
+
+
+def _references(corpus: Corpus) -> pd.DataFrame:
     train, test = (corpus.splits[name].labels for name in ("train", "test"))
     if corpus.task == "classes":
         floor = {"acc": float(np.mean(test == np.bincount(train).argmax()))}
@@ -172,13 +186,36 @@ def conclusions(study: Study, table: pd.DataFrame, found: dict[tuple[str, str], 
         for variant in dict.fromkeys((rate(0.0), rate(p.contrast))):
             row = over.loc[variant]
             said = row["verdict"] if row["verdict"] == "no verdict" else f"{row['verdict']} co-learning"
-            sentences.append(f"{metric}, {variant} against {base}: {gain(row)}, {said}.")
+            sentences.append(f"{metric}, {variant} against {base}: {gain(row)}, {said}{unseen(row)}.")
         if p.contrast > 0:
             row = found[metric, rate(0.0)].set_index("variant").loc[rate(p.contrast)]
-            sentences.append(f"{metric}, {rate(p.contrast)} against rate 0: {gain(row)}.")
+            sentences.append(f"{metric}, {rate(p.contrast)} against rate 0: {gain(row)}{unseen(row)}.")
+            sentences += _repaired(p, metric, over["verdict"], row)
         if best := ceilings.get("+".join(p.target), {}).get(metric):
             mean = summary(table, metric).set_index("variant").loc[base, "score"]
             sentences.append(
                 f"{metric}: {base} scores {number(mean)}; the best reachable in expectation is {best:.4f}."
             )
+    if study.folds > 1:
+        sentences.append(
+            f"Intervals are over {study.repeats}. Trainings of different folds share most of their samples, so that "
+            "these intervals are somewhat too narrow for another draw of the whole corpus."
+        )
     return sentences
+
+
+def _repaired(p: Colearning, metric: str, against_unimodal: pd.Series, over_none: Mapping[str, float]) -> list[str]:
+    """Whether dropping the supporting modalities repairs what training with them broke; nothing without intervals."""
+    broke, remains = (against_unimodal[rate(value)] for value in (0.0, p.contrast))
+    adds, support = verdict(over_none["t_interval_low"], over_none["t_interval_high"]), " and ".join(p.support)
+    if "no verdict" in (broke, remains, adds):
+        return []
+    if broke != "negative":
+        return [f"{metric}: training with {support} breaks nothing that could be seen, so there is nothing to repair."]
+    how = {"positive": "repairs", "neutral": "does not visibly repair", "negative": "worsens"}[adds]
+    rest = {
+        "positive": f"then it is better than {unimodal(p)}",
+        "neutral": f"then it is not told apart from {unimodal(p)}",
+        "negative": f"then it is still worse than {unimodal(p)}",
+    }[remains]
+    return [f"{metric}: dropping {support} at rate {p.contrast:g} {how} what training with it broke; {rest}."]

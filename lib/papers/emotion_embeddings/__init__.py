@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.data import corpora, word_vectors
-from lib.params import NONFINITE, Modality, Nonfinite, Parameters, Positive, Seed
+from lib.params import CORPUS_OPTIONS, NONFINITE, CorpusOptions, Modality, Nonfinite, Parameters, Positive, Seed
 
 MODALITIES = ("text", "audio", "video")
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 Model = Literal["eea", "ef_rnn", "lf_rnn", "ef_lf_rnn", "text_selective", "transformer", "mult"]
-Dataset = Literal[corpora.names(task="multilabel", form="sequences")]
+Dataset = Literal[(*corpora.names(task="multilabel", form="sequences"), "ravdess")]
 Contrast = Literal["attention_over_time", "final_states", "every_step_positions", "other_loss"]
 
 CONTRASTED: dict[Contrast, Model] = {
@@ -25,6 +25,13 @@ CONTRASTED: dict[Contrast, Model] = {
     "other_loss": "eea",
 }
 """The model whose reference behaviour each contrast changes in one point."""
+FEWER: dict[str, tuple[Modality, ...]] = {
+    **dict.fromkeys(word_vectors.TEXT_ALONE, ("text",)),
+    "ravdess": ("audio", "video"),
+}
+"""The modalities of a corpus that lacks one."""
+_SET_ELSEWHERE = ("samples", "nonfinite", "text", "file", "width")
+"""Options of readers that follow from other parameters."""
 SELECTION: dict[str, Literal["weighted_acc", "acc"]] = {"mosei": "weighted_acc", "iemocap": "acc"}
 """What the reference calls accuracy on a corpus, by the first word of its name, and selects the epoch by."""
 
@@ -97,6 +104,7 @@ class EmotionEmbeddings(Parameters):
         description="word vectors in the data folder, or the part `glove` or `minilm`; empty for those of the corpus",
     )
     capitalised: bool = Field(False, description="whether emotions are looked up with a capital first letter")
+    corpus_options: CorpusOptions = CORPUS_OPTIONS
     nonfinite: Nonfinite = NONFINITE
     left_out: tuple[str, ...] = Field((), description="emotions that are not scored; their samples stay")
 
@@ -116,15 +124,21 @@ class EmotionEmbeddings(Parameters):
             raise ValueError("datasets mixes real corpora and stand-ins: every number of a run must be either")
         if like.pop() != (self.samples > 0):
             raise ValueError("samples must be positive for a stand-in corpus (..._like) and 0 for real data")
-        for text_alone in (name for name in self.datasets if name in word_vectors.TEXT_ALONE):
+        for name in (name for name in self.datasets if name in FEWER):
+            there = FEWER[name]
             if len(self.datasets) > 1:
-                raise ValueError(f"{text_alone} has one modality and its own models: give it a run of its own")
-            if self.modalities != ("text",):
-                raise ValueError(f"{text_alone} has text alone: set modalities to [text]")
+                raise ValueError(f"{name} has {_said(there)} and its own models: give it a run of its own")
+            if not set(self.modalities) <= set(there):
+                raise ValueError(f"{name} has {_said(there)}: set modalities to [{', '.join(there)}]")
             if absent := {"text_selective", "mult"} & set(self.models):
-                raise ValueError(f"{min(absent)} needs audio and video, which {text_alone} does not have")
-            if text_alone == "meld_text" and self.select_by is None:
-                raise ValueError("the reference has no MELD: set select_by")
+                raise ValueError(f"{min(absent)} needs text, audio and video; {name} has {_said(there)}")
+        for name in self.datasets:
+            if self.select_by is None and _first_word(name) not in SELECTION:
+                raise ValueError(f"the reference has no {_first_word(name).upper()}: set select_by")
+        if self.corpus_options and len(self.datasets) > 1:
+            raise ValueError("corpus_options are those of one corpus, and this run has several")
+        if taken := sorted(set(self.corpus_options) & set(_SET_ELSEWHERE)):
+            raise ValueError(f"corpus_options holds {taken[0]}, which another parameter sets (emotion_vectors, hidden)")
         if self.ablation and ("eea" not in self.models or len(self.modalities) == 1):
             raise ValueError("an ablation needs the model eea with at least two modalities")
         for contrast in self.contrasts:
@@ -136,7 +150,16 @@ class EmotionEmbeddings(Parameters):
 
     def selection(self, dataset: str) -> Literal["weighted_acc", "acc"]:
         """The validation score that selects the epoch on this corpus."""
-        return self.select_by or SELECTION[dataset.split("_")[0]]
+        return self.select_by or SELECTION[_first_word(dataset)]
+
+
+def _first_word(dataset: str) -> str:
+    return dataset.split("_")[0]
+
+
+def _said(modalities: tuple[str, ...]) -> str:
+    return f"{' and '.join(modalities)} alone"
 
 
 NOTEBOOKS = {"emotion_embeddings": EmotionEmbeddings}
+PAPER_DATA = dict.fromkeys(("mosei", "iemocap"), ("text", "audio", "video"))

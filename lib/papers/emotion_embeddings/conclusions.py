@@ -3,6 +3,7 @@
 import pandas as pd
 
 from lib.papers.emotion_embeddings.study import EEA
+from lib.reporting.published import FEWER_MODALITIES
 from lib.reporting.words import interval, number
 from lib.study import Task
 
@@ -78,6 +79,18 @@ def floors(task: Task, floor: pd.DataFrame, overview: pd.DataFrame) -> list[str]
     return [
         f"{name}: plain accuracy {ours['acc']:.4f}, {side} the {never['acc']:.4f} of finding no emotion, ever; "
         f"weighted accuracy {number(ours['weighted_acc'])}, where that has {number(never['weighted_acc'])}."
+    ]
+
+
+def beside_published(table: pd.DataFrame) -> list[str]:
+    """Our scores where the paper's models had more modalities; from `published_averages`."""
+    if table.empty:
+        return []
+    rows = table[table["verdict"].str.startswith(FEWER_MODALITIES) & ~table["quantity"].str.startswith("gain")]
+    return [
+        f"{row['variant']}, {row['quantity']} {row['reproduced']:.4f} beside the published {row['paper']:.4f} "
+        f"({row['difference']:+.4f}): {row['verdict']}; nothing is judged by this."
+        for row in rows.to_dict("records")
     ]
 
 

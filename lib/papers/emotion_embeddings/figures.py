@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from lib.metrics.scores import direction
 from lib.papers.emotion_embeddings.tables import AFTER, BEFORE, FROZEN, Spaces
 from lib.reporting import figures
 from lib.reporting.figures import new_figure
+from lib.reporting.heatmap import heatmap
 from lib.run_table import by_seed
 
 _MOMENTS = {FROZEN: "word vectors", BEFORE: "before training", AFTER: "after training"}
@@ -31,10 +31,8 @@ def similarity_maps(spaces: Spaces, label_names: Sequence[str], *, label: str, t
         axes = np.atleast_1d(axes)
         ticks = np.arange(size) + 0.5
         for place, (ax, (name, values)) in enumerate(zip(axes, panels.items(), strict=True)):
-            sns.heatmap(
-                values, annot=True, fmt=".2f", ax=ax, square=True, cbar=False, linewidths=0.5, cmap="PuOr",
-                vmin=-1, vmax=1, annot_kws={"size": 7},
-            )  # fmt: skip
+            values = np.asarray(values, np.float64)
+            heatmap(ax, values, np.vectorize("{:.2f}".format)(values), size=7, cmap="PuOr", vmin=-1, vmax=1)
             ax.set_title(name, fontsize=10)
             ax.set_xticks(ticks, label_names, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
             ax.set_yticks(ticks, label_names if place == 0 else [""] * size, rotation=0, fontsize=8)

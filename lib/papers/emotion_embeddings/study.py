@@ -1,7 +1,7 @@
 """Which networks are trained on what, and how they are scored (spec emotion_embeddings)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 
 from lib import data
-from lib.data.arrays.label_columns import LEAVE_OUT, refuse_absent, without_labels
+from lib.data.arrays.label_columns import LEAVE_OUT, one_hot, refuse_absent, without_labels
 from lib.data.corpus import Corpus
 from lib.data.word_vectors import TEXT_ALONE, emotion_vectors, origin
-from lib.metrics.presence import decisions
+from lib.metrics.presence import best_thresholds, decisions
 from lib.metrics.scores import Answers, detected, emotion_scores, emotion_set_scores, predicted_classes
 from lib.papers.emotion_embeddings import CONTRASTED, Contrast, EmotionEmbeddings, Model
+from lib.params import CorpusOptions
 from lib.reporting import published
-from lib.study import Classes, Study, Task, variant_name
+from lib.study import Classes, Runs, Study, Task, by_seed, variant_name
 from lib.training.recipe import Member, ModelSpec, Recipe
 from lib.training.records import Record
 from lib.training.validation import IN_WORDS
@@ -40,7 +41,7 @@ _CLASSES: dict[Model, str] = {
     "transformer": "early_fusion_transformer:EarlyFusionTransformer",
     "mult": "mult:MulT",
 }
-_TITLES = {"mosei": "MOSEI", "iemocap": "IEMOCAP", "meld": "MELD"}
+_TITLES = {"mosei": "MOSEI", "iemocap": "IEMOCAP", "meld": "MELD", "ravdess": "RAVDESS"}
 _CHANGES: dict[Contrast, tuple[str, dict[str, str]]] = {
     "attention_over_time": ("over time", {"attention_axis": "time"}),
     "final_states": ("final states", {"pooling": "final_states"}),
@@ -56,12 +57,16 @@ EXCLUSIVE = "acc_exclusive"
 
 @dataclass(frozen=True)
 class Emotions:
-    """A corpus with the word vectors of its emotions `(emotions, width)`. `name` is empty where the run has one."""
+    """A corpus with the word vectors of its emotions `(emotions, width)`. `name` is empty where the run has one.
+
+    `seeds` are those that it is trained with, where the corpus is split anew for each; without any, all of the run.
+    """
 
     name: str
     dataset: str
     corpus: Corpus
     vectors: np.ndarray
+    seeds: tuple[int, ...] = ()
 
     def variant(self, kind: str) -> str:
         """Name of a variant in the run table."""
@@ -85,39 +90,60 @@ class Variant:
 
 
 def study(p: EmotionEmbeddings, read: Sequence[Emotions] | None = None) -> Study:
-    """One task per corpus. Raises InputError as `load` does, which is asked unless the corpora are already `read`."""
+    """One task per corpus, and per fold of one that is tested in turns.
+
+    Raises InputError as `load` does, which is asked unless the corpora are already `read`.
+    """
     read = load(p) if read is None else read
-    by_name = {each.name: each for each in read}
     return Study(
         p,
         tuple(task(p, each) for each in read),
-        lambda task: grid(p, by_name[task.name]),
+        lambda task: grid(p, of_task(read, task)),
         about=about,
         cost=lambda member: float(member.tags["parameters"]),  # every weight acts on every step
     )
 
 
 def load(p: EmotionEmbeddings) -> list[Emotions]:
-    """The corpora in their order. Raises InputError for unusable data and for an emotion without a word vector."""
+    """The corpora in their order, one that is tested in turns as many times as the seeds have folds.
+
+    Raises InputError for unusable data and for an emotion without a word vector.
+    """
     found = []
     for dataset in p.datasets:
-        corpus, options = load_emotions(p, dataset)
-        if p.loss == "bce" or "other_loss" in p.contrasts:
-            refuse_absent(corpus.splits["train"].labels, corpus.label_names, corpus.source.name, LEAVE_OUT)
-        vectors = emotion_vectors(dataset, corpus.label_names, p.data_root or None, **options)
-        name = _TITLES[_family(dataset)] if len(p.datasets) > 1 else ""
-        found.append(Emotions(name, dataset, corpus, vectors))
+
+        def ask(options: CorpusOptions, dataset: str = dataset) -> Emotions:
+            corpus, options = load_emotions(p, dataset, options)
+            if p.loss == "bce" or "other_loss" in p.contrasts:
+                refuse_absent(corpus.splits["train"].labels, corpus.label_names, corpus.source.name, LEAVE_OUT)
+            vectors = emotion_vectors(dataset, corpus.label_names, p.data_root or None, **options)
+            name = _TITLES[_family(dataset)] if len(p.datasets) > 1 else ""
+            return Emotions(name, dataset, corpus, vectors)
+
+        asked = by_seed(dataset, p.corpus_options, p.seeds, ask)
+        for one in {id(emotions): emotions for emotions in asked.values()}.values():
+            found.append(replace(one, seeds=tuple(seed for seed in p.seeds if asked[seed] is one)))
     return found
 
 
-def load_emotions(p: EmotionEmbeddings, dataset: str) -> tuple[Corpus, dict[str, object]]:
-    """The corpus without the emotions that are left out, and the options with which its word vectors are read."""
-    options: dict[str, object] = {}
+def of_task(read: Sequence[Emotions], task: Task) -> Emotions:
+    """What a task of the study asks about."""
+    return next(emotions for emotions in read if emotions.corpus is task.corpus)
+
+
+def load_emotions(
+    p: EmotionEmbeddings, dataset: str, chosen: CorpusOptions | None = None
+) -> tuple[Corpus, dict[str, object]]:
+    """The corpus without the emotions that are left out, and the options with which its word vectors are read.
+
+    `chosen` are those that the run names. Exclusive classes become one yes-or-no question per emotion.
+    """
+    options: dict[str, object] = dict(chosen or {})
     if dataset.endswith("_like"):
-        options = {"samples": p.samples}
+        options |= {"samples": p.samples}
     elif dataset in TEXT_ALONE:
-        options = origin(p.emotion_vectors) or {"width": p.hidden.text}
-    corpus = data.load(dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
+        options |= origin(p.emotion_vectors) or {"width": p.hidden.text}
+    corpus = one_hot(data.load(dataset, p.data_root or None, nonfinite=p.nonfinite, **options))
     return without_labels(corpus, p.left_out), options | {"file": p.emotion_vectors, "capitalised": p.capitalised}
 
 
@@ -136,10 +162,7 @@ def task(p: EmotionEmbeddings, emotions: Emotions) -> Task:
     exclusive = all((labels.sum(axis=1) == 1).all() for labels in truths.values())
 
     def score(split: str, logits: np.ndarray) -> dict[str, float]:
-        found: dict[str, float] = {}
-        for metric, values in emotion_scores(logits, truths[split], p.threshold).items():
-            found[metric] = float(np.mean(values))
-            found |= {f"{metric}_{name}": float(value) for name, value in zip(names, values, strict=True)}
+        found = _named(corpus, logits, truths[split], p.threshold)
         if exclusive:
             whole = {EXCLUSIVE: float(np.mean(logits.argmax(axis=1) == truths[split].argmax(axis=1)))}
         else:
@@ -253,13 +276,26 @@ def members(p: EmotionEmbeddings, emotions: Emotions, variant: Variant) -> list[
             evaluate_on=variant.modalities,
             tags={"task": emotions.name, "kind": variant.kind, "parameters": size},
         )
-        for seed in p.seeds
+        for seed in emotions.seeds or p.seeds
     ]
 
 
 def grid(p: EmotionEmbeddings, emotions: Emotions) -> list[Member]:
-    """Every variant with every seed."""
+    """Every variant with every seed of the corpus."""
     return [member for variant in variants(p, emotions.corpus) for member in members(p, emotions, variant)]
+
+
+def folds(study: Study) -> list[str]:
+    """What is said of a corpus that is tested in turns."""
+    rules: dict[str, set[str]] = {}
+    for task in study.tasks:
+        rules.setdefault(task.corpus.source.name, set()).add(task.corpus.source.split_rule)
+    return [
+        f"**Folds.** {name} is tested in turns, each seed another one of {len(found)} folds; what differs between the "
+        "seeds is also who is tested. Tables of the data alone are of the first seed's fold."
+        for name, found in rules.items()
+        if len(found) > 1
+    ]
 
 
 def describe(corpus: Corpus) -> pd.DataFrame:
@@ -301,6 +337,40 @@ def paper(emotions: Emotions) -> pd.DataFrame:
     """
     found = published.runs(Path(__file__).with_name("published.csv"), _family(emotions.dataset))
     return found.assign(variant=[emotions.variant(kind) for kind in found["variant"]])
+
+
+def comparable(p: EmotionEmbeddings, emotions: Emotions) -> dict[str, object]:
+    """How our numbers stand beside the published ones: only CMU-MOSEI's text has their utterances and their split."""
+    if emotions.dataset != "mosei_text":
+        return {"same_corpus": False}
+    if p.corpus_options.get("split", "end_to_end") != "end_to_end":
+        return {"same_corpus": True, "deviations": ("other folds of the same utterances", published.TEXT_ONLY)}
+    return {"same_corpus": True, "fewer": published.TEXT_ONLY, "deviations": ("sizes and word vectors of our own",)}
+
+
+def as_published(runs: Runs) -> pd.DataFrame:
+    """The run table with the decisions of the published scores: present above the emotion's threshold with the best
+    validation F1 (spec end_to_end, quirk Q11)."""
+    return replace(runs, done=[(_at_best_thresholds(task), *run) for task, *run in runs.done]).table
+
+
+def _at_best_thresholds(task: Task) -> Task:
+    truths = {name: split.labels for name, split in task.corpus.splits.items()}
+
+    def scores(outputs: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+        thresholds = best_thresholds(outputs["valid"], truths["valid"])
+        return {split: _named(task.corpus, out, truths[split], thresholds) for split, out in outputs.items()}
+
+    return replace(task, score=None, run_scores=scores)
+
+
+def _named(corpus: Corpus, logits: np.ndarray, truths: np.ndarray, threshold: float | np.ndarray) -> dict[str, float]:
+    """Every metric as the mean over the emotions, and as `<metric>_<emotion>`."""
+    found: dict[str, float] = {}
+    for metric, values in emotion_scores(logits, truths, threshold).items():
+        found[metric] = float(np.mean(values))
+        found |= {f"{metric}_{name}": float(value) for name, value in zip(corpus.label_names, values, strict=True)}
+    return found
 
 
 def selected_on(p: EmotionEmbeddings) -> dict[str, str]:

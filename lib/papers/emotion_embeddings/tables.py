@@ -140,46 +140,60 @@ def per_emotion(task: Task, table: pd.DataFrame, kind: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def published_averages(p: EmotionEmbeddings, task: Task, table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+def published_averages(
+    p: EmotionEmbeddings, task: Task, table: pd.DataFrame, paper: pd.DataFrame, comparable: Mapping[str, object]
+) -> pd.DataFrame:
     """Published and reproduced scores, averaged over the emotions, and gains over the LF-RNN (see `published.compare`).
 
-    Of the models that both have trained; empty for none. `paper` has the published runs on this corpus.
+    Of the models that both have trained; empty for none. `paper` has the published runs on this corpus; `comparable`
+    says how ours stand beside them.
     """
     ours = pick(table, task, model_kinds(p))
     metrics = [metric for metric in METRICS if metric in set(paper["metric"])]
-    return _compared(task, ours[ours["variant"].isin(paper["variant"])], paper, metrics, KINDS["lf_rnn"])
+    ours = ours[ours["variant"].isin(paper["variant"])]
+    return _compared(task, ours, paper, metrics, KINDS["lf_rnn"], comparable)
 
 
-def published_emotions(task: Task, table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+def published_emotions(
+    task: Task, table: pd.DataFrame, paper: pd.DataFrame, comparable: Mapping[str, object]
+) -> pd.DataFrame:
     """The same for EEA, emotion by emotion; empty if the run has no EEA."""
     ours, theirs = (pick(rows, task, [EEA]) for rows in (table, paper))
     metrics = [f"{metric}_{name}" for metric in METRICS for name in task.corpus.label_names]
-    return _compared(task, ours, theirs, [metric for metric in metrics if metric in set(theirs["metric"])], EEA)
+    metrics = [metric for metric in metrics if metric in set(theirs["metric"])]
+    return _compared(task, ours, theirs, metrics, EEA, comparable)
 
 
 def _compared(
-    task: Task, ours: pd.DataFrame, theirs: pd.DataFrame, metrics: Iterable[str], baseline: str
+    task: Task,
+    ours: pd.DataFrame,
+    theirs: pd.DataFrame,
+    metrics: Iterable[str],
+    baseline: str,
+    comparable: Mapping[str, object],
 ) -> pd.DataFrame:
-    """No corpus here has the splits of the published numbers."""
-    options = {"baseline": task.variant(baseline), "source": task.corpus.source, "same_corpus": False}
+    options = {"baseline": task.variant(baseline), "source": task.corpus.source, **comparable}
     found = [compare(theirs, ours, metric=metric, **options) for metric in metrics] if len(ours) else []
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
 def spaces(runs: Runs, task: Task) -> Spaces:
-    """The text's word vectors, which stay as they are, and what the maps make of them; empty without EEA."""
+    """The text's word vectors, which stay as they are, and what the maps make of them; empty without EEA.
+
+    The words are there also where no text is read.
+    """
     found: dict[tuple[str, str], list[np.ndarray]] = {}
-    for _, member, record in runs.scored([task.variant(EEA)], task):
+    for _, member, record in runs.scored([task.variant(EEA)]):
         streams = SeededStreams(member.seed)
         with streams.session(), streams.initial_weights():
             model = member.model.build()
         for when in (BEFORE, AFTER):
-            for modality in model.modalities:
+            for modality in dict.fromkeys(("text", *model.modalities)):
                 if (modality, when) != ("text", AFTER):
                     key = (modality, FROZEN if modality == "text" else when)
                     found.setdefault(key, []).append(cosines(model, modality))
             model.load_state_dict(load_weights(runs.study.folder / "members", record))
-    modalities = list(runs.study.p.modalities)
+    modalities = list(dict.fromkeys(("text", *runs.study.p.modalities)))
     order = sorted(found, key=lambda key: (modalities.index(key[0]), key[1] != BEFORE))
     return {key: np.stack(found[key]) for key in order}
 
@@ -194,7 +208,7 @@ def cosines(model: Model, modality: str) -> Float[np.ndarray, "emotions emotions
 def space_table(found: Spaces) -> pd.DataFrame:
     """Mean cosine of two different emotions, and how far the pairs are ordered as in the word vectors.
 
-    The latter is the correlation over pairs of emotions with the text's cosines; NaN for text, and without it.
+    The latter is the correlation over pairs of emotions with the text's cosines; NaN for text.
     """
     pairs = {key: values[:, *np.triu_indices(values.shape[-1], k=1)] for key, values in found.items()}
     text = next((own[0] for (_, when), own in pairs.items() if when == FROZEN), None)

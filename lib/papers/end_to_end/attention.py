@@ -108,7 +108,8 @@ def _on_grid(region: np.ndarray, grid: Sequence[int]) -> np.ndarray:
 @one_thread()
 def maps(runs: Runs, corpora: Corpora, run: Done, utterances: int = 3) -> dict[str, list[Map]]:
     """Of the first test utterances, the first face and the first piece with the first stage's attention."""
-    model, batch = trained_model(runs, run), corpora.raw.splits["test"].take(slice(0, utterances))
+    corpus = run[0].corpus
+    model, batch = trained_model(runs, run), corpus.splits["test"].take(slice(0, utterances))
     inputs = batch.inputs
     with torch.no_grad():
         stages = model.with_stages(**inputs)[1]
@@ -120,7 +121,7 @@ def maps(runs: Runs, corpora: Corpora, run: Done, utterances: int = 3) -> dict[s
         found[modality] = [
             Map(
                 f"truth: {names[int(label.argmax())]}",
-                _image(modality, inputs[modality][frame].numpy()),
+                _image(modality, inputs[modality][frame].numpy(), corpus.options.get("scale") == "log"),
                 stage.probabilities[frame].numpy(),
                 stage.kept[frame].numpy(),
                 None if regions is None else regions[frame],
@@ -130,6 +131,8 @@ def maps(runs: Runs, corpora: Corpora, run: Done, utterances: int = 3) -> dict[s
     return found
 
 
-def _image(modality: str, values: np.ndarray) -> np.ndarray:
-    """RGB of a face; decibels of a piece."""
-    return values if modality == "video" else 10 * np.log10(values[0] + 1e-6)
+def _image(modality: str, values: np.ndarray, logarithmic: bool) -> np.ndarray:
+    """RGB of a face; decibels of a piece, or its values if they are `logarithmic`."""
+    if modality == "video":
+        return values
+    return values[0] if logarithmic else 10 * np.log10(values[0] + 1e-6)

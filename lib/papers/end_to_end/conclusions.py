@@ -1,11 +1,13 @@
 """What the tables of the notebook `end_to_end_sparse` say, in sentences made from their numbers."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from lib.metrics.scores import words
 from lib.papers.end_to_end import EndToEnd
 from lib.papers.end_to_end.study import BASELINES, Corpora, variant
-from lib.papers.end_to_end.tables import NEVER
+from lib.papers.end_to_end.tables import ALWAYS, NEVER
 from lib.reporting.words import interval, number
 
 _TOLD = {"positive": "better than", "negative": "worse than"}
@@ -15,7 +17,7 @@ _NEITHER = "not told apart from"
 def floor(overview: pd.DataFrame) -> list[str]:
     """The models against the constant answer."""
     found = overview.set_index("variant")
-    never, models = found.loc[NEVER], found.drop(NEVER)
+    never, always, models = found.loc[NEVER], found.loc[ALWAYS], found.drop([NEVER, ALWAYS])
     listed = "; ".join(
         f"{name} accuracy {row['acc']:.3f} ({100 * (row['acc'] - never['acc']):+.1f} points), F1 "
         f"{row['f1_positive']:.3f}, AUC {number(row['auc'], '.3f')}"
@@ -24,13 +26,25 @@ def floor(overview: pd.DataFrame) -> list[str]:
         for name, row in models.iterrows()
     )
     scored = models[models["n"] > 0]
-    above = int((scored["f1_positive"] > never["f1_positive"]).sum())
+    above = int((scored["f1_positive"] > always["f1_positive"]).sum())
     weighted = number(never["weighted_acc"], ".3f")
     return [
         f"Answering no to everything has accuracy {never['acc']:.3f}, weighted accuracy {weighted} "
         f"and F1 {never['f1_positive']:.3f}. The models, means over the seeds: {listed}.",
-        f"{above} of {len(scored)} models have a better F1 than the constant answer.",
+        f"{above} of {len(scored)} models have a better F1 than answering yes to everything, which has "
+        f"{always['f1_positive']:.3f}.",
     ]
+
+
+def likeliest(overview: pd.DataFrame, label_names: Sequence[str]) -> list[str]:
+    """How often the likeliest emotion is the right one, where each utterance has one."""
+    if "class_acc" not in overview:
+        return []
+    listed = "; ".join(
+        f"{row['variant']} {row['class_acc']:.3f}" for row in overview.dropna(subset="class_acc").to_dict("records")
+    )
+    many = len(label_names)
+    return [f"How often the likeliest of {many} emotions is right, where a guess is in 1 of {many} cases: {listed}."]
 
 
 def gains(table: pd.DataFrame) -> list[str]:
@@ -102,4 +116,7 @@ def provenance(p: EndToEnd, corpora: Corpora) -> str:
             "random weights: it shows that the pipeline and the mechanism work, and says nothing about the real "
             "corpora."
         )
-    return f"Measured on {corpora.any.source.name}; {corpora.any.source.split_rule}."
+    source, folds = corpora.any.source, len(corpora.tested)
+    if folds > 1:
+        return f"Measured on {source.name}, {folds} folds in turns, of which the first is {source.split_rule}."
+    return f"Measured on {source.name}; {source.split_rule}."

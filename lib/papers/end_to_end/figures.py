@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from lib.reporting import figures
+from lib.reporting.drawing import COLOURS
 from lib.reporting.figures import BLUE, ORANGE, new_figure
 
 _MARKS = ("o", "s", "^", "D", "v", "P")
@@ -17,13 +17,12 @@ _MARKS = ("o", "s", "^", "D", "v", "P")
 def emotion_dots(table: pd.DataFrame, *, label: str, title: str, axis: str) -> Figure:
     """One row per emotion and for their average, one mark per model; the last row of the table is a constant answer."""
     emotions = [column for column in table if column != "variant"]
-    colours = sns.color_palette("colorblind").as_hex()
     with plt.rc_context(figures.STYLE):
         figure, axes = new_figure(7.2, 2.2 + 0.36 * len(emotions), title, label)
         for number, row in enumerate(table.to_dict("records")):
             constant = number == len(table) - 1
             style = {"color": "0.35", "marker": "|", "markersize": 14} if constant else {}
-            style = style or {"color": colours[number], "marker": _MARKS[number % len(_MARKS)], "markersize": 6}
+            style = style or {"color": COLOURS[number], "marker": _MARKS[number % len(_MARKS)], "markersize": 6}
             places = np.arange(len(emotions)) + (0 if constant else 0.09 * (number - (len(table) - 2) / 2))
             axes.plot([row[e] for e in emotions], places, linestyle="none", label=row["variant"], **style)
         axes.axhline(len(emotions) - 1.5, color="0.8", linewidth=0.8)

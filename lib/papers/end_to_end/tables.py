@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.metrics.scores import never_present, words
-from lib.papers.end_to_end import MODALITIES, Encoder, EndToEnd, RandomAlbert
+from lib.metrics.scores import always_present, never_present, words
+from lib.papers.end_to_end import MODALITIES, TEXT, Encoder, EndToEnd, RandomAlbert
 from lib.papers.end_to_end.study import (
     BASELINES,
+    CLASS_METRICS,
     METRICS,
     TITLES,
     Corpora,
@@ -20,7 +21,7 @@ from lib.papers.end_to_end.study import (
 from lib.reporting import gains, published
 from lib.run_table import by_seed
 
-NEVER = "no emotion, ever"
+NEVER, ALWAYS = "no emotion, ever", "every emotion, always"
 PUBLISHED = Path(__file__).with_name("published.csv")
 _README = {
     "mme2e": (5e-5, 40, 8, 6, None),
@@ -31,23 +32,30 @@ _README = {
 EMOTION_NAMES = {metric: words(metric) for metric in METRICS}
 
 
-def floor(corpora: Corpora) -> dict[str, float]:
-    """Scores of the constant answer no on the test split; on exclusive classes its accuracy is 1 - 1/6."""
-    corpus = corpora.any
-    return named(never_present(corpus.labels("test")), corpus.label_names)
+def floor(corpora: Corpora, yes: bool = False) -> dict[str, float]:
+    """Scores of the constant answer no (or `yes`) on the test split; of six exclusive classes no has accuracy 5/6."""
+    constant = always_present if yes else never_present
+    return named(constant(corpora.test_labels()), corpora.any.label_names)
+
+
+def compared(table: pd.DataFrame) -> list[str]:
+    """The metrics of which all variants are listed and set against each other."""
+    return ["f1_positive", "acc", *(metric for metric in CLASS_METRICS if metric in set(table["metric"]))]
 
 
 def overview_table(p: EndToEnd, corpora: Corpora, table: pd.DataFrame) -> pd.DataFrame:
-    """Mean test scores of the models beside the constant answer."""
+    """Mean test scores of the models beside the constant answers."""
     rows = []
     for name in main_variants(p):
         row = {"variant": name}
-        for metric in METRICS:
+        for metric in corpora.metrics:
             values = by_seed(table, metric)[name].dropna()
             row |= {"n": len(values), metric: float(values.mean()), f"{metric}_std": float(values.std(ddof=1))}
         rows.append(row)
-    never = {"variant": NEVER, "n": 0, **{metric: floor(corpora)[metric] for metric in METRICS}}
-    return pd.DataFrame([*rows, never])
+    for name in (NEVER, ALWAYS):
+        constant = floor(corpora, yes=name == ALWAYS)
+        rows.append({"variant": name, "n": 0, **{metric: constant[metric] for metric in METRICS}})
+    return pd.DataFrame(rows)
 
 
 def emotion_table(p: EndToEnd, corpora: Corpora, table: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -88,7 +96,7 @@ def dense_table(p: EndToEnd, table: pd.DataFrame) -> pd.DataFrame:
 
 def _against(table: pd.DataFrame, base: str, others: Sequence[str]) -> pd.DataFrame:
     rows = table[table["variant"].isin((base, *others))]
-    found = [gains.gain_table(rows, metric, base) for metric in ("f1_positive", "acc")]
+    found = [gains.gain_table(rows, metric, base) for metric in compared(table)]
     return pd.concat(found, ignore_index=True).drop(columns="paper_rule")
 
 
@@ -102,14 +110,20 @@ def problem_table(corpora: Corpora) -> pd.DataFrame:
 
 
 def corpus_table(p: EndToEnd, corpora: Corpora) -> pd.DataFrame:
-    """Utterances per split, those with hand-crafted features, and the share that shows each emotion."""
-    corpus, rows = corpora.any, []
-    for split, batches in corpus.splits.items():
-        row = {"split": split, "utterances": len(batches)}
-        if corpora.handcrafted and set(p.models.chosen()) & set(BASELINES):
-            row["with_features"] = len(corpora.handcrafted.splits[split])
-        shares = corpus.labels(split).mean(axis=0)
-        rows.append(row | {name: float(v) for name, v in zip(corpus.label_names, shares, strict=True)})
+    """Utterances per split, those with hand-crafted features, and the share that shows each emotion.
+
+    How they are split is said where there are several ways.
+    """
+    rows = []
+    for corpus in corpora.tested:
+        for split, batches in corpus.splits.items():
+            row = {"split": split, "utterances": len(batches)}
+            if len(corpora.tested) > 1:
+                row = {"by": corpus.source.split_rule} | row
+            if corpora.handcrafted and set(p.models.chosen()) & set(BASELINES):
+                row["with_features"] = len(corpora.handcrafted.splits[split])
+            shares = corpus.labels(split).mean(axis=0)
+            rows.append(row | {name: float(v) for name, v in zip(corpus.label_names, shares, strict=True)})
     return pd.DataFrame(rows)
 
 
@@ -134,14 +148,17 @@ def deviations(p: EndToEnd) -> list[str]:
             found.append(f"{TITLES[name]} trained in another way than by the README's command")
     changed = [name for name, value in Encoder() if getattr(p.encoder, name) != value]
     found += [f"{', '.join(changed)} of the encoder changed"] * bool(changed)
-    found += ["other modalities"] * (set(p.modalities) != set(MODALITIES))
+    found += ["other modalities"] * (p.dataset != TEXT and set(p.modalities) != set(MODALITIES))
+    found += ["word vectors of 50 numbers instead of 300"] * (p.dataset == TEXT)
     return found + ["no command was published for this corpus"] * (p.kind == "mosei")
 
 
 def paper(corpus: str) -> pd.DataFrame:
-    """The published scores on `iemocap` or `mosei` as a run table; each was printed once (spec end_to_end, section
-    9)."""
-    return published.runs(PUBLISHED, corpus)
+    """The published scores on `iemocap` or `mosei` as a run table; each was printed once (spec end_to_end, section 9).
+
+    Beside another corpus stand those on IEMOCAP, whose utterances have one emotion each as well.
+    """
+    return published.runs(PUBLISHED, corpus if corpus in ("iemocap", "mosei") else "iemocap")
 
 
 def operations() -> pd.DataFrame:
@@ -153,10 +170,14 @@ def operations() -> pd.DataFrame:
 
 
 def comparison_table(p: EndToEnd, corpora: Corpora, table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
-    """Published and reproduced means over the emotions, and gains over FE2E, judged by `published.VERDICT_RULE`."""
+    """Published and reproduced means over the emotions, and gains over FE2E, judged by `published.VERDICT_RULE`.
+
+    Of models that were not run there is no row, so that no claim about them is looked for.
+    """
     ours = table[table["change"] == ""]
+    paper = paper[paper["variant"].isin(set(ours["variant"]))]
     real = not corpora.any.source.synthetic
-    metrics = ("acc" if p.kind == "iemocap" else "weighted_acc", "f1_positive")
+    metrics = ("weighted_acc" if p.kind == "mosei" else "acc", "f1_positive")
     found = [
         published.compare(
             paper,
@@ -164,8 +185,9 @@ def comparison_table(p: EndToEnd, corpora: Corpora, table: pd.DataFrame, paper: 
             metric=metric,
             baseline=variant("mme2e"),
             source=corpora.any.source,
-            same_corpus=real,
+            same_corpus=real and p.kind in ("iemocap", "mosei"),
             deviations=deviations(p) if real else (),
+            fewer=published.TEXT_ONLY if p.dataset == TEXT else "",
         )
         for metric in metrics
     ]

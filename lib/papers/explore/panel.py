@@ -25,11 +25,11 @@ from lib.papers.explore import CONVERSATION, CORPORA, Explore, models_of, views
 from lib.papers.explore import study as explore
 from lib.reporting import figures, modality_figures, tables
 from lib.reporting.caption import caption, is_synthetic
+from lib.reporting.disturbed import missing_score, noisy_score
 from lib.reporting.gains import summary
 from lib.reporting.lost_runs import sentence
 from lib.reporting.manifest import portable
 from lib.reporting.modality_share import share_table
-from lib.reporting.robustness import missing_score, noisy_score
 from lib.reporting.statistics import t_interval
 from lib.study import Runs
 from lib.training.trained import Trained

@@ -22,7 +22,7 @@ from lib.papers.colearning import study as colearning
 from lib.papers.explore import CORPORA, Explore
 from lib.papers.self_paced_balance import FAMILIES
 from lib.papers.self_paced_balance import study as balance
-from lib.study import Classes, Runs, Study, Task
+from lib.study import Classes, Runs, Study, Task, corpus_with
 from lib.training import records, wanted
 from lib.training.execution import ERRORS, in_words, one_thread
 from lib.training.loop import train as train_one
@@ -73,7 +73,7 @@ def task(p: Explore, corpus: Corpus) -> Task:
 
 def load_corpus(p: Explore) -> Corpus:
     """The corpus of a setting. Raises InputError for unusable data and for modalities that it lacks."""
-    corpus = without_labels(colearning.corpus_with(p, p.modalities), p.left_out)
+    corpus = without_labels(corpus_with(p, p.modalities), p.left_out)
     if p.kind == "multilabel":
         refuse_absent(corpus.splits["train"].labels, corpus.label_names, corpus.source.name, LEAVE_OUT)
     return averaged(corpus) if p.model in ("lmf", "tfn") else corpus

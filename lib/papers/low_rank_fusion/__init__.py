@@ -16,20 +16,36 @@ from pydantic import Field, model_validator
 
 from lib.data import corpora, word_vectors
 from lib.errors import InputError
-from lib.params import NONFINITE, Nonfinite, Parameters, Part, Positive, Seed
+from lib.params import (
+    CORPUS_OPTIONS,
+    NONFINITE,
+    CorpusOptions,
+    Nonfinite,
+    Parameters,
+    Part,
+    Positive,
+    Seed,
+)
 
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 Rate = Annotated[float, Field(gt=0.0)]
 
-FAMILIES: dict[str, Literal["mosi", "pom", "iemocap"]] = {
-    name: corpora.get(name).family for name in (*corpora.names(form="averaged"), "mosi_utterances", "pom")
+Family = Literal["mosi", "pom", "iemocap", "ravdess"]
+FAMILIES: dict[str, Family] = {
+    name: corpora.get(name).family for name in (*corpora.names(form="averaged"), "mosi_utterances", "pom", "ravdess")
 }
-"""Which of the paper's three tasks a corpus poses; it sets loss, outputs, metrics and search space."""
+"""Which of the paper's three tasks a corpus poses, or RAVDESS' one of eight emotions; it sets loss, outputs, metrics
+and search space."""
 TRAITS = (
     *("Confident", "Passionate", "Pleasant", "Dominant", "Credible", "Vivid", "Expertise", "Entertaining", "Reserved"),
     *("Trusting", "Relaxed", "Outgoing", "Thorough", "Nervous", "Persuasive", "Humorous"),
 )
-TARGETS = {"mosi": ("sentiment",), "pom": ("all", *TRAITS), "iemocap": ("happy", "sad", "angry", "neutral")}
+TARGETS: Mapping[Family, tuple[str, ...]] = {
+    "mosi": ("sentiment",),
+    "pom": ("all", *TRAITS),
+    "iemocap": ("happy", "sad", "angry", "neutral"),
+    "ravdess": ("emotion",),
+}
 SETTINGS = Path(__file__).with_name("settings.csv")
 """What the authors say reproduces the paper (their hyperparams.txt); row `Sentiment` is POM's 17th label."""
 
@@ -49,12 +65,9 @@ _MOSI: Space = {
     "batch_size": (4, 8, 16, 32, 64, 128),
     "weight_decay": (0, 0.001, 0.002, 0.01),
 }
-SPACES: Mapping[str, Space] = {
-    "mosi": _MOSI,
-    "pom": _MOSI,
-    "iemocap": {**_MOSI, "audio_hidden": (8, 16, 32), "batch_size": (8, 16, 32, 64, 128)},
-}
-"""The random search of the scripts: values in the order in which they are drawn."""
+_IEMOCAP: Space = {**_MOSI, "audio_hidden": (8, 16, 32), "batch_size": (8, 16, 32, 64, 128)}
+SPACES: Mapping[Family, Space] = {"mosi": _MOSI, "pom": _MOSI, "iemocap": _IEMOCAP, "ravdess": _IEMOCAP}
+"""The random search of the scripts: values in the order in which they are drawn. RAVDESS has IEMOCAP's."""
 
 
 class Setting(Part):
@@ -74,10 +87,11 @@ class Setting(Part):
 
 
 class LowRankFusion(Parameters):
-    """LMF, TFN on the same sub-networks, LMF as it was before April 2020, a rank sweep and a random search.
+    """LMF, TFN and concatenation on the same sub-networks, LMF as before April 2020, a rank sweep and a random search.
 
     `targets`: `sentiment` (MOSI); `all` 16 traits by one network, or traits by name, one network each (POM); emotions
-    by name (IEMOCAP). `setting` null takes each target's row of the authors' hyperparams.txt.
+    by name, yes or no each (IEMOCAP); `emotion`, one of eight (RAVDESS). `setting` null takes each target's row of the
+    authors' hyperparams.txt.
     """
 
     samples: int = Field(0, ge=0, description="samples of a stand-in corpus, all splits; 0 for real data")
@@ -87,8 +101,9 @@ class LowRankFusion(Parameters):
     seeds: tuple[Seed, ...] = Field(min_length=1)
     epochs: Positive
     patience: Positive = Field(20, description="epochs in a row without a better validation loss that end a run")
-    tfn_size: int = Field(32, ge=1, description="hidden units after the outer product")
-    tfn_dropout: Dropout = Field(0.3, description="dropout on the outer product")
+    tfn_size: int = Field(32, ge=1, description="hidden units after the outer product, or after the concatenation")
+    tfn_dropout: Dropout = Field(0.3, description="dropout on the outer product, or on the concatenation")
+    unimodal: bool = Field(False, description="whether the concatenation is also trained on each modality alone")
     ranks: tuple[Positive, ...] = Field(description="ranks of the sweep; empty for none")
     search_draws: int = Field(0, ge=0, description="settings drawn from the published search space; 0 for no search")
     search_seed: Seed = Field(1000, description="seed of the draws and of their training")
@@ -98,11 +113,12 @@ class LowRankFusion(Parameters):
     glove: str = Field(
         "", description="word vectors in the data folder, or `glove` or `minilm`; empty to learn them (mosi_words)"
     )
+    corpus_options: CorpusOptions = CORPUS_OPTIONS
     nonfinite: Nonfinite = NONFINITE
     batch_norm_init: Literal["ones", "uniform"] = Field("ones", description="uniform: as before torch 1.2 (quirk 17)")
 
     @property
-    def family(self) -> Literal["mosi", "pom", "iemocap"]:
+    def family(self) -> Family:
         return FAMILIES[self.dataset]
 
     def further_files(self) -> tuple[str, ...]:
@@ -116,12 +132,14 @@ class LowRankFusion(Parameters):
         if "all" in self.targets and len(self.targets) > 1:
             raise ValueError("`all` is one network for every trait and cannot be combined with single traits")
         self.refuse_twice("targets", "seeds", "ranks")
-        if self.setting is None and {"all", "sentiment"} & set(self.targets):
+        if self.setting is None and {"all", "sentiment", "emotion"} & set(self.targets):
             raise ValueError(f"hyperparams.txt has no row for {self.targets[0]!r}: give a setting")
         if self.setting is None and self.search_draws:
             raise ValueError("the search is compared with one setting: give it, or set search_draws to 0")
         if self.search_draws and self.search_seed in self.seeds:
             raise ValueError("search_seed is among the seeds: the winner must be repeated with seeds it has not seen")
+        if self.search_draws and self.corpus_options.get("fold") == "by_seed":
+            raise ValueError("a search knows one fold, fold by_seed tests them all: set search_draws to 0")
         self.refuse_samples()
         return self
 
@@ -160,3 +178,4 @@ def search_settings(space: Space, seed: int, iterations: int) -> list[dict[str, 
 
 
 NOTEBOOKS = {"low_rank_fusion": LowRankFusion}
+PAPER_DATA = dict.fromkeys(("mosi", "pom", "iemocap"), ("text", "audio", "video"))

@@ -14,48 +14,74 @@ from lib.data.text.frozen import PART
 from lib.errors import InputError
 from lib.metrics import scores
 from lib.papers.low_rank_fusion import SPACES, TRAITS, LowRankFusion, Setting, chosen, search_settings
+from lib.params import CorpusOptions
 from lib.reporting import published
-from lib.study import Classes, Runs, Study, Task, variant_name
+from lib.study import Classes, Runs, Study, Task, by_seed, variant_name
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
 from lib.training.records import Record
 from lib.training.trained import Trained
 
-LMF, TFN, LEGACY, WINNER = "LMF", "TFN", "LMF legacy", "LMF best draw"
+LMF, TFN, CONCATENATION, LEGACY, WINNER = "LMF", "TFN", "concatenation", "LMF legacy", "LMF best draw"
+FUSIONS = {
+    LMF: ("low_rank:LMF", "word_fusion:WordLMF"),
+    TFN: ("tensor_fusion:TFN", "word_fusion:WordTFN"),
+    CONCATENATION: ("concatenation:Concatenation", "word_fusion:WordConcatenation"),
+}
+"""The networks that differ in the fusion alone: over vectors, and over words by number."""
 THIRD_PARTY = "LMF, third party"
 SEARCHED = "searched"
 """Kind of a network that was trained once, with a drawn setting."""
 MEAN = "mean"
 """Name of the mean over the traits, where each trait has a network of its own."""
-COMPARED = {"mosi": ("mae", "acc2_nonneg"), "pom": ("mae", "corr"), "iemocap": ("weighted_f1", "f1_class_1")}
+COMPARED = {
+    "mosi": ("mae", "acc2_nonneg"),
+    "pom": ("mae", "corr"),
+    "iemocap": ("weighted_f1", "f1_class_1"),
+    "ravdess": ("weighted_f1", "acc"),
+}
 TABLE_2 = {
     "mosi": ("mae", "corr", "acc2_nonneg", "f1_binary_weighted", "acc7_rounded"),
     "pom": ("mae", "corr", "acc7_rounded"),
     "iemocap": ("weighted_f1",),
+    "ravdess": ("weighted_f1",),
 }
-"""The columns of the paper's table 2."""
-_FLOORS = ("weighted_f1", "f1_class_1", "mae", "acc2_nonneg", "acc7_rounded")
+"""The columns of the paper's table 2; what RAVDESS has of them."""
+_FLOORS = ("weighted_f1", "mae", "acc2_nonneg", "acc7_rounded")
 
 
 def study(p: LowRankFusion) -> Study:
-    """One task per target. Raises InputError for unusable data, or a batch of one sample, which batch norm refuses."""
-    tasks = tuple(task(p, target) for target in p.targets)
-    for each in tasks:
+    """One task per target, or per target and fold. Raises InputError for unusable data, or a batch of one sample, which
+    batch norm refuses."""
+    turns = [by_seed(p.dataset, p.corpus_options, p.seeds, partial(task, p, target)) for target in p.targets]
+    tasks = {id(each): each for turn in turns for each in turn.values()}
+    for each in tasks.values():
         samples = len(each.corpus.splits["train"])
         for size in sorted({s.batch_size for s in (setting(p, each), *drawn(p))}):
             if samples % size == 1:
                 what = f"{samples} training samples leave a last batch of one at batch size {size}"
                 todo = "batch norm needs two: other batch_size or seed"
                 raise InputError(what, where=each.corpus.source.name, todo=todo)
-    return Study(p, tasks, partial(grid, p), partial(repeats_of_winner, p), partial(about, p), cost)
+    return Study(
+        p,
+        tuple(tasks.values()),
+        lambda task: [m for m in grid(p, task) if any(turn.get(m.seed, task) is task for turn in turns)],
+        partial(repeats_of_winner, p),
+        partial(about, p),
+        cost,
+    )
 
 
-def task(p: LowRankFusion, target: str) -> Task:
-    """A corpus with sentiment, one emotion, one trait or all traits as what is scored."""
-    corpus, name, metrics = load(p, target), target if len(p.targets) > 1 else "", COMPARED[p.family]
+def task(p: LowRankFusion, target: str, options: CorpusOptions) -> Task:
+    """A corpus with sentiment, one emotion, all emotions, one trait or all traits as what is scored."""
+    corpus, name, metrics = load(p, target, options), target if len(p.targets) > 1 else "", COMPARED[p.family]
     labels = {split: scored_labels(corpus, target, part) for split, part in corpus.splits.items()}
-    if p.family == "iemocap":
-        classes = Classes.exclusive(("absent", "present"))
-        return Task(corpus, lambda split, out: scores.classification(out, labels[split], 2), metrics, classes, name)
+    if corpus.task == "classes":
+        names = ("absent", "present") if p.family == "iemocap" else corpus.label_names
+
+        def classified(split: str, out: np.ndarray) -> dict[str, float]:
+            return scores.classification(out, labels[split], len(names))
+
+        return Task(corpus, classified, metrics, Classes.exclusive(names), name)
     scale, mine = corpus.scale, output(corpus, target)
 
     def regression(split: str, out: np.ndarray) -> dict[str, float]:
@@ -68,19 +94,23 @@ def task(p: LowRankFusion, target: str) -> Task:
     return Task(corpus, regression, metrics, classes, name, answers=rated)
 
 
-def load(p: LowRankFusion, target: str) -> Corpus:
-    """The corpus of a target, as LMF reads it."""
-    options: dict[str, object] = {"samples": p.samples} if p.dataset.endswith("_like") else {}
+def load(p: LowRankFusion, target: str, options: CorpusOptions) -> Corpus:
+    """The corpus of a target, as LMF reads it. Raises InputError for an option that the run sets elsewhere."""
+    fixed: dict[str, object] = {"samples": p.samples} if p.dataset.endswith("_like") else {}
     if p.family == "iemocap":
-        options["label"] = target
+        fixed["label"] = target
     if p.dataset == "mosi_words":
-        options |= {"words": p.words, "side": p.padding, "text" if p.glove in PART else "glove": p.glove}
+        fixed |= {"words": p.words, "side": p.padding, "text" if p.glove in PART else "glove": p.glove}
     if p.dataset == "mosi_utterances":
-        options["context"] = 1
+        fixed["context"] = 1
     if p.dataset == "pom":
-        options["label"] = "all"
-    corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options)
-    return without_label(averaged(corpus), "Sentiment") if p.dataset == "pom" else corpus
+        fixed["label"] = "all"
+    if twice := [name for name in options if name in fixed]:
+        raise InputError(f"option {twice[0]!r} is set by the run", where="corpus_options", todo="leave it out")
+    corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **fixed, **options)
+    if p.dataset == "pom":
+        return without_label(averaged(corpus), "Sentiment")
+    return averaged(corpus) if p.dataset == "ravdess" else corpus
 
 
 def output(corpus: Corpus, target: str) -> int | slice:
@@ -106,7 +136,7 @@ def by_number(p: LowRankFusion) -> bool:
 
 
 def model(p: LowRankFusion, corpus: Corpus, setting: Setting, kind: str) -> ModelSpec:
-    """LMF, or TFN on sub-networks of the same sizes, so that the two differ in the fusion alone."""
+    """A fusion on sub-networks of the same sizes, so that kinds differ in the fusion alone; LMF's if none is named."""
     widths, labels = {m: int(width) for m, width in corpus.modalities.items()}, corpus.splits["train"].labels
     arguments: dict[str, object] = {
         "input_sizes": widths | ({"text": p.word_vectors} if by_number(p) else {}),
@@ -117,19 +147,19 @@ def model(p: LowRankFusion, corpus: Corpus, setting: Setting, kind: str) -> Mode
     if by_number(p):  # the last number is a word of the training split: the others are unknown
         arguments["vocabulary"] = int(corpus.splits["train"].features["text"].max()) + 1
     outputs = len(corpus.label_names) if corpus.task == "classes" or labels.ndim == 2 else 1
-    prefix = "word_fusion:Word" if by_number(p) else ("tensor_fusion:" if kind == TFN else "low_rank:")
-    if kind == TFN:
+    fusion = kind if kind in FUSIONS else LMF
+    if fusion != LMF:
         arguments["dropouts"] |= {"fusion": p.tfn_dropout}
         head = "bounded" if p.family == "mosi" else "linear"  # (-3, 3) is MOSI's (spec low_rank_fusion, 2.1)
         arguments |= {"fusion_size": p.tfn_size, "head": head, "output_size": outputs}
     else:
         arguments |= {"output_size": outputs, "rank": setting.rank}
-    return ModelSpec(f"{prefix}{TFN if kind == TFN else LMF}", arguments)
+    return ModelSpec(FUSIONS[fusion][by_number(p)], arguments)
 
 
 def recipe(p: LowRankFusion, corpus: Corpus, setting: Setting, *, legacy: bool = False) -> Recipe:
-    """SPEC.md, section 6. `legacy` leaves rank weights and bias of the fusion untrained (quirk 1) and, for IEMOCAP,
-    tests the last epoch instead of the selected one (quirk 3)."""
+    """SPEC.md, section 6. `legacy` leaves rank weights and bias of the fusion untrained (quirk 1) and, for classes,
+    whose script is IEMOCAP's, tests the last epoch instead of the selected one (quirk 3)."""
     classes = corpus.task == "classes"
     return Recipe(
         loss="cross_entropy_sum" if classes else "l1_sum",
@@ -148,9 +178,13 @@ def recipe(p: LowRankFusion, corpus: Corpus, setting: Setting, *, legacy: bool =
     )
 
 
-def member(p: LowRankFusion, task: Task, kind: str, seed: int, setting: Setting, **tags: str) -> Member:
-    """One network. Its tags carry what the tables need beside its scores."""
-    spec, modalities = model(p, task.corpus, setting, kind), tuple(task.corpus.modalities)
+def member(
+    p: LowRankFusion, task: Task, kind: str, seed: int, setting: Setting, *, alone: str = "", **tags: str
+) -> Member:
+    """One network, or the concatenation that is fed one modality `alone`. Its tags carry what the tables need beside
+    its scores."""
+    spec = model(p, task.corpus, setting, CONCATENATION if alone else kind)
+    modalities = (alone,) if alone else tuple(task.corpus.modalities)
     size = sum(weights.numel() for weights in spec.build().parameters())
     return Member(
         variant=task.variant(kind),
@@ -169,12 +203,19 @@ def rank_kind(rank: int) -> str:
     return f"LMF rank {rank}"
 
 
+def alone(modality: str) -> str:
+    """Kind of the concatenation that is fed one modality."""
+    return f"{modality} alone"
+
+
 def repeated(p: LowRankFusion, task: Task) -> list[Member]:
-    """LMF, TFN, LMF as before April 2020 and the ranks of the sweep, each with every seed."""
-    base = setting(p, task)
-    kinds = {LMF: base, TFN: base, LEGACY: base}
-    kinds |= {rank_kind(r): base.model_copy(update={"rank": r}) for r in p.ranks if r != base.rank}
-    return [member(p, task, kind, seed, varied) for kind, varied in kinds.items() for seed in p.seeds]
+    """LMF, TFN, concatenation, LMF as before April 2020, each modality alone if asked for, and the ranks of the sweep,
+    each with every seed."""
+    base, modalities = setting(p, task), tuple(task.corpus.modalities) if p.unimodal else ()
+    found = [member(p, task, kind, seed, base) for kind in (*FUSIONS, LEGACY) for seed in p.seeds]
+    found += [member(p, task, alone(m), seed, base, alone=m) for m in modalities for seed in p.seeds]
+    ranks = {rank: base.model_copy(update={"rank": rank}) for rank in p.ranks if rank != base.rank}
+    return found + [member(p, task, rank_kind(r), seed, varied) for r, varied in ranks.items() for seed in p.seeds]
 
 
 def search(p: LowRankFusion, task: Task) -> list[Member]:
@@ -239,8 +280,21 @@ def about(p: LowRankFusion, record: Record) -> dict[str, object]:
 
 
 def compared(runs: Runs) -> list[Record]:
-    """The trainings that the paper's question rests on: the search and the ranks only add to them."""
+    """The trainings that the paper's question rests on: the search, the ranks and the baselines only add to them."""
     return [record for record in runs.records if record.tags["kind"] in (LMF, TFN, LEGACY)]
+
+
+def contrasts(p: LowRankFusion, modalities: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """By baseline the variants that are set against it: (variant, baseline), group by group.
+
+    LMF against all; what fusion brings is also asked of TFN and of the concatenation.
+    """
+    kinds = {TFN: (LMF,), CONCATENATION: (LMF, TFN), LEGACY: (LMF,)}
+    kinds |= {alone(m): tuple(FUSIONS) for m in modalities if p.unimodal}
+    return {
+        over: [(variant_name(group, kind), variant_name(group, over)) for group in groups(p) for kind in compared]
+        for over, compared in kinds.items()
+    }
 
 
 def asked(runs: Runs) -> list[Trained]:
@@ -259,13 +313,17 @@ def groups(p: LowRankFusion) -> list[str]:
 
 
 def describe(study: Study) -> pd.DataFrame:
-    """Samples per split and what their labels are, per task."""
+    """Samples per split and what their labels are, per task; of a corpus that is tested in turns, of its first fold."""
     rows = []
-    for target, task in zip(study.p.targets, study.tasks, strict=True):
+    for task in study.questions:
+        target = task.name or study.p.targets[0]
         for name, split in task.corpus.splits.items():
             labels, row = scored_labels(task.corpus, target, split), {"task": target, "split": name}
             row["samples"] = len(split)
-            if task.corpus.task == "classes":
+            if study.p.family == "ravdess":
+                counts = np.bincount(labels, minlength=len(task.corpus.label_names))
+                row |= dict(zip(task.corpus.label_names, counts.tolist(), strict=True))
+            elif task.corpus.task == "classes":
                 row["share present"] = float(labels.mean())
             else:
                 row |= {"lowest": float(labels.min()), "mean": float(labels.mean()), "highest": float(labels.max())}
@@ -274,19 +332,26 @@ def describe(study: Study) -> pd.DataFrame:
 
 
 def constant(task: Task) -> dict[str, object]:
-    """What a constant prediction scores on the test set: the training median, or never finding the emotion."""
+    """What a constant prediction scores on the test set: the training median, or the most frequent class of training,
+    which of IEMOCAP's yes or no is no."""
     train, test = (task.corpus.splits[name].labels for name in ("train", "test"))
     if task.corpus.task == "classes":
-        prediction, output = "never finding the emotion", [1.0, 0.0]
+        classes = len(task.classes.names)
+        prediction = "never finding the emotion" if classes == 2 else "always the most frequent emotion of training"
+        output = np.eye(classes)[0 if classes == 2 else np.bincount(train).argmax()]
     else:
         prediction, output = "always the training median", np.median(train, axis=0)
     found = task.score("test", np.tile(output, (len(test), 1)))
-    return {"prediction": prediction, **{name: found[name] for name in _FLOORS if name in found}}
+    shown = {name: found[name] for name in (*_FLOORS, *task.metrics) if not np.isnan(found.get(name, np.nan))}
+    return {"prediction": prediction, **shown}
 
 
 def paper(p: LowRankFusion) -> pd.DataFrame:
-    """The published numbers under our names: POM's are means over the traits, IEMOCAP's one emotion each."""
-    found = published.runs(Path(__file__).with_name("published.csv"), p.family)
+    """The published numbers under our names: POM's are means over the traits, IEMOCAP's one emotion each.
+
+    There are none of RAVDESS: beside its scores stand CMU-MOSI's, which are of other metrics, so each is not published.
+    """
+    found = published.runs(Path(__file__).with_name("published.csv"), "mosi" if p.family == "ravdess" else p.family)
     if p.family == "iemocap":
         own = f"{p.targets[0]}: " if len(p.targets) == 1 else ""
         return found.assign(variant=found["variant"].str.removeprefix(own))
@@ -301,12 +366,22 @@ def beside_published(p: LowRankFusion) -> dict[str, list[str]]:
 
 def comparable(p: LowRankFusion) -> dict[str, object]:
     """Whether the run is on the published files, and how it then differs from the released protocol (SPEC.md,
-    sections 6 and 9)."""
-    if not p.dataset.endswith("_lmf"):
+    sections 6 and 9).
+
+    `mosi_words` is CMU-MOSI on the folds of the same size as the paper's, with the labels of its authors' sibling
+    release (SPEC.md, section 4.1): the same utterances by all that is known, though the paper's own file is not to be
+    had. Its words have other vectors, its audio is of another extractor, and video is missing.
+    """
+    if p.dataset != "mosi_words" and not p.dataset.endswith("_lmf"):
         return {"same_corpus": False}
     epochs = 100 if p.family == "iemocap" else 500
     found = [f"{p.epochs} epochs instead of {epochs}"] * (p.epochs != epochs)
     found += [f"patience {p.patience} instead of 20"] * (p.patience != 20)
+    if p.dataset == "mosi_words":
+        vectors = {"": "learned word vectors", "glove": "50-d GloVe", "minilm": "MiniLM's word vectors"}
+        features = f"{vectors.get(p.glove, p.glove)} instead of 300-d GloVe, audio of another extractor"
+        found = [features, *found, "the paper's file not seen"]
+        return {"same_corpus": True, "fewer": "text and audio, the paper had three modalities", "deviations": found}
     if p.family == "pom" and p.targets != ("all",) and len(p.targets) < len(TRAITS):
         found.append(f"{len(p.targets)} of {len(TRAITS)} traits")
     return {"same_corpus": True, "deviations": found + ["infinities set to 0"] * (p.nonfinite == "zero")}
@@ -316,5 +391,5 @@ def selected_on(p: LowRankFusion) -> dict[str, str]:
     """What chose the numbers of the run."""
     search = f"validation loss of {p.search_draws} draws for {WINNER!r} alone, else " if p.search_draws else ""
     origin = "the authors' hyperparams.txt" if p.setting is None else "none (fixed in the YAML)"
-    epoch = f"validation loss ({LEGACY} on IEMOCAP: the last epoch)"
+    epoch = f"validation loss ({LEGACY} on emotions: the last epoch)"
     return {"epoch": epoch, "hyper-parameters": search + origin}

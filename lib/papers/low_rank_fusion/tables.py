@@ -4,20 +4,22 @@ The references are the paper's complexity claim, measured, and what a bag of wor
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Float
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from torch import nn
 from torch.nn import functional as F
 
 from lib.data import data_root
 from lib.data.corpus import Corpus
 from lib.data.mosi import mosi_words
+from lib.data.text.frozen import sentence_vectors
 from lib.metrics.scores import direction, regression
 from lib.papers.low_rank_fusion.study import (
     LMF,
@@ -32,7 +34,7 @@ from lib.papers.low_rank_fusion.study import (
 from lib.reporting import gains
 from lib.reporting.statistics import mean, std, t_interval
 from lib.run_table import by_seed
-from lib.study import Runs, Task, variant_name
+from lib.study import Runs, Study, Task, variant_name
 from lib.training.execution import one_thread
 from lib.training.recipe import ModelSpec
 from lib.training.records import FINISHED
@@ -189,15 +191,22 @@ def _seconds(model: nn.Module, inputs: dict, target: torch.Tensor, repeats: int)
 
 
 BAG_OF_WORDS = "tf-idf 1-2-grams + ridge, all words"
+MEAN_VECTOR, SENTENCE_VECTOR = "ridge on the mean word vector", "ridge on MiniLM's sentence vector, all words"
+LOGISTIC = "logistic regression, {}"
+PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
+"""Of ridge regression on vectors; the validation fold chooses."""
 
 
-def reference_table(corpus: Corpus, root: Path | str, words: int) -> pd.DataFrame:
+def reference_table(corpus: Corpus, root: Path | str, words: int, vectors: str = "") -> pd.DataFrame:
     """Test MAE, correlation and two-class accuracy of ridge regression on tf-idf, and of the training mean.
 
     Beside the reference stand the same regression on the `words` last words, which is all that LMF reads, and without
-    pairs of words. `corpus` is `mosi_words`, whose labels and order are used.
+    pairs of words. `corpus` is `mosi_words`, whose labels and order are used. With `vectors`, which LMF then reads in
+    place of words by number, also ridge regression on the mean of the same word vectors and, for `minilm`, on the
+    vectors of whole sentences.
     """
-    texts = mosi_words.transcripts(data_root(root or None))
+    root = data_root(root or None)
+    texts = mosi_words.transcripts(root)
     last = {name: [" ".join(text.split()[-words:]) for text in part] for name, part in texts.items()}
     found = {
         BAG_OF_WORDS: _ridge(corpus, texts, (1, 2)),
@@ -205,6 +214,11 @@ def reference_table(corpus: Corpus, root: Path | str, words: int) -> pd.DataFram
         f"single words, last {words} words": _ridge(corpus, last, (1, 1)),
         "training mean": np.full(len(corpus.splits["test"]), corpus.splits["train"].labels.mean()),
     }
+    if vectors:
+        read = {name: _mean_vector(split.features["text"]) for name, split in corpus.splits.items()}
+        found[f"{MEAN_VECTOR}, last {words} words"] = _ridge_on_vectors(corpus, read)
+    if vectors == "minilm":
+        found[SENTENCE_VECTOR] = _ridge_on_vectors(corpus, {n: sentence_vectors(t, root) for n, t in texts.items()})
     labels = corpus.splits["test"].labels
     rows = []
     for name, predicted in found.items():
@@ -213,8 +227,43 @@ def reference_table(corpus: Corpus, root: Path | str, words: int) -> pd.DataFram
     return pd.DataFrame(rows)
 
 
+def linear_table(study: Study) -> pd.DataFrame:
+    """Test scores of logistic regression on each modality and on all, fitted on the vectors that the networks read.
+
+    For one of several classes by vectors: no words. Means over the folds; the penalty is scikit-learn's own.
+    """
+    modalities = tuple(study.tasks[0].corpus.modalities)
+    rows = []
+    for read in (*[(m,) for m in modalities], modalities):
+        found = []
+        for task in study.tasks:
+            parts = {name: np.hstack([s.features[m].mean(1) for m in read]) for name, s in task.corpus.splits.items()}
+            model = LogisticRegression(max_iter=1000).fit(parts["train"], task.corpus.splits["train"].labels)
+            found.append(task.score("test", model.decision_function(parts["test"])))
+        metrics = {metric: float(np.mean([scores[metric] for scores in found])) for metric in study.tasks[0].metrics}
+        rows.append({"model": LOGISTIC.format(" and ".join(read)), **metrics})
+    return pd.DataFrame(rows)
+
+
 def _ridge(corpus: Corpus, texts: dict[str, list[str]], pairs: tuple[int, int]) -> np.ndarray:
     """Test predictions; fitted on the training fold alone, without words that occur once there; penalty 1."""
     vectors = TfidfVectorizer(ngram_range=pairs, sublinear_tf=True, min_df=2)
     model = Ridge(alpha=1.0).fit(vectors.fit_transform(texts["train"]), corpus.splits["train"].labels)
     return model.predict(vectors.transform(texts["test"]))
+
+
+def _mean_vector(steps: Float[np.ndarray, "samples words width"]) -> Float[np.ndarray, "samples width"]:
+    """Over the words; padding, which is zeros, does not count."""
+    words = (steps != 0).any(axis=2).sum(axis=1, keepdims=True)
+    return steps.sum(axis=1, dtype=np.float64) / np.maximum(words, 1)
+
+
+def _ridge_on_vectors(corpus: Corpus, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Test predictions; fitted on the training fold, with the penalty of `PENALTIES` that is best in validation."""
+    labels = {name: split.labels for name, split in corpus.splits.items()}
+
+    def fitted(penalty: float) -> Callable[[str], np.ndarray]:
+        model = Ridge(alpha=penalty).fit(vectors["train"].astype(np.float64), labels["train"])
+        return lambda split: model.predict(vectors[split].astype(np.float64))
+
+    return min(map(fitted, PENALTIES), key=lambda of: np.abs(of("valid") - labels["valid"]).mean())("test")

@@ -3,7 +3,9 @@
 import pandas as pd
 
 from lib.data.corpus import Corpus
-from lib.papers.self_paced_balance.study import TRI, floor
+from lib.papers.self_paced_balance.study import NUMBERS, ceiling, floor
+from lib.papers.self_paced_balance.tables import BETTER
+from lib.reporting import statistics
 from lib.reporting.modality_figures import metric_name
 from lib.reporting.words import interval, number
 
@@ -33,6 +35,12 @@ def effects(table: pd.DataFrame) -> list[str]:
             for row in rows.to_dict("records")
         )
         sentences.append(f"{backbone}, gain in points with 95 % interval: {listed}.")
+    reach = 50 * (table["t_interval_high"] - table["t_interval_low"]).dropna()
+    if len(reach):
+        sentences.append(
+            f"The intervals reach {number(reach.min(), '.2f')} to {number(reach.max(), '.2f')} points to both sides "
+            f"(median {number(reach.median(), '.2f')}): a smaller gain than that could not have been told from none."
+        )
     sentences.append(
         f"Intervals are per comparison: of {len(table)} without any effect, about {0.05 * len(table):.1f} would leave "
         "out 0 by chance."
@@ -45,17 +53,24 @@ def _between(row: dict) -> str:
     return interval(100 * row["t_interval_low"], 100 * row["t_interval_high"], "+.2f", name="")
 
 
-def trimodal(table: pd.DataFrame) -> list[str]:
-    """Three modalities against two, and what SPCL changes."""
-    sentences = []
+def over_fewer(table: pd.DataFrame) -> list[str]:
+    """All modalities against fewer, and what SPCL changes; two are set against the better one."""
+    sentences, count = [], len(table["modalities"].iloc[0])
+    better = table["over"].str.startswith(BETTER)
     for spcl, words in (("without", "Without SPCL"), ("with", "With SPCL")):
-        rows = table[table["spcl"] == spcl]
+        rows = table[(table["spcl"] == spcl) & (better | (not better.any()))]
         below = int((rows["gain_points"] < 0).sum())
+        fewer = "the better one" if better.any() else NUMBERS[count - 1].split()[0]
         sentences.append(
-            f"{words}, three modalities score below two in {below} of {rows['gain_points'].count()} comparisons by the "
-            f"mean; by the interval: {_counted(rows['verdict'])}."
+            f"{words}, {NUMBERS[count]} score below {fewer} in {below} of {rows['gain_points'].count()} comparisons by "
+            f"the mean; by the interval: {_counted(rows['verdict'])}."
         )
+        if better.any():
+            listed = "; ".join(f"{row['backbone']} {_points(row)}" for row in rows.to_dict("records"))
+            sentences.append(f"{words}, points gained over the better one, with 95 % interval: {listed}.")
     change = table[table["spcl"] == "with - without"]
+    if change.empty:
+        return sentences
     mean, least, most = (number(change["gain_points"].agg(how), "+.2f") for how in ("mean", "min", "max"))
     sentences.append(
         f"What SPCL changes in these gains: {mean} points on average, from {least} to {most}; by the interval: "
@@ -63,6 +78,12 @@ def trimodal(table: pd.DataFrame) -> list[str]:
         "positive ones."
     )
     return sentences
+
+
+def _points(row: dict) -> str:
+    """A gain in points and its interval."""
+    ends = interval(row["points_low"], row["points_high"], "+.2f", name="")
+    return f"{number(row['gain_points'], '+.2f')} ({ends})"
 
 
 def balance(curves: pd.DataFrame) -> list[str]:
@@ -73,18 +94,21 @@ def balance(curves: pd.DataFrame) -> list[str]:
         if set(rows["spcl"]) != {0, 1}:
             there = "without" if 0 in set(rows["spcl"]) else "with"
             sentences.append(
-                f"{backbone}, three modalities: only runs {there} SPCL have a score, so no balance to compare."
+                f"{backbone}, {NUMBERS[len(ratios)]}: only runs {there} SPCL have a score, so no balance to compare."
             )
             continue
         last = rows[rows["epoch"] == rows.groupby(["spcl", "seed"])["epoch"].transform("max")]
-        top = last.groupby("spcl")[ratios].mean().max(axis=1)
+        strongest = last.set_index(["spcl", "seed"])[ratios].max(axis=1)
+        top = {spcl: strongest[spcl] for spcl in (0, 1)}
+        changed = (top[1] - top[0]).dropna().to_numpy()
         share = rows[rows["spcl"] == 1].groupby("epoch")["selected_share"].mean()
         full = share[share >= 0.99].index.min()
         until = "in no epoch" if pd.isna(full) else f"from epoch {int(full)} on"
         sentences.append(
-            f"{backbone}, three modalities: in the first epoch {100 * share.iloc[0]:.0f} % of the utterances are "
-            f"selected, {until} 99 % or more. The strongest modality's ratio ends at {top[1]:.2f} with SPCL and "
-            f"{top[0]:.2f} without (1 is balance)."
+            f"{backbone}, {NUMBERS[len(ratios)]}: in the first epoch {100 * share.iloc[0]:.0f} % of the utterances are "
+            f"selected, {until} 99 % or more. The strongest modality's ratio ends at {top[1].mean():.2f} with SPCL and "
+            f"{top[0].mean():.2f} without (1 is balance; {number(statistics.mean(changed), '+.2f')}, "
+            f"{interval(*statistics.t_interval(changed), '+.2f')}, paired over the seeds)."
         )
     return sentences
 
@@ -110,17 +134,18 @@ def mends(claims: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
 
 def bounds(corpus: Corpus, effect: pd.DataFrame) -> list[str]:
     """The best network beside a constant answer and, on a stand-in, beside the ceiling."""
-    rows = effect[(effect["modalities"] == TRI) & effect[["without", "with_spcl"]].notna().any(axis=1)]
+    whole = max(effect["modalities"], key=len)
+    rows = effect[(effect["modalities"] == whole) & effect[["without", "with_spcl"]].notna().any(axis=1)]
     if rows.empty:
-        return ["No run on three modalities has a score."]
+        return [f"No run on {NUMBERS[len(whole)]} has a score."]
     top = rows[["without", "with_spcl"]].max(axis=1)
     best, metric, constant = rows["backbone"][top.idxmax()], effect["metric"].iloc[0], floor(corpus).iloc[0]
     sentence = (
-        f"The best backbone on three modalities, {best}, has a test {metric_name(metric)} of {top.max():.3f}; "
+        f"The best backbone on {NUMBERS[len(whole)]}, {best}, has a test {metric_name(metric)} of {top.max():.3f}; "
         f"{constant['prediction']} has {constant[metric]:.3f}"
     )
-    ceiling = corpus.source.ceilings.get("text+audio+video", {}).get(metric)
-    return [sentence + (f", the best possible decision {ceiling:.3f}." if ceiling else ".")]
+    best_possible = ceiling(corpus, whole).get(metric)
+    return [sentence + (f", the best possible decision {best_possible:.3f}." if best_possible else ".")]
 
 
 def published_reasons(comparison: pd.DataFrame) -> str:

@@ -1,14 +1,15 @@
-"""The effect of SPCL, three modalities against two, the pace. Conventions as in `lib.reporting.figures`."""
+"""The effect of SPCL, all modalities against fewer, the pace. Conventions as in `lib.reporting.figures`."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lib.papers.self_paced_balance.study import NUMBERS
 from lib.reporting import figures
+from lib.reporting.drawing import COLOURS
 from lib.reporting.figures import BLUE, ORANGE, new_figure
 from lib.reporting.modality_figures import metric_name
 from lib.reporting.words import number
@@ -40,13 +41,14 @@ def effect(table: pd.DataFrame, metric: str, *, label: str, references: dict[str
     return figure
 
 
-def trimodal(table: pd.DataFrame, *, label: str) -> Figure:
-    """Gain in points of three modalities over each pair, with 95 % t-intervals, from `tables.trimodal`."""
-    groups = table[["backbone", "over"]].drop_duplicates().to_dict("records")
-    rows = [f"{row['backbone']}: atv over {row['over']}" for row in groups]
+def over_fewer(table: pd.DataFrame, *, label: str) -> Figure:
+    """Gain in points of all modalities over fewer, with 95 % t-intervals, from `tables.over_fewer`."""
+    groups = table[["backbone", "modalities", "over"]].drop_duplicates().to_dict("records")
+    rows = [f"{row['backbone']}: {row['modalities']} over {row['over']}" for row in groups]
     metric = metric_name(table["metric"].iloc[0])
     with plt.rc_context(figures.STYLE):
-        title = "Three modalities against two"
+        count = len(table["modalities"].iloc[0])
+        title = f"{NUMBERS[count].capitalize()} against {NUMBERS[count - 1].split()[0]}"
         figure, axes = new_figure(8.0, 2.2 + 0.36 * len(rows), title, label)
         for side in _SIDES:
             mine = table[table["spcl"] == side[0]]
@@ -54,7 +56,7 @@ def trimodal(table: pd.DataFrame, *, label: str) -> Figure:
             _points(axes, side, mine["gain_points"], np.nan_to_num(spread))
         axes.axvline(0, color="black", linewidth=0.8)
         _rows(axes, rows)
-        axes.set_xlabel(f"points gained in test {metric}: mean over paired seeds and 95 % t-interval")
+        axes.set_xlabel(f"points gained in test {metric}, mean and 95 % t-interval")
         figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 
@@ -72,7 +74,7 @@ def pace(curves: pd.DataFrame, backbone: str, *, label: str, cap: float) -> Figu
     on, off = (found.reindex(columns=shown) for found in means)
     with plt.rc_context(figures.STYLE):
         figure, axes = new_figure(
-            11.0, 4.0, f"{backbone}, three modalities: the pace of the curriculum", label, columns=3
+            11.0, 4.0, f"{backbone}, {NUMBERS[len(ratios)]}: the pace of the curriculum", label, columns=3
         )
         axes[0].plot(on.index, on["threshold"], "-", color=BLUE)
         axes[0].axhline(cap, color="0.5", linestyle=":", linewidth=1)
@@ -82,7 +84,7 @@ def pace(curves: pd.DataFrame, backbone: str, *, label: str, cap: float) -> Figu
         axes[1].plot(on.index, 100 * on["selected_share"], "-", color=BLUE)
         axes[1].set_ylim(-3, 103)
         axes[1].set_ylabel("selected utterances, per cent")
-        palette = dict(zip(_MODALITY_MARKS, sns.color_palette("colorblind")[2:5], strict=True))
+        palette = dict(zip(_MODALITY_MARKS, COLOURS[2:5], strict=True))
         for column in ratios:
             modality = column.removeprefix("ratio_")
             for values, width, words in ((on, 2.0, "with"), (off, 0.9, "without")):

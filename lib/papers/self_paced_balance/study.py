@@ -1,31 +1,33 @@
 """Which backbones are trained with SPCL and without, at which pace, on which conversations (spec self_paced_balance, 1
 to 4)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lib import data
 from lib.data.corpus import SPLITS, Corpus
 from lib.data.dialogues import mosi_conversations, stored_dialogues
+from lib.data.ravdess import ravdess_dialogues
 from lib.errors import InputError
 from lib.metrics import scores
 from lib.papers.self_paced_balance import Pace, SelfPacedBalance
-from lib.study import Classes, Study, Task
+from lib.params import CorpusOptions
+from lib.study import Classes, Study, Task, by_seed, corpus_with
 from lib.training.recipe import Member, ModelSpec, Recipe, SelfPacedSpec
 from lib.training.records import Record
 from lib.training.self_paced import CAP, next_threshold
 
-TRI = "atv"
 MODALITIES = {"a": "audio", "t": "text", "v": "video"}
 SPEAKERS = {
     "iemocap": stored_dialogues.IEMOCAP.speakers,
     "meld": stored_dialogues.MELD.speakers,
     "mosi": mosi_conversations.SPEAKERS,
+    "ravdess": ravdess_dialogues.SPEAKERS,
 }
+NUMBERS = ("no modality", "one modality", "two modalities", "three modalities")
 TITLES = {
     "biddin": "BiDDIN",
     "dialogue_gcn": "DialogueGCN",
@@ -43,18 +45,23 @@ DEFAULTS = (0.4, 1.25)
 
 
 def study(p: SelfPacedBalance) -> Study:
-    """A task per development set, all with one question: IEMOCAP's depends on the seed (quirk 14), no other does.
+    """A task per development set, all with one question: IEMOCAP's depends on the seed (quirk 14), and so does the fold
+    of a corpus that is tested in turns.
 
-    Raises InputError for unusable data, and for feature widths that are not those of the parameters.
+    Raises InputError for unusable data, modalities that it lacks, and feature widths that are not those of the
+    parameters.
     """
-    options: dict[str, object] = {"nonfinite": p.nonfinite} | ({"samples": p.samples} if p.samples else {})
-    if p.family == "meld":
-        options["split"] = p.split
+    modalities = [MODALITIES[letter] for letter in p.whole]
+
+    def ask(options: CorpusOptions) -> Task:
+        return task(corpus_with(p, modalities, **options))
+
     if p.family == "iemocap":
         name = "split_seed" if p.samples else "seed"
-        tasks = {seed: task(data.load(p.dataset, p.data_root or None, **options, **{name: seed})) for seed in p.seeds}
+        tasks = {seed: ask(p.corpus_options | {name: seed}) for seed in p.seeds}
     else:
-        tasks = dict.fromkeys(p.seeds, task(data.load(p.dataset, p.data_root or None, **options)))
+        official = {"split": p.split} if p.family == "meld" else {}
+        tasks = by_seed(p.dataset, p.corpus_options | official, p.seeds, ask)
     found = tasks[p.seeds[0]].corpus
     if p.widths is not None and dict(p.widths) != dict(found.modalities):
         raise InputError(
@@ -99,14 +106,28 @@ def variant(backbone: str, subset: str, *, spcl: bool, mend: str = "") -> str:
 
 
 def subsets(p: SelfPacedBalance, backbone: str, mend: str = "") -> tuple[str, ...]:
-    """Those that a backbone is trained on, as published or under a mend; `axis` concerns BiDDIN alone."""
+    """Those that a backbone is trained on, as published or under a mend.
+
+    `axis` concerns BiDDIN alone; MM-DFN mixes each modality with another, so it has no network for one.
+    """
     if mend == "axis" and backbone != "biddin":
         return ()
-    return p.mend_subsets if mend else p.subsets
+    asked = p.mend_subsets if mend else p.subsets
+    return several(asked) if backbone == "mm_dfn" else asked
 
 
-def sides(mend: str) -> tuple[bool, ...]:
-    """Without SPCL and with it; `selected` changes nothing without, and is compared with the variant as published."""
+def several(subsets: Sequence[str]) -> tuple[str, ...]:
+    """Those of more than one modality, which SPCL can compare."""
+    return tuple(subset for subset in subsets if len(subset) > 1)
+
+
+def sides(mend: str, subset: str) -> tuple[bool, ...]:
+    """Without SPCL and with it; `selected` changes nothing without, and is compared with the variant as published.
+
+    One modality alone is trained without (quirk 9).
+    """
+    if len(subset) < 2:
+        return (False,)
     return (True,) if mend == "selected" else (False, True)
 
 
@@ -115,7 +136,7 @@ def grid(p: SelfPacedBalance, corpus: Corpus, seed: int) -> Iterator[Member]:
     for backbone in p.backbones.chosen():
         for mend in ("", *p.mends):
             for subset in subsets(p, backbone, mend):
-                for spcl in sides(mend):
+                for spcl in sides(mend, subset):
                     yield member(p, corpus, seed, backbone, subset, spcl=spcl, mend=mend)
 
 
@@ -123,9 +144,8 @@ def member(
     p: SelfPacedBalance, corpus: Corpus, seed: int, backbone: str, subset: str, *, spcl: bool, mend: str = ""
 ) -> Member:
     """One network. Its tags carry what the tables need, and the development set."""
-    threshold, growth = paces(p, backbone, subset)
     over = "selected" if mend == "selected" else "all"
-    curriculum = SelfPacedSpec(threshold, growth, over=over) if spcl else PLAIN
+    curriculum = SelfPacedSpec(*paces(p, backbone, subset), over=over) if spcl else PLAIN
     modalities = tuple(MODALITIES[m] for m in subset)
     return Member(
         variant=variant(backbone, subset, spcl=spcl, mend=mend),
@@ -231,7 +251,7 @@ def settings(p: SelfPacedBalance) -> pd.DataFrame:
     """Threshold and growth of every backbone and subset, and the epoch from which every utterance is selected."""
     rows = []
     for backbone, setting in p.backbones.chosen().items():
-        for subset in p.subsets:
+        for subset in several(p.subsets):
             threshold, growth = paces(p, backbone, subset)
             cap = epochs_to_cap(threshold, growth)
             row = {"backbone": TITLES[backbone], "modalities": subset, "threshold": threshold, "growth": growth}
@@ -259,8 +279,15 @@ def selected_on(p: SelfPacedBalance) -> dict[str, str]:
 
 
 def development_sets(study: Study) -> str:
-    """In words, whether the seeds share a development set."""
+    """In words, whether the seeds share a development set, and a test set."""
     seeds, sets = len(study.p.seeds), {frozenset(task.corpus.splits["valid"].ids) for task in study.tasks}
+    folds = corpora(study)
+    if len(folds) > 1:
+        utterances = sum(len(flat_labels(corpus, "test")) for corpus in folds)
+        return (
+            f"The {seeds} seeds test {len(folds)} different folds, {utterances} utterances in all, each with its own "
+            "development set, so that intervals over the seeds also hold the differences between the folds."
+        )
     if len(sets) == 1:
         return f"All {seeds} seeds share the development set."
     size = len(next(iter(sets)))
@@ -270,14 +297,20 @@ def development_sets(study: Study) -> str:
     )
 
 
+def corpora(study: Study) -> list[Corpus]:
+    """A corpus of each test set."""
+    found = {frozenset(task.corpus.splits["test"].ids): task.corpus for task in study.tasks}
+    return list(found.values())
+
+
 def describe(corpus: Corpus) -> pd.DataFrame:
-    """Dialogues, utterances, speakers and class counts per split."""
+    """Dialogues, utterances, the ids that tell speakers of a dialogue apart, and class counts per split."""
     rows = []
     for name in SPLITS:
         split, labels = corpus.splits[name], flat_labels(corpus, name)
         counts = {label: int((labels == number).sum()) for number, label in enumerate(corpus.label_names)}
         size = {"dialogues": len(split), "utterances": len(labels), "longest": int(split.lengths.max())}
-        rows.append({"split": name, **size, "speakers": int(split.speakers.max()) + 1, **counts})
+        rows.append({"split": name, **size, "speaker ids": int(split.speakers.max()) + 1, **counts})
     return pd.DataFrame(rows)
 
 
@@ -297,10 +330,15 @@ def ceilings(corpus: Corpus) -> pd.DataFrame:
     return table[sorted(table, key=lambda name: (name != "from", "this test set" in name))]
 
 
-def references(corpus: Corpus, metric: str) -> dict[str, float]:
-    """What a figure of scores is read against: the constant answer, and the ceiling of three modalities if known."""
+def references(corpus: Corpus, metric: str, whole: str) -> dict[str, float]:
+    """What a figure of scores is read against: the constant answer, and the ceiling of all modalities if known."""
     constant = floor(corpus).iloc[0]
     found = {constant["prediction"]: float(constant[metric])}
-    if best := corpus.source.ceilings.get("text+audio+video"):
-        found["best possible, three modalities"] = best[metric]
+    if best := ceiling(corpus, whole):
+        found[f"best possible, {NUMBERS[len(whole)]}"] = best[metric]
     return found
+
+
+def ceiling(corpus: Corpus, subset: str) -> dict[str, float]:
+    """Best reachable scores of a stand-in from these modalities; empty for real data."""
+    return corpus.source.ceilings.get("+".join(name for name in corpus.modalities if name[0] in subset), {})

@@ -1,30 +1,44 @@
-"""Scores, the effect of SPCL, three modalities against two, classes, the pace, mends, and the published numbers.
+"""Scores, the effect of SPCL, all modalities against fewer, classes, the pace, mends, and the published numbers.
 
 Gain(%) of three modalities over two, which the paper shows without a formula, is computed in both ways, per seed and
 then averaged: `gain_points` = 100 (tri - bi), `gain_relative` = 100 (tri - bi) / bi, both positive where three
-modalities are better. `tri` and `bi` have the same backbone, seed, corpus, split and training.
+modalities are better. `tri` and `bi` have the same backbone, seed, corpus, split and training. So are two modalities
+compared with one, which is always trained without SPCL.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lib.data.corpus import Corpus, Source
+from lib.data.corpus import Source
 from lib.papers.self_paced_balance import SelfPacedBalance
-from lib.papers.self_paced_balance.study import TITLES, TRI, flat_labels, sides, subsets, variant
+from lib.papers.self_paced_balance.study import TITLES, corpora, flat_labels, several, sides, subsets, variant
 from lib.reporting import gains, published
 from lib.reporting.statistics import mean, std, t_interval, t_test
 from lib.run_table import by_seed, run_table
-from lib.training.records import Record
+from lib.study import Runs
 
 METRICS = ("weighted_f1", "acc")
 EFFECT = ("backbone", "modalities", "n", "without", "with_spcl", "gain", "t_interval", "t_test_p", "verdict")
-GAINS = ("backbone", "over", "spcl", "n", "gain_points", "points", "points_p", "gain_relative", "relative", "verdict")
+GAINS = (
+    "backbone",
+    "modalities",
+    "over",
+    "spcl",
+    "n",
+    "gain_points",
+    "points",
+    "points_p",
+    "gain_relative",
+    "relative",
+    "verdict",
+)
 MENDED = ("mend", "backbone", "modalities", "spcl", "n", "baseline_score", "score", "gain", "t_interval", "verdict")
 """What is shown of the tables."""
 BASELINE = "two modalities"
+BETTER = "better of"
 PUBLISHED = Path(__file__).with_name("published.csv")
 
 
@@ -37,7 +51,7 @@ def effect(p: SelfPacedBalance, table: pd.DataFrame, metric: str, mend: str = ""
     """What SPCL adds to each backbone on each subset, paired over the seeds (`gains.gain_table`)."""
     found = []
     for backbone in p.backbones.chosen():
-        for subset in subsets(p, backbone, mend):
+        for subset in several(subsets(p, backbone, mend)):
             gain = _gain(table, metric, *pair(backbone, subset, mend))
             rest = gain.drop(["variant", "baseline", "paper_rule"]).to_dict()
             found.append({"backbone": TITLES[backbone], "modalities": subset} | _off_and_on(gain) | rest)
@@ -45,9 +59,9 @@ def effect(p: SelfPacedBalance, table: pd.DataFrame, metric: str, mend: str = ""
 
 
 def pair(backbone: str, subset: str, mend: str = "") -> tuple[str, str]:
-    """Variants without and with SPCL; a mend of the loss of SPCL does not touch the former."""
+    """Variants without and with SPCL; a mend of SPCL's loss does not touch the former. One modality has no SPCL."""
     without = variant(backbone, subset, spcl=False, mend="" if mend == "selected" else mend)
-    return without, variant(backbone, subset, spcl=True, mend=mend)
+    return without, variant(backbone, subset, spcl=True, mend=mend) if len(subset) > 1 else without
 
 
 def _gain(table: pd.DataFrame, metric: str, baseline: str, other: str) -> pd.Series:
@@ -59,28 +73,46 @@ def _off_and_on(gain: pd.Series) -> dict[str, float]:
     return {f"{ours}{end}": gain[f"{theirs}{end}"] for ours, theirs in names.items() for end in ("", "_std")}
 
 
-def trimodal_values(
-    table: pd.DataFrame, metric: str, backbone: str, over: str, *, spcl: bool, mend: str = ""
+def name_over_fewer(p: SelfPacedBalance) -> str:
+    """Of the tables and the figure of `over_fewer`."""
+    return "trimodal" if len(p.whole) == 3 else "bimodal"
+
+
+def gain_values(
+    p: SelfPacedBalance, table: pd.DataFrame, metric: str, backbone: str, over: str, *, spcl: bool, mend: str = ""
 ) -> pd.DataFrame:
-    """By seed: `gain_points` and `gain_relative` of three modalities over the subset `over`."""
-    seeds = by_seed(table, metric)
-    tri, bi = (seeds[pair(backbone, subset, mend)[spcl]] for subset in (TRI, over))
-    return pd.DataFrame({"gain_points": 100 * (tri - bi), "gain_relative": 100 * (tri - bi) / bi}).dropna()
+    """By seed: `gain_points` and `gain_relative` of all modalities over the subset `over`, or `BETTER` several.
+
+    Which of several is better says the development set of each seed, by weighted F1.
+    """
+    seeds, names = by_seed(table, metric), over.removeprefix(BETTER).split(", ")
+    fewer = seeds[[pair(backbone, name.strip(), mend)[spcl] for name in names]]
+    if len(names) > 1:
+        chosen = by_seed(table, METRICS[0], "valid")[[*fewer]].rank(axis=1, ascending=False, method="first") == 1
+        fewer = fewer.where(chosen)
+    more, fewer = seeds[pair(backbone, p.whole, mend)[spcl]], fewer.sum(axis=1, min_count=1)
+    return pd.DataFrame({"gain_points": 100 * (more - fewer), "gain_relative": 100 * (more - fewer) / fewer}).dropna()
 
 
-def trimodal(p: SelfPacedBalance, table: pd.DataFrame, metric: str, mend: str = "") -> pd.DataFrame:
-    """Gain(%) of three modalities over each pair, without SPCL, with it, and what SPCL changes (`with - without`).
+def over_fewer(p: SelfPacedBalance, table: pd.DataFrame, metric: str, mend: str = "") -> pd.DataFrame:
+    """Gain(%) of all modalities over all but one, without SPCL, with it, and what SPCL changes (`with - without`).
 
-    The verdict is that of `gain_points`: `positive` or `negative` where its 95 % t-interval leaves out 0.
+    Over one modality what SPCL changes is its effect on two, and has no row here; instead there is the gain over the
+    better of both. The verdict is that of `gain_points`: `positive` or `negative` where its 95 % t-interval leaves out
+    0.
     """
     found = []
     for backbone in p.backbones.chosen():
         trained = subsets(p, backbone, mend)
-        for over in (subset for subset in trained if subset != TRI and TRI in trained):
-            without, on = (trimodal_values(table, metric, backbone, over, spcl=s, mend=mend) for s in (False, True))
-            for spcl, values in (("without", without), ("with", on), ("with - without", (on - without).dropna())):
-                row = {"backbone": TITLES[backbone], "over": over, "spcl": spcl, "metric": metric, "n": len(values)}
-                found.append(row | _about(values))
+        fewer = [subset for subset in trained if subset != p.whole and p.whole in trained]
+        alone = [subset for subset in fewer if len(subset) == 1]
+        for over in (*fewer, *([f"{BETTER} {', '.join(alone)}"] if len(alone) > 1 else [])):
+            without, on = (gain_values(p, table, metric, backbone, over, spcl=s, mend=mend) for s in (False, True))
+            values = {"without": without, "with": on}
+            if not alone:
+                values["with - without"] = (on - without).dropna()
+            about = {"backbone": TITLES[backbone], "modalities": p.whole, "over": over}
+            found += [about | {"spcl": k, "metric": metric, "n": len(v)} | _about(v) for k, v in values.items()]
     return pd.DataFrame(found)
 
 
@@ -95,26 +127,30 @@ def _about(values: pd.DataFrame) -> dict[str, float | str]:
     return row | {"verdict": gains.verdict(row["points_low"], row["points_high"])}
 
 
-def classes(p: SelfPacedBalance, corpus: Corpus, table: pd.DataFrame) -> pd.DataFrame:
-    """F1 of each class on the test set, three modalities, without and with SPCL, and the paired gain."""
-    labels, found = flat_labels(corpus, "test"), []
+def classes(runs: Runs) -> pd.DataFrame:
+    """F1 of each class on the test set, all modalities, without and with SPCL, and the paired gain.
+
+    `test utterances` are those of all folds, where the seeds test different ones.
+    """
+    p, folds, found = runs.study.p, corpora(runs.study), []
+    labels = np.concatenate([flat_labels(corpus, "test") for corpus in folds])
     for backbone in p.backbones.chosen():
-        for number, name in enumerate(corpus.label_names):
-            gain = _gain(table, f"f1_class_{number}", *pair(backbone, TRI))
+        for number, name in enumerate(folds[0].label_names):
+            gain = _gain(runs.table, f"f1_class_{number}", *pair(backbone, p.whole))
             row = {"backbone": TITLES[backbone], "class": name, "test utterances": int((labels == number).sum())}
             kept = ("gain", "t_interval_low", "t_interval_high")
             found.append(row | _off_and_on(gain) | {column: gain[column] for column in kept})
     return pd.DataFrame(found)
 
 
-def curves(records: Sequence[Record]) -> pd.DataFrame:
+def curves(runs: Runs) -> pd.DataFrame:
     """By backbone, seed and epoch (from 0): `threshold`, `selected_share` and each modality's `ratio_...`.
 
-    Of the runs as published on three modalities that have a score.
+    Of the runs as published on all modalities that have a score.
     """
     parts = []
-    for record in records:
-        if record.tags["mend"] or record.tags["modalities"] != TRI or not record.scored:
+    for record in runs.records:
+        if record.tags["mend"] or record.tags["modalities"] != runs.study.p.whole or not record.scored:
             continue
         kept = {k: v for k, v in record.history.items() if k in ("threshold", "selected_share") or k[:6] == "ratio_"}
         part = pd.DataFrame(kept)
@@ -128,8 +164,7 @@ def curves(records: Sequence[Record]) -> pd.DataFrame:
 def mend_claims(p: SelfPacedBalance, table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Each mend's effect on the two claims, as published beside mended, with the verdicts on both.
 
-    `quantity` is the gain of SPCL on a subset in points, or the gain in points of three modalities over two, with
-    SPCL.
+    `quantity` is the gain of SPCL on a subset in points, or the gain in points of all modalities over fewer, with SPCL.
     """
     rows, published_claims = [], _claims(p, table, metric, "")
     for mend in p.mends:
@@ -148,10 +183,10 @@ def _claims(p: SelfPacedBalance, table: pd.DataFrame, metric: str, mend: str) ->
     for row in effect(p, table, metric, mend).to_dict("records"):
         values = (100 * row[name] for name in ("gain", "t_interval_low", "t_interval_high"))
         found[row["backbone"], f"SPCL on {row['modalities']}"] = (*values, row["verdict"])
-    for row in trimodal(p, table, metric, mend).to_dict("records"):
+    for row in over_fewer(p, table, metric, mend).to_dict("records"):
         if row["spcl"] == "with":
             numbers = (row["gain_points"], row["points_low"], row["points_high"], row["verdict"])
-            found[row["backbone"], f"{TRI} over {row['over']}, with SPCL"] = numbers
+            found[row["backbone"], f"{p.whole} over {row['over']}, with SPCL"] = numbers
     return found
 
 
@@ -165,7 +200,7 @@ def mend_scores(p: SelfPacedBalance, table: pd.DataFrame, metric: str) -> pd.Dat
         for mend in p.mends
         for backbone in p.backbones.chosen()
         for subset in subsets(p, backbone, mend)
-        for spcl in sides(mend)
+        for spcl in sides(mend, subset)
     )
 
 
@@ -204,15 +239,15 @@ def published_gains(p: SelfPacedBalance, source: Source, table: pd.DataFrame) ->
 
 
 def _gain_runs(p: SelfPacedBalance, table: pd.DataFrame, metric: str, formula: str) -> Iterator[dict[str, object]]:
-    """A run per seed and gain of three modalities over two, without SPCL, and the zero that it is compared with."""
+    """A run per seed and gain of all modalities over fewer, without SPCL, and the zero that it is compared with."""
     status = {"selected_on": "as the runs it is made of", "status": "derived"}
     for seed in p.seeds:
         yield {"variant": BASELINE, "seed": seed, "metrics": {"test": {formula: 0.0}}, **status}
     for backbone in p.backbones.chosen():
-        for over in (subset for subset in p.subsets if subset != TRI):
-            values = trimodal_values(table, metric, backbone, over, spcl=False)[formula]
+        for over in (subset for subset in subsets(p, backbone) if subset != p.whole):
+            values = gain_values(p, table, metric, backbone, over, spcl=False)[formula]
             for seed, value in values.items():
-                row = {"variant": f"{TITLES[backbone]}: {TRI} over {over}", "seed": int(seed)}
+                row = {"variant": f"{TITLES[backbone]}: {p.whole} over {over}", "seed": int(seed)}
                 yield row | {"metrics": {"test": {formula: float(value)}}, **status}
 
 

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.papers.summary.evidence import KINDS
 from lib.reporting.caption import SYNTHETIC
 from lib.reporting.figures import BLUE, GREEN, ORANGE, STYLE
 from lib.reporting.verdicts import AS_CLAIMED, NO_DIFFERENCE, OPPOSITE, UNDECIDED
@@ -14,9 +15,9 @@ _LOOK = {AS_CLAIMED: (BLUE, ""), NO_DIFFERENCE: (GREEN, ".."), OPPOSITE: (ORANGE
 
 
 def claim_bars(directions: pd.DataFrame) -> Figure:
-    """Shares of `tables.directions`: a bar per claim, a panel for real data and one for stand-ins."""
+    """Shares of `tables.directions`: a bar per claim, a panel per kind of evidence."""
     claims = list(dict.fromkeys(directions["claim"]))
-    kinds = [kind for kind in ("real data", SYNTHETIC) if kind in set(directions["data"])]
+    kinds = [kind for kind in KINDS if kind in set(directions["data"])]
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(
             1, len(kinds), figsize=(4.2 + 3.4 * len(kinds), 1.2 + 0.75 * len(claims)),

@@ -14,6 +14,7 @@ import jinja2
 import pandas as pd
 
 from lib.files import write_text
+from lib.papers.summary.evidence import KINDS, evidence
 from lib.reporting.claims import DIRECTION_RULE, Claim, answers, claims, condensed, titles
 from lib.reporting.published import VERDICT_RULE
 from lib.reporting.result_folders import STATES, ResultFolder, read_folder
@@ -52,6 +53,8 @@ def page(folders: Iterable[ResultFolder]) -> str:
         rules={"verdict on a published number": VERDICT_RULE, "direction": DIRECTION_RULE},
         tables_of=tables_of,
         figures_of=figures_of,
+        evidence=evidence,
+        kinds=KINDS,
         selected_on=selected_on,
     )
 
@@ -66,7 +69,7 @@ def claimed(folders: Iterable[ResultFolder]) -> dict[Claim, list[Mapping[str, ob
     """By claim what each run says about it, numbers as strings; claims without an answer are left out."""
     found: dict[Claim, list[Mapping[str, object]]] = {claim: [] for claim in claims()}
     for folder in folders:
-        about = {"state": folder.state, "selected_on": selected_on(folder)}
+        about = {"state": folder.state, "selected_on": selected_on(folder), "evidence": evidence(folder)}
         for claim, rows in answers(folder).items():
             for row in condensed(rows).to_dict("records"):
                 cells = {name: _number(row[name]) for name in ("published", "value", "difference")}
@@ -87,7 +90,7 @@ def _number(value: float) -> str:
 
 def tables_of(folder: ResultFolder) -> list[Mapping[str, object]]:
     """Tables of `_TABLES`, with the columns that the notebook shows: caption, source file, heading and rows."""
-    found, tables = [], folder.tables("")
+    found, tables = [], folder.tables
     own = "|".join(f"{c.table}|{c.beside}" for c in claims() if c.notebook == folder.notebook)
     patterns = "|".join(_TABLES).format(own).split("|")
     for stem in dict.fromkeys(stem for pattern in patterns for stem in tables if fnmatch(stem, pattern)):

@@ -10,8 +10,8 @@ import pandas as pd
 from lib.data.corpus import Source
 from lib.files import WORKSPACE, sha256_file
 from lib.papers.summary import Summary
+from lib.papers.summary.evidence import evidence, kind
 from lib.papers.summary.page import NOT_PAPERS
-from lib.reporting.caption import REAL, SYNTHETIC
 from lib.reporting.claims import answers, claims, condensed, titles
 from lib.reporting.manifest import write_manifest
 from lib.reporting.result_folders import CONTENTS, STATES, ResultFolder, read_folder
@@ -79,7 +79,8 @@ def states(folders: Sequence[ResultFolder]) -> pd.DataFrame:
 
 
 def results(folders: Sequence[ResultFolder]) -> pd.DataFrame:
-    """One row per run with results: corpus, seeds, what chose epoch and hyper-parameters, minutes, commit."""
+    """One row per run with results: corpus, kind of evidence, seeds, what chose epoch and hyper-parameters, minutes,
+    commit."""
     rows = []
     for folder in (folder for folder in folders if folder.has_results):
         run, code = folder.manifest["run"], folder.manifest["code"]
@@ -89,6 +90,7 @@ def results(folders: Sequence[ResultFolder]) -> pd.DataFrame:
             {
                 "run": f"{folder.notebook}/{folder.name}",
                 "data": folder.label,
+                "evidence": evidence(folder),
                 "seeds": len(run["seeds"]),
                 "epoch chosen on": "; ".join(dict.fromkeys(epoch)),
                 "hyper-parameters chosen on": run["selected_on"].get("hyper-parameters", ""),
@@ -104,7 +106,13 @@ def claims_table(folders: Sequence[ResultFolder], *, every: bool = False) -> pd.
     order = {claim: place for place, claim in enumerate(claims())}
     parts = [
         (rows if every else condensed(rows)).assign(
-            claim=claim.claim, kind=claim.kind_in_words, source=claim.source, state=folder.state, place=order[claim]
+            claim=claim.claim,
+            kind=claim.kind_in_words,
+            source=claim.source,
+            state=folder.state,
+            place=order[claim],
+            evidence=evidence(folder),
+            data=kind(folder),
         )
         for folder in folders
         for claim, rows in answers(folder).items()
@@ -115,9 +123,9 @@ def claims_table(folders: Sequence[ResultFolder], *, every: bool = False) -> pd.
 
 
 def directions(every: pd.DataFrame) -> pd.DataFrame:
-    """How many rows say what of each claim: `claim`, `data` (real or stand-in), and a column per direction."""
-    data = every["state"].eq("stand-in").map({True: SYNTHETIC, False: REAL}).rename("data")
-    counts = pd.crosstab([every["claim"], data], every["direction"]).reindex(columns=list(VERDICTS), fill_value=0)
+    """How many rows say what of each claim: `claim`, `data` (of `evidence.KINDS`), and a column per direction."""
+    counts = pd.crosstab([every["claim"], every["data"]], every["direction"])
+    counts = counts.reindex(columns=list(VERDICTS), fill_value=0)
     return counts.reindex(list(dict.fromkeys(every["claim"])), level="claim").reset_index().rename_axis(columns=None)
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.data.arrays.emotion_rules import IEMOCAP_EMOTIONS, IEMOCAP_UNSEEN, MOSEI_EMOTIONS
 from lib.data.dialogues.meld_text import EMOTIONS as MELD_EMOTIONS
+from lib.data.ravdess.clips import EMOTIONS as RAVDESS_EMOTIONS
 from lib.papers.emotion_embeddings import (
     MODALITIES,
     Dataset,
@@ -18,7 +19,7 @@ from lib.papers.emotion_embeddings import (
     EmotionEmbeddings,
     Hidden,
 )
-from lib.params import NONFINITE, Modality, Nonfinite, Parameters, Positive, Seed
+from lib.params import CORPUS_OPTIONS, NONFINITE, CorpusOptions, Modality, Nonfinite, Parameters, Positive, Seed
 
 Regime = Literal["naive", "gem", "joint"]
 _CAN_BE_HELD_OUT = {
@@ -26,11 +27,13 @@ _CAN_BE_HELD_OUT = {
     "iemocap": tuple(IEMOCAP_UNSEEN),
     "iemocap_emotions_like": IEMOCAP_EMOTIONS,
     "meld": MELD_EMOTIONS,
+    "ravdess": RAVDESS_EMOTIONS,
 }
 _SHARED = (
     "results", "data_root", "cores", "samples", "modalities", "seeds", "epochs", "patience", "batch_size",
     "learning_rate", "clip_norm", "plateau_patience", "plateau_factor", "select_by", "cell", "layers", "bidirectional",
-    "dropout", "hidden", "emotion_vectors", "capitalised", "nonfinite", "left_out",
+    "dropout", "hidden", "emotion_vectors", "capitalised", "corpus_options", "nonfinite",
+    "left_out",
 )  # fmt: skip
 
 
@@ -81,6 +84,7 @@ class UnseenEmotions(Parameters):
     hidden: Hidden
     emotion_vectors: str = ""
     capitalised: bool = False
+    corpus_options: CorpusOptions = CORPUS_OPTIONS
     nonfinite: Nonfinite = NONFINITE
     left_out: tuple[str, ...] = Field((), description="emotions that are not scored; their samples stay")
 
@@ -113,3 +117,4 @@ class UnseenEmotions(Parameters):
 
 
 NOTEBOOKS = {"unseen_emotions": UnseenEmotions}
+PAPER_DATA = dict.fromkeys(("mosei", "iemocap"), ("text", "audio", "video"))

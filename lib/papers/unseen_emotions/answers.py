@@ -16,7 +16,7 @@ from lib.files import atomic_path, sha256_json
 from lib.metrics.presence import probabilities
 from lib.metrics.scores import auc
 from lib.papers.unseen_emotions import Regime, UnseenEmotions
-from lib.papers.unseen_emotions.study import CLEAN, Case, Setting, trained, zero_shot
+from lib.papers.unseen_emotions.study import CLEAN, Case, Setting, trained, zero_shot_in_turns
 from lib.source_closure import closure
 from lib.study import Done, Runs
 from lib.training import wanted
@@ -30,6 +30,8 @@ from lib.training.workers import spread
 RANDOM = "random vector"
 VECTORS = 200
 """Random vectors that a word is ranked among."""
+TOGETHER = "all emotions"
+"""The row in which every emotion has its word, or a random vector of its own."""
 
 
 def tuned(regime: str) -> str:
@@ -61,8 +63,9 @@ def scores(answered: Runs) -> pd.DataFrame:
 
 
 def logits(answered: Runs, setting: Setting, kind: str) -> list[np.ndarray]:
-    """Those of one kind that are finite, one per seed."""
-    there = [record for _, _, record in answered.scored([setting.variant(kind)])]
+    """Those of one kind that are finite, one per seed of the setting."""
+    seeds = setting.case.seeds or answered.study.p.seeds
+    there = [record for _, _, record in answered.scored([setting.variant(kind)]) if record.seed in seeds]
     return [record.outputs["test"] for record in there if np.isfinite(record.outputs["test"]).all()]
 
 
@@ -104,27 +107,36 @@ def _by_vectors(folder: Path, case: Case, run: Done) -> tuple[np.ndarray, np.nda
 
 
 def random_table(runs: Runs) -> pd.DataFrame:
-    """One row per held-out emotion: the AUC of its word vector and of random ones, all averaged over the seeds.
+    """One row per held-out emotion: the AUC of its word vector and of random ones, all averaged over the seeds; and one
+    for the mean over several emotions (`TOGETHER`).
 
     `random_mean` and the middle 95 % of the random vectors; how many of them score at least as high as the word, and
     `random_p`, that number and one over the number of vectors and one: the chance that a random vector in the word's
     place stands as high. All NaN for an emotion without a finished network, or of which the test has none or nothing
     else.
     """
-    rows = []
-    for setting in zero_shot(runs.study):
-        case, vectors = setting.case, candidates(setting.case)
-        finished = [run for run in trained(runs, setting) if run[2].status == FINISHED]
+    by_emotion = {}
+    for settings in zero_shot_in_turns(runs.study):
+        case, vectors = settings[0].case, candidates(settings[0].case)
+        finished = [(s.case, run) for s in settings for run in trained(runs, s) if run[2].status == FINISHED]
         found = np.full(len(vectors), np.nan)
         if finished:
-            found = np.mean([_aucs(case, _network(runs.study.folder, case, run), vectors) for run in finished], axis=0)
+            found = np.mean(
+                [_aucs(its, _network(runs.study.folder, its, run), vectors) for its, run in finished], axis=0
+            )
+        by_emotion[case.emotion] = found
+    if len(by_emotion) > 1:
+        defined = [found for found in by_emotion.values() if not np.isnan(found[0])]
+        by_emotion[TOGETHER] = np.mean(defined, axis=0) if defined else np.full(VECTORS + 1, np.nan)
+    rows = []
+    for emotion, found in by_emotion.items():
         word, others = found[0], found[1:]
         low, high = np.quantile(others, [0.025, 0.975])
         higher = int(np.sum(others >= word))
         place = np.nan if np.isnan(word) else (higher + 1) / (len(others) + 1)
         rows.append(
             {
-                "emotion": case.emotion,
+                "emotion": emotion,
                 "auc": float(word),
                 "random_mean": float(others.mean()),
                 "middle_of_random_low": float(low),
@@ -174,7 +186,8 @@ class Tuning:
 def _fine_tuned(runs: Runs) -> list[Done]:
     """Answers after fine-tuning. They are kept beside the networks; what is there already is not tuned again."""
     p, folder = runs.study.p, runs.study.folder
-    few = [setting for setting in zero_shot(runs.study) if setting.case.emotion in p.few_shot]
+    clean = [setting for settings in zero_shot_in_turns(runs.study) for setting in settings]
+    few = [setting for setting in clean if setting.case.emotion in p.few_shot]
     work = [tuning for setting in few for tuning in _tunings(p, folder, setting, trained(runs, setting))]
     todo = [tuning for tuning in work if tuning.possible and not tuning.path.is_file()]
     device = "cuda" if torch.cuda.is_available() else "cpu"

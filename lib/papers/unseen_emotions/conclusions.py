@@ -5,7 +5,8 @@ from math import isnan
 
 import pandas as pd
 
-from lib.papers.unseen_emotions.tables import ABOVE, BELOW, CHANCE, NEITHER, UNDEFINED
+from lib.papers.unseen_emotions.answers import TOGETHER
+from lib.papers.unseen_emotions.tables import ABOVE, BELOW, CHANCE, DIFFERENCE, NEITHER, UNDEFINED
 from lib.reporting.words import interval, number
 
 
@@ -71,19 +72,32 @@ def all_together(table: pd.DataFrame, pooled: pd.DataFrame) -> list[str]:
             f"Vectors {row['vectors']}, averaged over {emotions}: AUC {number(row['auc'], '.3f')} (95 % over the seeds "
             f"{_between(row, 'seeds')}), **{row['verdict']}**."
         )
+        if row["vectors"] == DIFFERENCE and not isnan(row["seeds_low"]):
+            sentences[-1] += (
+                f" With this spread over the seeds a difference of {(row['seeds_high'] - row['seeds_low']) / 2:.3f} is "
+                "the smallest that would have been told apart."
+            )
     return sentences
 
 
 def among_random(table: pd.DataFrame) -> list[str]:
-    """The place of each word among random vectors; from `random_table`."""
-    return [
+    """The place of each word among random vectors, and of all words together; from `random_table`."""
+    alone, together = table[table["emotion"] != TOGETHER], table[table["emotion"] == TOGETHER].dropna(subset="auc")
+    sentences = [
         f"{row['emotion']}: undefined, so its word has no place among the random vectors."
         if isnan(row["auc"])
         else f"{row['emotion']}: {row['at_least_as_high']} of {row['random_vectors']} random vectors score at least as "
         f"high as its word (p {row['random_p']:.3f}; the middle 95 % of them {row['middle_of_random_low']:.3f} to "
         f"{row['middle_of_random_high']:.3f}): the word "
         f"{'matters' if row['random_p'] < 0.05 else 'is not told apart from any other vector'}."
-        for row in table.to_dict("records")
+        for row in alone.to_dict("records")
+    ]
+    return sentences + [
+        f"All emotions together, AUC {row['auc']:.3f}: of {row['random_vectors']} draws of a random vector for each of "
+        f"them {row['at_least_as_high']} score at least as high on average as the words (p {row['random_p']:.3f}; the "
+        f"middle 95 % of them {row['middle_of_random_low']:.3f} to {row['middle_of_random_high']:.3f}): the words "
+        f"{'matter' if row['random_p'] < 0.05 else 'are not told apart from any other vectors'}."
+        for row in together.to_dict("records")
     ]
 
 

@@ -14,7 +14,8 @@ from lib.data.word_vectors import emotion_vectors
 from lib.metrics.scores import emotion_scores
 from lib.papers.emotion_embeddings import study as eea
 from lib.papers.unseen_emotions import UnseenEmotions
-from lib.study import Done, Runs, Study, Task
+from lib.params import CorpusOptions
+from lib.study import Done, Runs, Study, Task, by_seed
 from lib.training.recipe import Member
 from lib.training.validation import IN_WORDS
 
@@ -29,11 +30,13 @@ class Case:
     `(emotions, width)`.
 
     Trained on as it is, this is the leaking protocol: on IEMOCAP the reference's own, elsewhere an ordinary training.
+    `seeds` are those of its networks, where the corpus is split anew for each; without any, all of the run.
     """
 
     emotion: str
     corpus: Corpus
     vectors: np.ndarray
+    seeds: tuple[int, ...] = ()
 
     @property
     def column(self) -> int:
@@ -105,17 +108,30 @@ def _without(split: Split, column: int) -> Split:
 
 
 def load_cases(p: UnseenEmotions) -> list[Case]:
-    """One case per held-out emotion. Raises InputError for unusable data and for an emotion without a word vector."""
-    known, options = eea.load_emotions(p.training, p.dataset)
-    refuse_absent(known.splits["train"].labels, known.label_names, known.source.name, LEAVE_OUT)
-    root, nine = p.data_root or None, None
-    if p.dataset == "iemocap_emotions":
-        nine = data.load("iemocap_nine", root, nonfinite=p.nonfinite)
-    cases = []
-    for emotion in p.held_out:
-        corpus = _appended(known, nine, emotion) if nine else known
-        cases.append(Case(emotion, corpus, emotion_vectors(p.dataset, corpus.label_names, root, **options)))
-    return cases
+    """One case per held-out emotion, and per fold of a corpus that is tested in turns.
+
+    Raises InputError for unusable data and for an emotion without a word vector.
+    """
+    root = p.data_root or None
+    nine = data.load("iemocap_nine", root, nonfinite=p.nonfinite) if p.dataset == "iemocap_emotions" else None
+
+    def ask(options: CorpusOptions) -> list[Case]:
+        known, read_with = eea.load_emotions(p.training, p.dataset, options)
+        refuse_absent(known.splits["train"].labels, known.label_names, known.source.name, LEAVE_OUT)
+        cases = []
+        for emotion in p.held_out:
+            corpus = _appended(known, nine, emotion) if nine else known
+            cases.append(Case(emotion, corpus, emotion_vectors(p.dataset, corpus.label_names, root, **read_with)))
+        return cases
+
+    asked = by_seed(p.dataset, p.corpus_options, p.seeds, ask)
+    folds = list({id(cases): cases for cases in asked.values()}.values())
+    seeds = [tuple(seed for seed in p.seeds if asked[seed] is cases) for cases in folds]
+    return [
+        replace(case, seeds=own)
+        for of_emotion in zip(*folds, strict=True)
+        for case, own in zip(of_emotion, seeds, strict=True)
+    ]
 
 
 def _appended(known: Corpus, nine: Corpus, emotion: str) -> Corpus:
@@ -166,8 +182,9 @@ def plan(p: UnseenEmotions, cases: Sequence[Case]) -> Study:
         if case.emotion in p.few_shot:
             sizes = few_shot_sizes(p, case)
             settings += [_setting(case, kind, case.with_shots(shots), shots) for kind, shots in sizes.items()]
-    first = {setting.network: setting for setting in reversed(settings)}
-    return Study(p, tuple(settings), lambda setting: networks(p, setting) if first[setting.network] is setting else [])
+    first = {(setting.network, setting.case.seeds): setting for setting in reversed(settings)}
+    serving = {id(setting) for setting in first.values()}
+    return Study(p, tuple(settings), lambda setting: networks(p, setting) if id(setting) in serving else [])
 
 
 def _setting(case: Case, kind: str, corpus: Corpus, shots: int, network: str = "") -> Setting:
@@ -178,18 +195,28 @@ def _setting(case: Case, kind: str, corpus: Corpus, shots: int, network: str = "
 
 def networks(p: UnseenEmotions, setting: Setting) -> list[Member]:
     """One per seed, as the notebook of emotion embeddings trains them."""
-    emotions = eea.Emotions("", p.dataset, setting.corpus, setting.vectors)
+    emotions = eea.Emotions("", p.dataset, setting.corpus, setting.vectors, setting.case.seeds)
     return eea.members(p.training, emotions, eea.Variant(setting.network, "eea", p.modalities, "bce"))
 
 
 def trained(runs: Runs, setting: Setting) -> list[Done]:
     """The runs that serve a setting, one per seed."""
-    return [run for run in runs.done if run[1].variant == setting.network]
+    seeds = setting.case.seeds or runs.study.p.seeds
+    return [run for run in runs.done if run[1].variant == setting.network and run[1].seed in seeds]
 
 
 def zero_shot(study: Study) -> list[Setting]:
-    """The clean setting of every case."""
-    return [setting for setting in study.tasks if setting.kind == CLEAN]
+    """The clean setting of every emotion, of a corpus that is tested in turns in the first fold."""
+    return [settings[0] for settings in zero_shot_in_turns(study)]
+
+
+def zero_shot_in_turns(study: Study) -> list[list[Setting]]:
+    """The clean settings of every emotion, one for each fold."""
+    found: dict[str, list[Setting]] = {}
+    for setting in study.tasks:
+        if setting.kind == CLEAN:
+            found.setdefault(setting.case.emotion, []).append(setting)
+    return list(found.values())
 
 
 def label(study: Study) -> str:
@@ -205,7 +232,8 @@ def selected_on(p: UnseenEmotions) -> dict[str, str]:
 
 
 def leaks(study: Study) -> pd.DataFrame:
-    """Samples per split, and how many of them carry the held-out emotion, in the clean and the leaking protocol."""
+    """Samples per split, and how many of them carry the held-out emotion, in the clean and the leaking protocol; the
+    largest numbers of all folds."""
     found = []
     for setting in study.tasks:
         if setting.kind not in (CLEAN, LEAKING):
@@ -216,4 +244,4 @@ def leaks(study: Study) -> pd.DataFrame:
             row[split] = len(setting.corpus.splits[split])
             row[f"{split}_with_it"] = len(carriers & set(setting.corpus.splits[split].ids))
         found.append(row)
-    return pd.DataFrame(found)
+    return pd.DataFrame(found).groupby(["emotion", "protocol"], sort=False, as_index=False).max()

@@ -9,7 +9,7 @@ from lib.data.stand_ins import synthetic_emotions
 from lib.metrics import scores as metrics
 from lib.metrics.presence import probabilities
 from lib.papers.unseen_emotions.answers import RANDOM, logits, tuned
-from lib.papers.unseen_emotions.study import CLEAN, LEAKING, METRICS, Case, zero_shot
+from lib.papers.unseen_emotions.study import CLEAN, LEAKING, METRICS, Case, zero_shot_in_turns
 from lib.reporting import gains
 from lib.reporting.statistics import NO_INTERVAL, mean, std, t_interval
 from lib.run_table import by_seed
@@ -23,22 +23,27 @@ ABOVE, BELOW, NEITHER = "above chance", "below chance", "not distinguishable fro
 UNDEFINED = "undefined"
 
 
-def sample_interval(case: Case, found: Sequence[np.ndarray], level: float = 0.95) -> tuple[float, float]:
+def sample_interval(*tested: tuple[Case, Sequence[np.ndarray]], level: float = 0.95) -> tuple[float, float]:
     """Bootstrap interval over the test samples, drawn within present and absent, of the AUC averaged over the seeds.
 
-    NaN without networks, and where all samples or none show the emotion.
+    `tested` holds a case and the logits of its networks `(N, C)` for each fold; samples are drawn within their fold.
+    NaN without networks, and where all samples or none of a fold show the emotion.
     """
-    true = case.present("test")
-    if not found or true.all() or not true.any():
+    tested = [(case, found) for case, found in tested if len(found)]
+    truths = [case.present("test") for case, _ in tested]
+    if not tested or any(true.all() or not true.any() for true in truths):
         return NO_INTERVAL
-    columns = probabilities(np.stack([out[:, case.column] for out in found], axis=1))
+    columns = [probabilities(np.stack([out[:, case.column] for out in found], axis=1)) for case, found in tested]
     rng = np.random.default_rng(0)
-    present, absent = np.flatnonzero(true), np.flatnonzero(~true)
     drawn = []
     for _ in range(RESAMPLES):
-        rows = np.concatenate([rng.choice(present, len(present)), rng.choice(absent, len(absent))])
-        chosen = np.broadcast_to(true[rows][:, None], (len(rows), columns.shape[1]))
-        drawn.append(metrics.auc(columns[rows], chosen).mean())
+        scores = []
+        for true, likelihood in zip(truths, columns, strict=True):
+            present, absent = np.flatnonzero(true), np.flatnonzero(~true)
+            rows = np.concatenate([rng.choice(present, len(present)), rng.choice(absent, len(absent))])
+            chosen = np.broadcast_to(true[rows][:, None], (len(rows), likelihood.shape[1]))
+            scores.append(metrics.auc(likelihood[rows], chosen))
+        drawn.append(np.concatenate(scores).mean())
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
@@ -62,14 +67,15 @@ def zero_shot_table(answered: Runs, table: pd.DataFrame) -> pd.DataFrame:
     both intervals and a verdict; weighted accuracy; and the scores of networks that had the emotion in training.
     """
     p, rows = answered.study.p, []
-    for setting in zero_shot(answered.study):
-        case = setting.case
-        share = case.corpus.splits["test"].labels[:, case.column].mean()
+    for settings in zero_shot_in_turns(answered.study):
+        case = settings[0].case
+        share = np.concatenate([setting.case.present("test") for setting in settings]).mean()
         row: dict[str, object] = {"emotion": case.emotion, "share_present": float(share)}
         for kind, prefix in ((CLEAN, ""), (RANDOM, "random_")):
             values = _values(table, case, kind, "auc")
             row |= {"n": len(values)} | _moments(values, f"{prefix}auc")
-            seeds, samples = t_interval(values), sample_interval(case, logits(answered, setting, kind))
+            tested = ((setting.case, logits(answered, setting, kind)) for setting in settings)
+            seeds, samples = t_interval(values), sample_interval(*tested)
             row |= {f"{prefix}seeds_low": seeds[0], f"{prefix}seeds_high": seeds[1]}
             row |= {f"{prefix}samples_low": samples[0], f"{prefix}samples_high": samples[1]}
             row[f"{prefix}verdict"] = verdict(seeds, samples)

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from lib.data.text import frozen, wordpiece
-from lib.data.text.minilm import MiniLM
 from lib.errors import InputError
+from lib.minilm import MiniLM
 from tests.data.parts import pinned, write_glove
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "movie", "##s", "bad", "!", "not", "cafe"]
@@ -60,6 +60,21 @@ def test_a_word_is_the_mean_of_its_pieces_in_context(root):
     with torch.inference_mode():
         states = frozen._network(None)(tokens, torch.ones_like(tokens, dtype=torch.bool))[0].numpy()
     np.testing.assert_allclose(found, [states[1], states[2:4].mean(0), states[4]], atol=1e-5)
+
+
+def test_lower_states_are_those_behind_the_first_layers(root):
+    states, rows = frozen.lower_states(["good movies", "bad", "good movies", "! ! ! ! !"], root, layers=1, longest=5)
+    assert rows[0] == rows[2] and [row.stop - row.start for row in rows] == [5, 3, 5, 5]
+    tokens = torch.tensor([[NUMBERS[p] for p in ("[CLS]", "good", "movie", "##s", "[SEP]")]])
+    with torch.inference_mode():
+        network = frozen._network(None)
+        expected = network(tokens, torch.ones_like(tokens, dtype=torch.bool), 1)[0]
+        last = network(tokens, torch.ones_like(tokens, dtype=torch.bool))[0]
+        np.testing.assert_allclose(states[rows[0]], expected.numpy(), atol=1e-5)
+        onward = network.encoder["layer"][1](
+            torch.from_numpy(np.array(states[rows[0]]))[None], torch.zeros(1, 5).bool()
+        )
+    np.testing.assert_allclose(onward[0].numpy(), last.numpy(), atol=1e-5)
 
 
 def test_texts_without_words_and_beyond_the_limit_have_zeros(root):

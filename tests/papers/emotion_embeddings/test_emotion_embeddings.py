@@ -11,7 +11,7 @@ import torch
 
 from lib import params
 from lib.errors import InputError
-from lib.metrics.presence import acc, decisions, f1_positive, weighted_acc
+from lib.metrics.presence import acc, best_thresholds, decisions, f1_positive, weighted_acc
 from lib.models.eea import EEA as Model
 from lib.papers.emotion_embeddings import EmotionEmbeddings, conclusions, tables
 from lib.papers.emotion_embeddings import study as eea
@@ -339,10 +339,10 @@ def test_cosines_do_not_depend_on_the_threads_of_the_notebook():
 
 
 def test_published_numbers_stand_beside_ours_and_are_never_compared(trained):
-    p, _, table = trained
-    paper = eea.paper(ON_MOSEI)
-    averages = tables.published_averages(p, MOSEI, table, paper)
-    single = tables.published_emotions(MOSEI, table, paper)
+    p, runs, _ = trained
+    paper, table, comparable = eea.paper(ON_MOSEI), eea.as_published(runs), eea.comparable(p, ON_MOSEI)
+    averages = tables.published_averages(p, MOSEI, table, paper, comparable)
+    single = tables.published_emotions(MOSEI, table, paper, comparable)
     assert set(averages["variant"]) == {"MOSEI: EEA", "MOSEI: LF-RNN", "MOSEI: MulT"}
     assert list(single["quantity"][:2]) == ["weighted_acc_anger", "weighted_acc_disgust"]
     assert len(single) == 12
@@ -356,7 +356,8 @@ def test_published_numbers_stand_beside_ours_and_are_never_compared(trained):
 
 def test_emotions_that_the_run_does_not_have_are_left_out(trained):
     _, _, table = trained
-    single = tables.published_emotions(IEMOCAP, table, eea.paper(ON_IEMOCAP))  # six are published, four are here
+    paper = eea.paper(ON_IEMOCAP)  # six are published, four are here
+    single = tables.published_emotions(IEMOCAP, table, paper, {"same_corpus": False})
     assert list(single["quantity"]) == [
         f"{metric}_{name}" for metric in ("acc", "f1_positive") for name in IEMOCAP.corpus.label_names
     ]
@@ -366,8 +367,87 @@ def test_nothing_was_published_on_other_corpora(trained):
     p, _, table = trained
     paper = eea.paper(dataclasses.replace(ON_MOSEI, dataset="meld_text"))
     assert paper.empty
-    assert tables.published_averages(p, MOSEI, table, paper).empty
-    assert tables.published_emotions(MOSEI, table, paper).empty
+    assert tables.published_averages(p, MOSEI, table, paper, {"same_corpus": False}).empty
+    assert tables.published_emotions(MOSEI, table, paper, {"same_corpus": False}).empty
+
+
+def test_text_of_the_published_split_stands_beside_the_paper_and_other_folds_do_not(trained):
+    _, runs, _ = trained
+    real = dataclasses.replace(MOSEI.corpus.source, synthetic=False)
+    corpus = dataclasses.replace(MOSEI.corpus, source=real)
+    read = dataclasses.replace(ON_MOSEI, dataset="mosei_text", corpus=corpus)
+    text = {"datasets": ["mosei_text"], "samples": 0, "modalities": ["text"], "models": ["eea", "lf_rnn"]}
+    text |= {"ablation": False, "contrasts": []}
+    said = {}
+    for split in ("end_to_end", "standard"):
+        p = given(**text, corpus_options={"split": split})
+        task, table = eea.task(p, read), eea.as_published(runs)
+        found = tables.published_averages(p, task, table, eea.paper(read), eea.comparable(p, read))
+        told = conclusions.beside_published(found)
+        assert len(told) == 4 * (split == "end_to_end")  # two scores of two models
+        assert all("beside the published" in sentence and "nothing is judged" in sentence for sentence in told)
+        said[split] = found[found["quantity"] == "f1_positive"].set_index("variant")
+    beside, other = said["end_to_end"].loc["MOSEI: EEA"], said["standard"].loc["MOSEI: EEA"]
+    assert beside["verdict"].startswith("fewer modalities: same utterances, labels and split; text only, the paper had")
+    assert beside["difference"] == beside["reproduced"] - beside["paper"]
+    assert other["verdict"].startswith("not comparable: other folds of the same utterances, text only")
+    assert np.isnan(other["difference"])
+
+
+def test_published_decisions_are_at_the_thresholds_of_the_best_validation_f1(trained):
+    _, runs, table = trained
+    task = runs.study.tasks[0]
+    record = runs.scored([task.variant("EEA")], task)[0][2]
+    valid, test = (task.corpus.splits[name].labels for name in ("valid", "test"))
+    thresholds = best_thresholds(record.outputs["valid"], valid)
+    rows = eea.as_published(runs)
+    own = rows[(rows["variant"] == record.variant) & (rows["seed"] == record.seed) & (rows["split"] == "test")]
+    values = own.set_index("metric")["value"]
+    expected = f1_positive(decisions(record.outputs["test"], thresholds), test == 1)
+    assert values["f1_positive"] == pytest.approx(expected.mean())
+    assert [values[f"f1_positive_{name}"] for name in task.corpus.label_names] == pytest.approx(list(expected))
+    plain = table[(table["variant"] == record.variant) & (table["split"] == "test")].set_index(["metric", "seed"])
+    assert plain.loc[("auc", record.seed), "value"] == values["auc"]
+
+
+def in_folds(p: EmotionEmbeddings) -> list[eea.Emotions]:
+    """The small corpus twice, the halves of its test split as folds, each with a seed of its own."""
+    found = []
+    for seed in p.seeds:
+        splits = dict(ON_IEMOCAP.corpus.splits)
+        test = splits["test"]
+        rows = np.arange(len(test)) % len(p.seeds) == seed
+        features = {m: x[rows] for m, x in test.features.items()}
+        ids = tuple(name for name, row in zip(test.ids, rows, strict=True) if row)
+        splits["test"] = dataclasses.replace(
+            test, features=features, lengths=test.lengths[rows], labels=test.labels[rows], ids=ids
+        )
+        source = dataclasses.replace(ON_IEMOCAP.corpus.source, split_rule=f"fold {seed}")
+        corpus = dataclasses.replace(ON_IEMOCAP.corpus, splits=splits, source=source)
+        found.append(dataclasses.replace(ON_IEMOCAP, name="", corpus=corpus, seeds=(seed,)))
+    return found
+
+
+def test_a_corpus_in_folds_is_one_question_and_each_seed_tests_its_own(tmp_path):
+    p = given(results=str(tmp_path), models=["eea", "lf_rnn"], ablation=False, contrasts=[], epochs=1)
+    read = in_folds(p)
+    study = eea.study(p, read)
+    assert [task.corpus for task in study.tasks] == [emotions.corpus for emotions in read]
+    assert study.questions == study.tasks[:1]
+    assert [eea.of_task(read, task) for task in study.tasks] == read
+    runs = study.train()
+    assert [(r.variant, r.seed) for r in runs.records] == [(k, s) for s in p.seeds for k in ("EEA", "LF-RNN")]
+    for task, _, record in runs.done:
+        assert len(record.outputs["test"]) == len(task.corpus.splits["test"]) < len(ON_IEMOCAP.corpus.splits["test"])
+    (task,) = study.questions
+    assert set(tables.overview(p, task, runs.table)["n"]) == {2}
+    ((_, counts),) = runs.confusion(task, ("EEA",))
+    np.testing.assert_array_equal(counts.sum(axis=1), ON_IEMOCAP.corpus.splits["test"].labels.sum(axis=0))
+    spaces = tables.spaces(runs, task)
+    assert {len(cosines) for cosines in spaces.values()} == {2}
+    (said,) = eea.folds(study)
+    assert "each seed another one of 2 folds" in said
+    assert eea.folds(eea.study(given(), READ)) == []
 
 
 def test_plain_accuracy_is_told_beside_its_floor(trained):

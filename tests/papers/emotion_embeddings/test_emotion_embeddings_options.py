@@ -6,13 +6,15 @@ import pytest
 from lib import params
 from lib.data.arrays.emotion_arrays import IEMOCAP, MOSEI
 from lib.data.io import vector_files
+from lib.data.ravdess.clips import EMOTIONS
 from lib.data.stand_ins.synthetic_emotions import load_iemocap, load_mosei
 from lib.data.stand_ins.synthetic_emotions import word_vectors as made_vectors
 from lib.errors import InputError
-from lib.papers.emotion_embeddings import EmotionEmbeddings
+from lib.papers.emotion_embeddings import EmotionEmbeddings, tables
 from lib.papers.emotion_embeddings import study as eea
 from lib.workflow.freshness import Freshness
 from lib.workflow.runs import Run
+from tests.data.ravdess.test_ravdess import write_ravdess
 from tests.papers.emotion_tasks import write_meld
 
 SMALL = {
@@ -94,3 +96,36 @@ def test_the_models_that_read_text_alone(root, tmp_path):
         modalities=["text"], select_by="weighted_acc", hidden={"text": 6, "audio": 1, "video": 1}, batch_size=6,
     )  # fmt: skip
     assert [r.status for r in records] == ["finished"] * 8
+
+
+def test_sound_and_face_in_folds_with_word_vectors_of_a_file(tmp_path):
+    """Classes become one question per emotion, text has no network, and each seed tests actors of its own."""
+    clips = write_ravdess(tmp_path / "data")
+    numbers = np.random.default_rng(0).normal(size=(len(EMOTIONS), 6))
+    lines = (f"{word} {' '.join(map(str, row))}" for word, row in zip(EMOTIONS, numbers, strict=True))
+    (tmp_path / "data" / "words.txt").write_text("\n".join(lines), encoding="utf-8")
+    given = SMALL | {
+        "datasets": ["ravdess"], "corpus_options": {"fold": "by_seed"}, "emotion_vectors": "words.txt",
+        "models": ["eea", "ef_rnn", "lf_rnn", "transformer"], "contrasts": ["final_states"], "seeds": [0, 1, 9],
+        "modalities": ["audio", "video"], "select_by": "weighted_acc", "batch_size": 18,
+        "data_root": str(tmp_path / "data"), "results": str(tmp_path / "run"),
+    }  # fmt: skip
+    study = eea.study(params.check(EmotionEmbeddings, given, where="test"))
+    first, second = study.tasks
+    assert first.corpus.task == "multilabel" and study.questions == (first,)
+    for task, actors in ((first, (1, 2, 3)), (second, (4, 5, 6))):
+        test = task.corpus.splits["test"]
+        assert sorted(test.ids) == sorted(clip.id for clip in clips if clip.actor in actors)
+        expected = [next(clip.emotion for clip in clips if clip.id == name) for name in test.ids]
+        assert (test.labels.sum(axis=1) == 1).all() and test.labels.argmax(axis=1).tolist() == expected
+    records = study.train().records
+    kinds = ["EEA", "EF-RNN", "LF-RNN", "EF transformer", "EEA, audio", "EEA, video", "EEA, final states"]
+    assert [(r.variant, r.seed) for r in records] == [(k, s) for ss in ((0,), (1, 9)) for k in kinds for s in ss]
+    assert {r.status for r in records} == {"finished"}
+    assert len(records[0].outputs["test"]) == 9
+    assert 0 <= first.score("test", records[0].outputs["test"])[eea.EXCLUSIVE] <= 1
+    spaces = tables.spaces(study.train(), first)
+    assert [modality for modality, _ in spaces] == ["text", "audio", "audio", "video", "video"]
+    words = numbers / np.linalg.norm(numbers, axis=1, keepdims=True)
+    np.testing.assert_allclose(spaces["text", "frozen"][0], words @ words.T, atol=1e-5)
+    assert tables.space_table(spaces)["correlation_with_text"].notna().sum() == 4

@@ -141,9 +141,12 @@ def test_thresholds_are_found_on_validation_and_used_on_test(trained):
 def test_the_constant_answer_stands_beside_every_score(trained):
     p, corpora, _, table = trained
     overview = found.overview_table(p, corpora, table).set_index("variant")
-    assert list(overview.index) == ["FE2E", "MESM 0.7", "LF-LSTM", "LF-TRANS", found.NEVER]
+    assert list(overview.index) == ["FE2E", "MESM 0.7", "LF-LSTM", "LF-TRANS", found.NEVER, found.ALWAYS]
     assert overview.loc[found.NEVER, "acc"] == pytest.approx(5 / 6)
     assert overview.loc[found.NEVER, "f1_positive"] == 0
+    share = corpora.any.labels("test").mean(axis=0)
+    assert overview.loc[found.ALWAYS, "f1_positive"] == pytest.approx(np.mean(2 * share / (1 + share)))
+    assert overview.loc[found.ALWAYS, "acc"] == pytest.approx(1 / 6)
     each = found.emotion_table(p, corpora, table, "acc").set_index("variant")
     assert each.loc["FE2E"].drop("average").mean() == pytest.approx(each.loc["FE2E", "average"])
     assert each.loc["FE2E", "average"] == pytest.approx(overview.loc["FE2E", "acc"])
@@ -153,7 +156,21 @@ def test_the_constant_answer_stands_beside_every_score(trained):
     assert sentences[0].startswith(
         "Answering no to everything has accuracy 0.833, weighted accuracy 0.500 and F1 0.000"
     )
-    assert sentences[1].endswith("models have a better F1 than the constant answer.")
+    always = overview.loc[found.ALWAYS, "f1_positive"]
+    above = int((overview["f1_positive"] > always).sum())
+    told = f"{above} of 4 models have a better F1 than answering yes to everything, which has {always:.3f}."
+    assert sentences[1] == told
+
+
+def test_of_exclusive_emotions_the_likeliest_is_scored(trained):
+    p, corpora, runs, table = trained
+    record = next(r for r in runs.records if (r.variant, r.seed) == ("FE2E", 0))
+    right = record.outputs["test"].argmax(axis=1) == corpora.raw.labels("test").argmax(axis=1)
+    mine = table[(table["variant"] == "FE2E") & (table["seed"] == 0) & (table["split"] == "test")]
+    assert mine.set_index("metric")["value"]["class_acc"] == pytest.approx(right.mean())
+    assert found.compared(table) == ["f1_positive", "acc", "class_acc"]
+    (told,) = conclusions.likeliest(found.overview_table(p, corpora, table), corpora.any.label_names)
+    assert told.startswith("How often the likeliest of 6 emotions is right, where a guess is in 1 of 6 cases: FE2E 0.")
 
 
 def test_costs_are_counted_and_nominal_operations_do_not_depend_on_the_form(trained, monkeypatch):
@@ -264,11 +281,11 @@ def test_changes_and_thresholds_are_compared_seed_by_seed(trained):
     p, _, _, table = trained
     changed = found.change_table(p, table)
     assert set(changed["baseline"]) == {"MESM 0.7"}
-    assert len(changed) == 4
+    assert len(changed) == 6  # two changes, three metrics
     dense = found.dense_table(p, table)
     assert set(dense["baseline"]) == {"FE2E"}
     assert set(dense["variant"]) == {"MESM 0.3", "MESM 0.7"}
-    assert len(conclusions.gains(changed)) == 4
+    assert len(conclusions.gains(changed)) == 6
 
 
 def test_a_stand_in_is_never_compared_with_the_paper(trained):
@@ -351,6 +368,6 @@ def test_a_single_model_can_be_run(tmp_path):
     assert corpora.raw is None
     runs = e2e.study(p, corpora).train()
     overview = found.overview_table(p, corpora, runs.table)
-    assert list(overview["variant"]) == ["LF-LSTM", found.NEVER]
+    assert list(overview["variant"]) == ["LF-LSTM", found.NEVER, found.ALWAYS]
     assert conclusions.baselines(p, overview) == []
     assert runs.records[0].status == FINISHED

@@ -74,6 +74,36 @@ def test_impossible_values(changes, message):
     assert message in str(caught.value)
 
 
+RAVDESS = {"dataset": "ravdess_raw", "samples": None, "modalities": ["text", "audio"]}
+SETTING = {"learning_rate": 0.01, "epochs": 1, "batch_size": 8, "early_stop": 5}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "ravdess_raw has no hand-crafted features: leave the baselines out"),
+        ({"modalities": ["text", "audio", "video"]}, "ravdess_raw has no images: leave video out of modalities"),
+        ({"models": {"mme2e": SETTING}, "thresholds": [], "changes": [], "alone": ["video"]}, "alone: some of several"),
+    ],
+)
+def test_what_a_corpus_of_sound_lacks(changes, message):
+    with pytest.raises(InputError, match=message):
+        quick(**RAVDESS | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"corpus_options": {"fold": 1}}, "iemocap_raw_like has no corpus_options"),
+        ({"modalities": ["text"], "alone": ["text"]}, "alone: some of several modalities"),
+        ({"alone": ["text", "text"]}, "alone holds a value twice"),
+    ],
+)
+def test_options_that_nothing_reads(changes, message):
+    with pytest.raises(InputError, match=message):
+        quick(**changes)
+
+
 def test_changes_need_the_sparse_model():
     dense = {"mme2e": load("quick").models.mme2e.model_dump()}
     with pytest.raises(InputError, match="thresholds and changes are the sparse model's"):

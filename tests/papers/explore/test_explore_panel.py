@@ -12,7 +12,7 @@ from lib import papers
 from lib.papers.explore import CONVERSATION, SINGLE, Explore, opening
 from lib.papers.explore import study as explore
 from lib.papers.explore.panel import Panel
-from lib.reporting.robustness import missing_score, noisy_score
+from lib.reporting.disturbed import missing_score, noisy_score
 from tests.papers.explore.test_explore import CLASSES, SPCL, TALK, given, same, trained
 
 

@@ -77,7 +77,7 @@ def scores(trained):
 def test_the_grid_holds_every_variant_with_every_seed(trained):
     p = trained.study.p
     kinds = [record.tags["kind"] for record in trained.records]
-    repeated = ["LMF", "TFN", "LMF legacy", "LMF rank 1", "LMF best draw"]
+    repeated = ["LMF", "TFN", "concatenation", "LMF legacy", "LMF rank 1", "LMF best draw"]
     assert kinds == [kind for kind in repeated[:-1] for _ in p.seeds] + ["draw 000", "draw 001"] + ["LMF best draw"] * 2
     assert all(record.status == "finished" for record in trained.records)
 
@@ -153,9 +153,10 @@ def test_the_dearest_members_start_first(trained, monkeypatch):
     assert [(r.variant, r.seed) for r in found.records] == [(m.variant, m.seed) for _, m in trained.study.members]
 
 
-def test_lmf_and_tfn_share_everything_but_the_fusion(trained):
+@pytest.mark.parametrize("other", ["TFN", "concatenation"])
+def test_lmf_and_the_others_share_everything_but_the_fusion(trained, other):
     members = {m.tags["kind"]: m for _, m in trained.study.members if m.seed == 0}
-    ours, theirs = members["LMF"], members["TFN"]
+    ours, theirs = members["LMF"], members[other]
     assert ours.recipe == theirs.recipe
     for name in ("input_sizes", "hidden_sizes"):
         assert ours.model.arguments[name] == theirs.model.arguments[name]
@@ -210,7 +211,7 @@ def test_scores_of_a_run(trained, task):
 
 
 def test_single_draws_stand_in_no_table_of_means(scores):
-    assert list(scores["variant"]) == ["LMF", "TFN", "LMF legacy", "LMF rank 1", "LMF best draw"]
+    assert list(scores["variant"]) == ["LMF", "TFN", "concatenation", "LMF legacy", "LMF rank 1", "LMF best draw"]
     assert set(scores["n"]) == {2}
 
 
@@ -286,7 +287,7 @@ def test_traits_by_name_have_a_network_each_with_its_chosen_setting(tmp_path):
     assert lmf.groups(p) == ["Vivid", "Nervous", "mean"]
     means = table[table["task"] == "mean"]
     assert set(means["best_epoch"]) == {-1}
-    assert list(means["variant"].unique()) == ["mean: LMF", "mean: TFN", "mean: LMF legacy"]
+    assert list(means["variant"].unique()) == ["mean: LMF", "mean: TFN", "mean: concatenation", "mean: LMF legacy"]
     asked = ["Vivid: LMF", "Vivid: TFN", "Nervous: LMF", "Nervous: TFN"]
     assert list(dict.fromkeys(run.name for run in lmf.asked(runs))) == asked
     floor = {t.name: lmf.constant(t) for t in tasks}

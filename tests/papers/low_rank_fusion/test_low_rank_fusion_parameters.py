@@ -45,6 +45,7 @@ def test_targets_are_the_labels_of_the_files():
         ({"samples": 0}, "samples must be positive for a stand-in"),
         ({"ranks": [1, 1]}, "ranks holds a value twice"),
         ({"setting": SMALL | {"rank": 0}}, "key 'setting.rank' = 0"),
+        ({"corpus_options": {"fold": "by_seed"}}, "a search knows one fold"),
         ({"dataset": "pom_lmf_like", "targets": ["all", "Vivid"]}, "`all` is one network for every trait"),
         (
             {"dataset": "iemocap_lmf_like", "targets": ["sad"], "setting": None},

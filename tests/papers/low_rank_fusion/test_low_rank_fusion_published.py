@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.data.corpus import Source
 from lib.papers.low_rank_fusion import study as lmf
 from lib.reporting import published
 from lib.run_table import by_seed
@@ -70,3 +71,19 @@ def test_deviations_are_named_on_the_published_files_alone():
     trait = same | {"dataset": "pom_lmf", "targets": ["Vivid"]}
     assert deviations(**trait) == ["1 of 16 traits"]
     assert deviations(**trait | {"targets": ["all"]}) == []
+    assert deviations(**same | {"dataset": "mosi_utterances"}) == "another corpus"
+
+
+@pytest.mark.parametrize(
+    ("glove", "vectors"), [("", "learned word vectors"), ("glove", "50-d GloVe"), ("minilm", "MiniLM's word vectors")]
+)
+def test_words_on_the_standard_folds_stand_beside_the_published_numbers_without_a_verdict(glove, vectors):
+    p = given(dataset="mosi_words", samples=0, glove=glove, epochs=500, patience=20)
+    ours = lmf.paper(p)  # of the right form
+    source = Source(name="CMU-MOSI (words)", synthetic=False, files={}, licence="", split_rule="")
+    found = published.compare_groups(
+        lmf.paper(p), ours, lmf.beside_published(p), metric="mae", source=source, **lmf.comparable(p)
+    )
+    assert found["verdict"].str.startswith("fewer modalities: same utterances, labels and split; text and audio").all()
+    assert found["verdict"].str.contains(f"{vectors} instead of 300-d GloVe").all()
+    assert found["difference"].eq(0).all()

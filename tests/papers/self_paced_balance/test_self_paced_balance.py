@@ -20,6 +20,7 @@ from lib.training.loop import train
 from lib.training.streams import SeededStreams
 from lib.training.sweep import sweep
 from lib.training.trained import ZEROS
+from tests.data.ravdess.test_ravdess import write_ravdess
 from tests.papers.self_paced_balance.small_grid import EVERY, given
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -96,7 +97,7 @@ def test_a_finished_run_is_not_trained_again(trained):
 
 def test_the_recipe_is_that_of_the_paper():
     """Spec self_paced_balance, section 4."""
-    for name in ("paper", "iemocap", "meld", "mosi_utterances", "quick"):
+    for name in ("paper", "iemocap", "meld", "mosi_utterances", "ravdess", "ravdess_actors", "quick"):
         p = papers.load(ROOT / "params" / "self_paced_balance" / f"{name}.yaml", results="-")
         for backbone, setting in p.backbones.chosen().items():
             recipe = self_paced.recipe(p, backbone, self_paced.PLAIN)
@@ -223,8 +224,8 @@ def test_scores_are_those_of_the_outputs(trained):
 
 
 def test_classes_confusions_and_curves(trained):
-    p, (task, _) = trained.study.p, trained.study.tasks
-    classes = tables.classes(p, task.corpus, trained.table)
+    task, _ = trained.study.tasks
+    classes = tables.classes(trained)
     assert list(classes["class"]) == [*task.corpus.label_names] * 2
     size = int((task.corpus.splits["test"].labels >= 0).sum())
     assert classes.groupby("backbone")["test utterances"].sum().to_dict() == {"BiDDIN": size, "MMGCN": size}
@@ -232,7 +233,7 @@ def test_classes_confusions_and_curves(trained):
     panels = trained.confusion(task, titles)
     assert [title for title, _ in panels] == ["without SPCL", "with SPCL"]
     assert [counts.sum() for _, counts in panels] == [2 * size] * 2, "of the tasks of both seeds"
-    curves = tables.curves(trained.records)
+    curves = tables.curves(trained)
     on, off = curves[curves["spcl"] == 1], curves[curves["spcl"] == 0]
     assert set(on["threshold"].round(9)) == {0.3, 0.45}
     assert off["threshold"].isna().all()
@@ -268,6 +269,61 @@ def test_every_backbone_is_asked_on_its_seeds_corpus(trained):
     assert sorted({run.seed for run in runs}) == [0, 1]
 
 
+@pytest.fixture(scope="module")
+def folds(tmp_path_factory):
+    """A whole small run on a corpus of two modalities, whose seeds test different folds."""
+    root = tmp_path_factory.mktemp("ravdess")
+    write_ravdess(root / "data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REPRISE_CACHE", str(root / "cache"))
+        p = given(
+            data_root=str(root / "data"),
+            results=str(root / "run"),
+            dataset="ravdess_dialogues",
+            samples=0,
+            corpus_options={"fold": "by_seed", "dialogues": "actor"},
+            subsets=["av", "a", "v"],
+            backbones=EVERY,
+            mends=[],
+            mend_subsets=[],
+        )
+        return self_paced.study(p).train()
+
+
+def test_two_modalities_have_spcl_one_has_not_and_mm_dfn_has_no_one(folds):
+    assert all(record.status == run_records.FINISHED for record in folds.records)
+    titles = {self_paced.TITLES[name] for name in EVERY}
+    both = {f"{title} av{rest}" for title in titles for rest in ("", " + SPCL")}
+    one = {f"{title} {modality}" for title in titles - {"MM-DFN"} for modality in "av"}
+    assert {record.variant for record in folds.records} == both | one
+
+
+def test_each_seed_tests_its_fold_and_tables_count_all_of_them(folds):
+    tested = [task.corpus.splits["test"].ids for task in folds.study.tasks]
+    assert tested == [("actor 01", "actor 02", "actor 03"), ("actor 04", "actor 05", "actor 06")]
+    for task, _, record in folds.done:
+        assert task is folds.study.tasks[record.seed]
+    said = self_paced.development_sets(folds.study)
+    assert said.startswith("The 2 seeds test 2 different folds, 18 utterances in all")
+    assert tables.classes(folds).groupby("backbone")["test utterances"].sum().tolist() == [18] * 5
+    ((_, counts),) = folds.confusion(folds.study.tasks[0], ["MMGCN av"])
+    assert counts.sum() == 18
+    asked = folds.trained([*tables.pair("mmgcn", "av")])
+    scores = folds.table.query("metric == 'weighted_f1' and split == 'test'").set_index(["variant", "seed"])["value"]
+    assert {(run.name, run.seed): run.plain() for run in asked} == {
+        (name, seed): scores[name, seed] for name in tables.pair("mmgcn", "av") for seed in (0, 1)
+    }
+    curves = tables.curves(folds)
+    assert {name for name in curves if name.startswith("ratio_")} == {"ratio_audio", "ratio_video"}
+    assert all("two modalities: in the first epoch" in sentence for sentence in conclusions.balance(curves))
+
+
+def test_modalities_that_a_corpus_lacks_are_named(folds):
+    p = folds.study.p.model_copy(update={"subsets": ("atv", "av")})
+    with pytest.raises(InputError, match="RAVDESS, joined by actor: no modality text; there are: audio, video"):
+        self_paced.study(p)
+
+
 def test_a_stand_in_is_never_compared_with_the_paper(trained):
     p, source, table = trained.study.p, trained.study.tasks[0].corpus.source, trained.table
     found = tables.published_gains(p, source, table)
@@ -288,7 +344,7 @@ def test_floor_ceiling_and_settings(trained):
     labels = self_paced.flat_labels(corpus, "test")
     commonest = corpus.label_names.index(floor["prediction"].iloc[0].removeprefix("always "))
     assert floor["acc"].iloc[0] == pytest.approx((labels == commonest).mean())
-    references = self_paced.references(corpus, "acc")
+    references = self_paced.references(corpus, "acc", "atv")
     assert references["best possible, three modalities"] == corpus.source.ceilings["text+audio+video"]["acc"]
     assert references[floor["prediction"].iloc[0]] == floor["acc"].iloc[0]
     assert list(self_paced.ceilings(corpus))[:2] == ["from", "acc"]

@@ -21,10 +21,16 @@ def quick(**changes) -> SelfPacedBalance:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"subsets": ["atv", "t"]}, "'t' is one modality: self-paced selection compares two or three"),
-        ({"mend_subsets": ["a"]}, "'a' is one modality"),
-        ({"subsets": ["at", "av"]}, "subsets must hold atv"),
-        ({"subsets": ["atv", "ta"]}, "'ta': Input should be 'atv', 'at', 'tv' or 'av'"),
+        (
+            {"subsets": ["atv", "t"]},
+            "subsets holds 't' beside 'atv': every gain is that of all modalities over all but",
+        ),
+        ({"subsets": ["at", "av"]}, "subsets holds 'av' beside 'at'"),
+        ({"subsets": ["av", "a", "t"]}, "subsets holds 't' beside 'av'"),
+        ({"subsets": ["t", "a"]}, "'t' is one modality: self-paced selection compares two or three"),
+        ({"subsets": ["av", "a"], "mend_subsets": ["a"]}, "'a' is one modality"),
+        ({"subsets": ["atv", "ta"]}, "'ta': Input should be 'atv', 'at', 'tv', 'av', 'a', 't' or 'v'"),
+        ({"corpus_options": {"seed": 3}}, "corpus_options holds 'seed', which the run sets by itself"),
         ({"subsets": ["atv", "at", "at"]}, "subsets holds a value twice"),
         ({"subsets": ["atv", "tv"], "mend_subsets": ["at"]}, "mend_subsets holds 'at', which is not among the subsets"),
         ({"mends": []}, "mends and mend_subsets are given together"),
@@ -82,6 +88,15 @@ def test_the_full_grids_are_those_of_the_paper():
                 "meld": {"audio": 300, "text": 768, "video": 342},
             }[dataset]
         ), "spec self_paced_balance, 1.1"
+
+
+@pytest.mark.parametrize(("name", "joined"), [("ravdess", "single"), ("ravdess_actors", "actor")])
+def test_ravdess_is_tested_in_every_fold_with_the_defaults_of_the_script(name, joined):
+    p = papers.load(RUNS / f"{name}.yaml", results="-")
+    assert (p.family, p.whole, set(p.subsets)) == ("ravdess", "av", {"av", "a", "v"})
+    assert p.corpus_options == {"fold": "by_seed", "dialogues": joined}
+    assert {seed % corpora.get(p.dataset).folds for seed in p.seeds} == set(range(8))
+    assert (p.pace.threshold, p.pace.growth) == (0.4, 1.25), "spec self_paced_balance, 4.1"
 
 
 def test_every_conversation_corpus_has_a_family():

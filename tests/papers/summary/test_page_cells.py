@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lib.data.corpora import CORPORA
 from lib.papers.summary.page import page
 from lib.reporting.result_folders import read_folder
 from lib.reporting.tables import readable
@@ -39,6 +40,17 @@ class Tables(HTMLParser):
     def handle_endtag(self, tag):
         if tag in ("th", "td"):
             self._into = None
+
+
+OF_PAPER = {
+    "iemocap_negative_colearning": {"iemocap"},
+    "mosi_positive_colearning": {"mosi"},
+    "low_rank_fusion": {"mosi", "pom", "iemocap"},
+    "emotion_embeddings": {"mosei", "iemocap"},
+    "unseen_emotions": {"mosei", "iemocap"},
+    "self_paced_balance": {"iemocap", "meld"},
+    "end_to_end_sparse": {"mosei", "iemocap"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -90,4 +102,8 @@ def test_the_list_of_runs_repeats_the_manifests(tables, results):
         assert cells["epoch chosen by"] == "; ".join(chosen)
         assert cells["commit"].startswith(manifest["code"]["commit"][:7])
         assert cells["corpus"] == "; ".join(source["label"] for source in manifest["data"])
+        families = {CORPORA[name].family for name in run["params"].get("datasets") or [run["params"]["dataset"]]}
+        expected = "the paper's corpus" if families <= OF_PAPER[name.split("/")[0]] else "another real corpus"
+        expected = "SYNTHETIC stand-in" if "stand-in" in cells["state"] else expected
+        assert cells["evidence"].partition(",")[0] == expected
         assert ("stand-in" in cells["state"]) == any(source["synthetic"] for source in manifest["data"])

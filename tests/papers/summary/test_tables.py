@@ -81,8 +81,9 @@ def test_a_damaged_folder_answers_nothing(folders):
 def test_the_figure_shows_what_was_not_run_and_marks_stand_ins():
     row = {"as claimed": 0, "no difference beyond the margin": 2, "opposite": 1, "undecided": 3}
     counts = pd.DataFrame(
-        [{"claim": "a", "data": "real data"} | row, {"claim": "b", "data": "SYNTHETIC stand-in"} | row]
+        [{"claim": "a", "data": "the paper's corpus"} | row, {"claim": "b", "data": "SYNTHETIC stand-in"} | row]
     )
     real, synthetic = claim_bars(counts).axes
+    assert real.get_title() == "the paper's corpus"
     assert [text.get_text() for text in real.texts if text.get_text()] == ["2", "1", "3", "not run"]
     assert (synthetic.get_title(), synthetic.title.get_color()) == ("SYNTHETIC stand-in", "#b00020")

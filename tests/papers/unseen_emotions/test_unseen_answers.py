@@ -98,9 +98,14 @@ def test_the_word_is_ranked_among_random_vectors_of_its_length(run):
     runs, answered, _ = run
     p, found, cases = runs.study.p, outputs(answered), [s.case for s in unseen.zero_shot(runs.study)]
     table = answers.random_table(runs)
-    assert list(table["emotion"]) == list(p.held_out)
+    assert list(table["emotion"]) == [*p.held_out, answers.TOGETHER]
+    *single, together = table.to_dict("records")
+    assert together["auc"] == pytest.approx(np.mean([row["auc"] for row in single]))
+    assert together["random_mean"] == pytest.approx(np.mean([row["random_mean"] for row in single]))
+    width = [row["middle_of_random_high"] - row["middle_of_random_low"] for row in (*single, together)]
+    assert width[-1] < max(width[:-1])  # accidents of single vectors cancel
     true = MOSEI.corpus.splits["test"].labels == 1
-    for row, case in zip(table.to_dict("records"), cases, strict=True):
+    for row, case in zip(single, cases, strict=True):
         own = np.mean([auc(found[case.emotion, CLEAN, seed], true)[case.column] for seed in p.seeds])
         assert row["auc"] == pytest.approx(own, abs=1e-3)
         assert row["middle_of_random_low"] < row["random_mean"] < row["middle_of_random_high"]
@@ -130,10 +135,59 @@ def test_the_interval_over_test_samples_covers_chance_for_noise_and_excludes_it_
     case, rng = held_out("happy"), np.random.default_rng(0)
     labels = MOSEI.corpus.splits["test"].labels
     noise = [rng.normal(size=labels.shape) for _ in range(3)]
-    low, high = tables.sample_interval(case, noise)
+    low, high = tables.sample_interval((case, noise))
     assert low < 0.5 < high
-    low, _ = tables.sample_interval(case, [out + 5 * labels for out in noise])
+    low, _ = tables.sample_interval((case, [out + 5 * labels for out in noise]))
     assert low > 0.9
+
+
+def test_samples_of_folds_are_drawn_within_their_fold():
+    """Each fold's networks rank their own samples rightly, but not those of both: no draw mixes them."""
+    case = held_out("happy")
+    labels = MOSEI.corpus.splits["test"].labels
+    folds = [(case, [labels + offset]) for offset in (-10.0, 10.0)]
+    assert tables.sample_interval(*folds) == (1.0, 1.0)
+    right, wrong = (case, [labels]), (case, [-labels])
+    assert tables.sample_interval(right, wrong) == (0.5, 0.5)
+    assert tables.sample_interval(right, (case, [])) == (1.0, 1.0)
+
+
+@pytest.fixture(scope="module")
+def in_folds(tmp_path_factory):
+    """The small corpus twice, half of its test samples in each, and a seed for each half."""
+    p = given(results=str(tmp_path_factory.mktemp("folds")))
+    cases = []
+    for emotion in p.held_out:
+        whole = held_out(emotion)
+        for seed in p.seeds:
+            test = unseen.rows(whole.corpus.splits["test"], np.arange(seed, len(whole.corpus.splits["test"]), 2))
+            source = dataclasses.replace(whole.corpus.source, split_rule=f"fold {seed}")
+            splits = {**whole.corpus.splits, "test": test}
+            corpus = dataclasses.replace(whole.corpus, splits=splits, source=source)
+            cases.append(dataclasses.replace(whole, corpus=corpus, seeds=(seed,)))
+    runs = unseen.plan(p, cases).train()
+    answered = answers.answers(runs)
+    return runs, answered, answers.scores(answered)
+
+
+def test_in_folds_each_seed_answers_for_its_own_test_samples(run, in_folds):
+    """Trained on the same samples, the networks are those of the whole corpus, asked about their half."""
+    runs, answered, table = in_folds
+    whole, halves = outputs(run[1]), outputs(answered)
+    assert halves.keys() == whole.keys()
+    for (emotion, setting, seed), out in halves.items():
+        np.testing.assert_allclose(out, whole[emotion, setting, seed][seed::2], rtol=1e-5, atol=1e-6)
+    assert [s.case.emotion for s in unseen.zero_shot(runs.study)] == list(runs.study.p.held_out)
+    assert len(runs.records) == len(run[0].records)
+    zero_shot = tables.zero_shot_table(answered, table)
+    assert list(zero_shot["emotion"]) == list(runs.study.p.held_out)
+    assert set(zero_shot["n"]) == {2}
+    share = MOSEI.corpus.splits["test"].labels[:, MOSEI.corpus.label_names.index("happy")].mean()
+    assert zero_shot.set_index("emotion").loc["happy", "share_present"] == pytest.approx(share)
+    places = answers.random_table(runs).set_index("emotion")
+    assert places.loc["happy", "auc"] == pytest.approx(zero_shot.set_index("emotion").loc["happy", "auc"], abs=1e-3)
+    assert len(unseen.leaks(runs.study)) == 2 * len(runs.study.p.held_out)
+    assert list(tables.few_shot_table(runs.study, table, "happy")["n"]) == [2] * 5
 
 
 def test_the_tables_and_sentences_of_a_run(run):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from lib.papers.unseen_emotions import conclusions, figures, tables
+from lib.papers.unseen_emotions.answers import TOGETHER
 from lib.papers.unseen_emotions.study import CLEAN
 from lib.run_table import run_table
 
@@ -67,12 +68,14 @@ def test_the_pooled_table_averages_over_the_emotions_within_a_seed():
 
 def test_all_emotions_in_one_sentence_and_each_kind_of_vector_in_another():
     pooled = tables.pooled_table(["happy"], random_runs(0.1))
-    first, words, random, _ = conclusions.all_together(ZERO_SHOT, pooled)
+    first, words, random, difference = conclusions.all_together(ZERO_SHOT, pooled)
     assert first.startswith("Of 3 emotions: 1 above chance (happy); 1 below chance (fear); 1 not distinguishable")
     assert "25% of the distance from chance" in first  # (0.5833 - 0.5) / (0.8333 - 0.5)
     assert words.startswith("Vectors of the words")
     assert "**above chance**" in words
     assert "**not distinguishable from chance**" in random
+    # differences of 0.40, 0.31, 0.22 by seed: a deviation of 0.09, and t = 4.303 with two degrees of freedom
+    assert f"a difference of {4.3027 * 0.09 / 3**0.5:.3f} is the smallest that would have been told apart" in difference
 
 
 def test_the_dots_stand_at_the_scores():
@@ -121,6 +124,15 @@ def test_a_gain_is_told_apart_only_if_its_interval_excludes_zero():
     )
     assert "AUC +0.020 (95 % -0.010 to +0.030), not told apart" in gem
     assert "AUC +0.020 (one seed)" in joint
+
+
+def test_all_words_together_have_a_sentence_of_their_own():
+    row = {"auc": 0.6, "random_mean": 0.5, "middle_of_random_low": 0.4, "middle_of_random_high": 0.55}
+    row |= {"random_vectors": 200, "at_least_as_high": 1, "random_p": 2 / 201}
+    one, all_of_them = conclusions.among_random(pd.DataFrame([{"emotion": "joy"} | row, {"emotion": TOGETHER} | row]))
+    assert one.startswith("joy: 1 of 200 random vectors")
+    assert all_of_them.startswith("All emotions together, AUC 0.600: of 200 draws")
+    assert "(p 0.010; the middle 95 % of them 0.400 to 0.550): the words matter." in all_of_them
 
 
 def test_a_word_matters_only_where_few_random_vectors_stand_as_high():

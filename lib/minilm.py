@@ -1,9 +1,10 @@
 """MiniLM (Wang et al., NeurIPS 2020): BERT's encoder (Devlin et al. 2019), small enough to be run frozen on a CPU.
 
 Parameter names, shapes and arithmetic are those of `BertModel`, so the released all-MiniLM-L6-v2 loads strictly once
-its unused pooler and constant position numbers are left out. For inference: there is no dropout.
+its unused pooler and constant position numbers are left out. There is no dropout.
 
-It stands among the readers, which import no model, because here its outputs are features of a corpus.
+It stands beneath readers and models, which do not know each other: frozen, its outputs are features of a corpus; its
+last layers are also trained, as `lib.models.minilm_top`.
 """
 
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 LAYER_NORM_EPS = 1e-12
+LAYERS = 6
+"""Of all-MiniLM-L6-v2."""
 
 
 class _Embeddings(nn.Module):
@@ -39,7 +42,9 @@ class _Output(nn.Module):
         return self.LayerNorm(x + self.dense(inner))
 
 
-class _Layer(nn.Module):
+class Layer(nn.Module):
+    """Attention and feed-forward part, each with what it is given added, and normalised."""
+
     def __init__(self, size: int, heads: int, feedforward: int):
         super().__init__()
         self.heads = heads
@@ -48,14 +53,21 @@ class _Layer(nn.Module):
         self.intermediate = nn.ModuleDict({"dense": nn.Linear(size, feedforward)})
         self.output = _Output(feedforward, size)
 
-    def forward(self, x: Tensor, padding: Tensor) -> Tensor:
-        projections = self.attention["self"]
+    def forward(
+        self,
+        x: Float[Tensor, "batch steps size"],
+        padding: Bool[Tensor, "batch steps"],
+        rows: slice = slice(None),
+    ) -> Float[Tensor, "batch rows size"]:
+        """The rows `rows` of the result; nothing attends to `padding`."""
+        projections, read = self.attention["self"], x[..., rows, :]
         q, k, v = (
-            projections[name](x).unflatten(-1, (self.heads, -1)).transpose(-3, -2) for name in ("query", "key", "value")
+            projections[name](of).unflatten(-1, (self.heads, -1)).transpose(-3, -2)
+            for name, of in (("query", read), ("key", x), ("value", x))
         )
         energy = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
         weights = energy.masked_fill(padding[:, None, None], torch.finfo(x.dtype).min).softmax(dim=-1)
-        x = self.attention["output"]((weights @ v).transpose(-3, -2).flatten(-2), x)
+        x = self.attention["output"]((weights @ v).transpose(-3, -2).flatten(-2), read)
         return self.output(F.gelu(self.intermediate["dense"](x)), x)
 
 
@@ -66,7 +78,7 @@ class MiniLM(nn.Module):
         self,
         vocab_size: int = 30522,
         size: int = 384,
-        layers: int = 6,
+        layers: int = LAYERS,
         heads: int = 12,
         feedforward: int = 1536,
         positions: int = 512,
@@ -75,15 +87,16 @@ class MiniLM(nn.Module):
         if size % heads:
             raise ValueError(f"{heads} heads do not divide a hidden size of {size}")
         self.embeddings = _Embeddings(vocab_size, positions, size)
-        stack = nn.ModuleList(_Layer(size, heads, feedforward) for _ in range(layers))
+        stack = nn.ModuleList(Layer(size, heads, feedforward) for _ in range(layers))
         self.encoder = nn.ModuleDict({"layer": stack})
 
     def forward(
-        self, tokens: Int[Tensor, "batch steps"], mask: Bool[Tensor, "batch steps"]
+        self, tokens: Int[Tensor, "batch steps"], mask: Bool[Tensor, "batch steps"], layers: int | None = None
     ) -> Float[Tensor, "batch steps size"]:
-        """Last hidden states; those of padding, where `mask` is False, mean nothing."""
+        """Hidden states behind the first `layers` layers, by default all; those of padding, where `mask` is False, mean
+        nothing."""
         x = self.embeddings(tokens)
-        for layer in self.encoder["layer"]:
+        for layer in self.encoder["layer"][:layers]:
             x = layer(x, ~mask)
         return x
 
