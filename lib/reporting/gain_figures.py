@@ -56,7 +56,7 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     reduction = "reduction of " if rows["better"].iloc[0] == "lower" else ""
-    axes.set_xlabel(f"gain: {reduction}{metric_name(rows['metric'].iloc[0])} ; margin {margin:g}, positive is better")
+    axes.set_xlabel(f"gain: {reduction}{metric_name(rows['metric'].iloc[0])}; margin {margin:g}, positive is better")
     axes.grid(axis="x", alpha=0.3)
 
 

@@ -81,7 +81,10 @@ def task(p: LowRankFusion, target: str, options: CorpusOptions) -> Task:
         def classified(split: str, out: np.ndarray) -> dict[str, float]:
             return scores.classification(out, labels[split], len(names))
 
-        return Task(corpus, classified, metrics, Classes.exclusive(names), name)
+        def classed(out: Mapping[str, np.ndarray]) -> scores.Answers:
+            return scores.classed(out["test"], labels["test"])
+
+        return Task(corpus, classified, metrics, Classes.exclusive(names), name, answers=classed)
     scale, mine = corpus.scale, output(corpus, target)
 
     def regression(split: str, out: np.ndarray) -> dict[str, float]:
