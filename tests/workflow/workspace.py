@@ -35,6 +35,9 @@ COPIED = (
     "lib/reporting/result_folders.py",
     "lib/reporting/statistics.py",
     "lib/reporting/tables.py",
+    "lib/reporting/two_sources.py",
+    "lib/reporting/verdicts.py",
+    "lib/metrics",
     "lib/workflow",
 )
 
@@ -76,6 +79,15 @@ def files(name, root):
 
 def reader_module(name):
     return "lib.data.reader" if name != "stand_in" else "lib.data.stand_in"
+""",
+    "lib/data/corpora.py": """
+from lib.errors import InputError
+
+CORPORA = {}
+
+
+def get(name):
+    raise InputError(f"unknown corpus {name!r}")
 """,
     "lib/data/reader.py": "from lib.data.parsing import parse\n",
     "lib/data/parsing.py": "parse = int\n",

@@ -67,11 +67,20 @@ def sound_of(clip: Clip, folder: Path, ending: str = "wav") -> Path:
     return folder / SOUND / f"Actor_{clip.actor:02}" / f"{clip.id}.{ending}"
 
 
+def unfinished(folder: Path, pattern: str) -> list[Path]:
+    """The files of a pattern that are not there, only their unfinished downloads or archives: to be missed, not left
+    out."""
+    found = (path.with_suffix("") for path in folder.glob(f"{pattern}.*"))
+    return sorted(path for path in found if not path.is_file())
+
+
 def sounds(folder: Path) -> list[Path]:
     """The sound of each clip below `folder`, as `.wav` or, without one, as `.flac`; where none is, the release's."""
     found = {}
     for ending in ("flac", "wav"):
         found |= {path.stem: path for path in folder.glob(f"{SOUND}/Actor_*/03-01-*.{ending}")}
+    begun = [path for ending in ("flac", "wav") for path in unfinished(folder / SOUND, f"Actor_*/03-01-*.{ending}")]
+    found = {path.stem: path for path in begun} | found
     return sorted(found.values()) or [sound_of(clip, folder) for clip in release()]
 
 

@@ -29,6 +29,7 @@ from lib.data.ravdess.clips import (
     sound_of,
     sounds,
     split_rule,
+    unfinished,
     without_copies,
 )
 from lib.data.ravdess.steps import frames_of, log_spectrogram, standardised
@@ -46,7 +47,8 @@ _VERSION = 1
 def files(root: Path) -> list[Path]:
     """The action units and the sound of every clip of these actors, below `ravdess/`."""
     folder = Path(root) / "ravdess"
-    tables = sorted((folder / "openface_au" / "series").glob("01-01-*.csv"))
+    series = folder / "openface_au" / "series"
+    tables = sorted({*series.glob("01-01-*.csv"), *unfinished(series, "01-01-*.csv")})
     return [*(tables or [_table(clip, folder) for clip in _of_actors(release())]), *_heard(folder)]
 
 

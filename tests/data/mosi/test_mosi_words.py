@@ -96,7 +96,7 @@ def test_learned_features_are_scored_on_the_repository_split_alone(root):
     corpus = data.load("mosi_utterances", root, context=1)
     allowed = {key for key, tested in zip(table.ids, table.in_test, strict=True) if tested}
     assert set(corpus.splits["test"].ids) == allowed
-    with pytest.raises(TypeError, match="split"):
+    with pytest.raises(InputError, match="no option 'split'"):
         data.load("mosi_utterances", root, split="standard")
 
 
