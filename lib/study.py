@@ -289,7 +289,7 @@ class Runs:
                 unit, of_samples = clusters.units(task.corpus.source, task.corpus.splits["test"])
                 names, groups = np.unique(np.array(of_samples), return_inverse=True)
                 labels = task.corpus.label_names
-                for record in (record for record in self.of(task) if record.scored):
+                for record in (record for its, _, record in self.done if its is task and record.scored):
                     values = left_out(metric, task.answers(record.outputs), groups, labels)
                     found[record.variant, record.seed] = WithoutUnits(unit, tuple(names.tolist()), values)
         return self._without_units[metric]
