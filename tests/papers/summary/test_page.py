@@ -167,10 +167,15 @@ def test_every_number_beside_a_claim_is_the_cell_of_a_kept_table(kept):
         row = table.iloc[number]
         low, high = next(
             (row[a], row[b])
-            for a, b in (("gain_low", "gain_high"), ("t_interval_low", "t_interval_high"), ("seeds_low", "seeds_high"))
+            for a, b in (
+                ("gain_low", "gain_high"),
+                ("t_interval_low", "t_interval_high"),
+                ("points_low", "points_high"),
+                ("seeds_low", "seeds_high"),
+            )
             if a in row
         )
-        ours = next(row[name] for name in ("reproduced", "gain", "auc") if name in row)
+        ours = next(row[name] for name in ("reproduced", "gain", "gain_points", "auc") if name in row)
         assert (corpus, here) == (row["corpus"], f"{ours:.3f}"), file
         assert interval == (f"{low:.3f} to {high:.3f}" if low == low else "–")
         assert int(seeds) == row["reproduced_n" if "reproduced_n" in row else "n"]
@@ -205,11 +210,16 @@ def test_a_claim_says_its_kind_margin_and_rule(kept):
     assert "Emotion embeddings score higher" in text and "weighted accuracy, on IEMOCAP plain accuracy" in text
 
 
+UNASKED = {"end_to_end_beats_handcrafted": "its one real corpus, RAVDESS, has no hand-crafted features of the paper's"}
+"""Claims that no kept run of their notebook can ask."""
+
+
 def test_every_claim_is_answered_by_a_kept_run_where_there_is_one(kept):
     """A table that is renamed would silently empty the page. tests/results asks the same of the quick runs."""
     answered = {claim for folder in kept for claim in answers(folder)}
     assert answered
-    assert answered == {claim for claim in claims() if claim.notebook in {folder.notebook for folder in kept}}
+    asked = {claim for claim in claims() if claim.notebook in {folder.notebook for folder in kept}}
+    assert {claim.id for claim in asked - answered} == UNASKED.keys()
 
 
 def test_the_columns_of_a_table_are_those_that_its_notebook_shows(tmp_path):
