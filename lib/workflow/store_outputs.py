@@ -1,14 +1,18 @@
 """Store the outputs of the quick runs in the notebooks: `python -m lib.workflow.store_outputs [NOTEBOOK...]`.
 
 Takes `results/<notebook>/quick/executed.ipynb`, which a batch run wrote, and puts its outputs under the cells of
-`notebooks/<notebook>.ipynb`. Refuses a run that is not up to date with the notebook.
+`notebooks/<notebook>.ipynb`, figures in the size in which they are shown. Refuses a run that is not up to date with the
+notebook.
 """
 
 import sys
-from collections.abc import Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
+from PIL import Image
 
 from lib.errors import InputError
 from lib.workflow.messages import exit_code
@@ -36,8 +40,18 @@ def store(notebook: str) -> Path:
             for output in ours.outputs:
                 if "execution_count" in output:
                     output.execution_count = count
+                if "image/png" in output.get("data", {}):
+                    output.data["image/png"] = as_shown(output.data["image/png"], output.metadata["image/png"])
     nbformat.write(stored, path)
     return path
+
+
+def as_shown(png: str, about: Mapping[str, int]) -> str:
+    """A base64 png in the size `about` says it is shown in, in 256 colours: every version stays in the history."""
+    image = Image.open(BytesIO(b64decode(png))).convert("RGB").resize((about["width"], about["height"]))
+    packed = BytesIO()
+    image.quantize(256, Image.Quantize.MAXCOVERAGE).save(packed, format="png", optimize=True)
+    return b64encode(packed.getvalue()).decode("ascii")
 
 
 def main(notebooks: Sequence[str]) -> int:
