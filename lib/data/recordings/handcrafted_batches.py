@@ -1,6 +1,6 @@
 """Hand-crafted sequences of many lengths as batches of the training loop, padded when a batch is asked for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from lib.data.io.features import Nonfinite
 from lib.data.mosei import mosei_handcrafted
 from lib.data.recordings.mme2e_rules import collate_handcrafted
 from lib.data.recordings.raw_layout import Kind, Problem
+from lib.data.recordings.utterance_batches import UtteranceBatches
 from lib.errors import InputError
 
 MODALITIES = ("text", "audio", "video")
 
 
 @dataclass(frozen=True)
-class HandcraftedBatches:
+class HandcraftedBatches(UtteranceBatches):
     """Utterances of a split; `sequences` hold `(time, features)` float32 per modality that there is, `labels` zeros and
     ones."""
 
@@ -29,15 +30,6 @@ class HandcraftedBatches:
     labels: Float[np.ndarray, "utterances emotions"]
     kept: frozenset[str] = frozenset(MODALITIES)
     device: torch.device | str = "cpu"
-
-    features = None
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def targets(self) -> Float[Tensor, "utterances emotions"]:
-        return torch.from_numpy(np.array(self.labels)).to(self.device)
 
     @property
     def inputs(self) -> dict[str, Tensor]:
@@ -63,10 +55,6 @@ class HandcraftedBatches:
             sequences=tuple(self.sequences[i] for i in rows),
             labels=self.labels[rows],
         )
-
-    def only(self, modalities: Iterable[str]) -> "HandcraftedBatches":
-        """The same utterances with zeros of the same lengths for every other modality."""
-        return replace(self, kept=self.kept & frozenset(modalities))
 
 
 def feature_files(kind: Kind, features: Path, split: str) -> list[Path]:

@@ -3,7 +3,7 @@
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from lib.data.io.impostors import refuse
 from lib.data.io.npz_files import read_arrays
 from lib.data.recordings.mme2e_rules import RawUtterance, collate_raw
 from lib.data.recordings.raw_preprocessing import LIST, utterance_file
+from lib.data.recordings.utterance_batches import UtteranceBatches
 from lib.errors import InputError
 
 MODALITIES = ("text", "audio", "video")
@@ -39,7 +40,7 @@ class HashTokenizer:
 
 
 @dataclass(frozen=True)
-class RawBatches:
+class RawBatches(UtteranceBatches):
     """Utterances of a split; only texts and labels are in memory, `inputs` reads the rest of exactly these."""
 
     folder: Path
@@ -50,15 +51,6 @@ class RawBatches:
     tokenizer: Tokenizer
     kept: frozenset[str] = frozenset(MODALITIES)
     device: torch.device | str = "cpu"
-
-    features = None
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def targets(self) -> Float[Tensor, "utterances emotions"]:
-        return torch.from_numpy(np.array(self.labels)).to(self.device)
 
     @property
     def inputs(self) -> Mapping[str, Tensor]:
@@ -86,10 +78,6 @@ class RawBatches:
             texts=tuple(self.texts[i] for i in rows),
             labels=self.labels[rows],
         )
-
-    def only(self, modalities: Iterable[str]) -> "RawBatches":
-        """The same utterances with every other modality empty: no words, or zeros of the same lengths."""
-        return replace(self, kept=self.kept & frozenset(modalities))
 
     def _read(self, utterance_id: str, key: str, text: str, label: np.ndarray) -> RawUtterance:
         path = utterance_file(self.folder, utterance_id)

@@ -1,6 +1,6 @@
 """Recordings of sound and what was said as batches of the training loop; there are no images."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,12 +9,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lib.data.recordings.raw_batches import HashTokenizer, Tokenizer
+from lib.data.recordings.utterance_batches import UtteranceBatches
 
 MODALITIES = ("text", "audio")
 
 
 @dataclass(frozen=True)
-class SoundBatches:
+class SoundBatches(UtteranceBatches):
     """Utterances of a split. `pieces` are those of the whole corpus, one utterance's after another's, and may be mapped
     from a file; `starts` and `counts` say which are whose.
     """
@@ -28,15 +29,6 @@ class SoundBatches:
     tokenizer: Tokenizer = field(default_factory=HashTokenizer)
     kept: frozenset[str] = frozenset(MODALITIES)
     device: torch.device | str = "cpu"
-
-    features = None
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def targets(self) -> Float[Tensor, "utterances emotions"]:
-        return torch.from_numpy(np.array(self.labels)).to(self.device)
 
     @property
     def inputs(self) -> Mapping[str, Tensor]:
@@ -58,7 +50,3 @@ class SoundBatches:
             starts=self.starts[rows],
             counts=self.counts[rows],
         )
-
-    def only(self, modalities: Iterable[str]) -> "SoundBatches":
-        """The same utterances with the other modality empty: no words, or zeros of the same lengths."""
-        return replace(self, kept=self.kept & frozenset(modalities))
