@@ -14,8 +14,8 @@ from lib.data import corpora, data_root
 from lib.data.catalogue import CATALOGUE, KnownCorpus, PublicCorpus, RestrictedCorpus, Survey
 from lib.data.io import packages
 from lib.data.io.fetch import Unreachable, find, get
-from lib.data.own.declaration import FILE
-from lib.data.own.described import HOME, described, refuse_faulty
+from lib.data.own.declaration import declaration
+from lib.data.own.described import HOME, brought
 from lib.data.own.importing import bring
 from lib.data.pretrained import PARTS, PretrainedPart
 from lib.data.recordings.raw_decoding import Options
@@ -190,16 +190,14 @@ def _check(options: argparse.Namespace, catalogue: Mapping[str, Known]) -> int:
 
 def _yours(root: Path) -> Iterator[tuple[list[str], bool]]:
     """What to say of each corpus that the user has brought, and whether its `corpus.yaml` can be used."""
-    sound = described(root)
-    for folder in sorted(path.parent for path in (root / HOME).glob(f"*/{FILE}")):
-        if about := sound.get(folder.name):
-            lines = [f"\n{about.name}: yours", f"{about.label}: {about.task}; licence: {about.licence}"]
-            yield [*lines, f"folders: {HOME}/{about.name}"], True
-            continue
+    for folder in brought(root):
         try:
-            refuse_faulty(folder.name, root)
+            about = declaration(folder)
         except InputError as error:
             yield [f"\n{folder.name}: yours, damaged", str(error)], False
+        else:
+            lines = [f"\n{folder.name}: yours", f"{about.label}: {about.task}; licence: {about.licence}"]
+            yield [*lines, f"folders: {HOME}/{folder.name}"], True
 
 
 def _description(corpus: Known, survey: Survey) -> Iterator[str]:

@@ -28,6 +28,10 @@ def files(root: Path, name: str) -> list[Path]:
         about = declaration(folder)
     except InputError:
         return [folder / FILE]
+    return _files(folder, about)
+
+
+def _files(folder: Path, about: Declaration) -> list[Path]:
     return [folder / FILE, *(file for split in SPLITS for file in split_files.files(folder / about.splits[split]))]
 
 
@@ -39,7 +43,7 @@ def read(root: Path, *, name: str, nonfinite: Nonfinite = "error") -> Corpus:
     """
     folder = Path(root) / HOME / name
     about, parts = brought(folder)
-    hashes = hash_sources(name, Path(root), files(root, name))
+    hashes = hash_sources(name, Path(root), _files(folder, about))
     return corpus_of(about, parts, folder, nonfinite, hashes)
 
 

@@ -10,12 +10,17 @@ HOME = "own"
 """Where such corpora lie below the data folder."""
 
 
+def brought(root: Path) -> list[Path]:
+    """Their folders, in the order of their names."""
+    return sorted(path.parent for path in (Path(root) / HOME).glob(f"*/{FILE}"))
+
+
 def described(root: Path) -> dict[str, Description]:
     """Those below the data folder `root`, by name; one whose `corpus.yaml` cannot be used is left out."""
     found = {}
-    for path in sorted((Path(root) / HOME).glob(f"*/{FILE}")):
+    for folder in brought(root):
         try:
-            found[path.parent.name] = _description(path.parent.name, declaration(path.parent))
+            found[folder.name] = _description(folder.name, declaration(folder))
         except InputError:
             continue  # `refuse_faulty` says why, once somebody asks for it
     return found

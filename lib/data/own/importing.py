@@ -37,7 +37,7 @@ def bring(
         why = "is the name of a corpus that is known already" if taken(name) else "is no name"
         raise InputError(f"{name!r} {why}", where="--name", todo="small letters, digits and _, a letter first")
     if target.resolve() == path.resolve():
-        raise InputError("this is where it would be stored: `dataset: {name}` works already", where=path)
+        raise InputError(f"this is where it would be stored: `dataset: {name}` works already", where=path)
     brought = recognised(path, name, task, licence)
     for line in told(brought.about, brought.parts):
         say(line)
