@@ -22,7 +22,7 @@ CorpusOptions = dict[str, bool | int | float | str]
 CORPUS_OPTIONS: CorpusOptions = Field(
     {}, description="options of the corpus' reader, as fold and audio of ravdess; fold by_seed: each seed its own fold"
 )
-"""Of every run that reads one corpus, as `corpus_options: CorpusOptions = CORPUS_OPTIONS`; see `lib.study.by_seed`."""
+"""Of every run that reads one corpus, as `corpus_options: CorpusOptions = CORPUS_OPTIONS`; see `lib.study.in_turns`."""
 
 
 class Part(BaseModel):

@@ -44,15 +44,17 @@ def corpus_with(p: Parameters, modalities: Sequence[str], **options: object) -> 
     return corpus
 
 
-def by_seed(
+def in_turns(
     dataset: str, options: CorpusOptions, seeds: Sequence[int], ask: Callable[[CorpusOptions], Answer]
 ) -> dict[int, Answer]:
     """What `ask` makes of a corpus with `options`, for each seed: one for all, or with `fold: by_seed` one per fold.
 
     Seed `s` then gets fold `s` modulo the number of folds, so that as many seeds as folds test every sample once, and
     the differences between seeds hold those between the groups that are tested. Raises InputError for a corpus that
-    has no folds.
+    has no folds, and for options that are parameters of every run.
     """
+    if twice := [name for name in options if name in ("nonfinite", "samples")]:
+        raise InputError(f"option {twice[0]!r} is set by the run", where="corpus_options", todo="leave it out")
     if options.get("fold") != "by_seed":
         return dict.fromkeys(seeds, ask(options))
     folds = corpora.get(dataset).folds
@@ -60,6 +62,11 @@ def by_seed(
         raise InputError("fold by_seed", where=dataset, todo="it has no folds: leave the option out")
     asked = {fold: ask(options | {"fold": fold}) for fold in dict.fromkeys(seed % folds for seed in seeds)}
     return {seed: asked[seed % folds] for seed in seeds}
+
+
+def once(found: Iterable[Answer]) -> list[Answer]:
+    """Each object once, in the order in which they first appear; two that are equal are still two."""
+    return list({id(each): each for each in found}.values())
 
 
 @dataclass(frozen=True)
@@ -180,7 +187,7 @@ class Study:
 
     @property
     def folds(self) -> int:
-        """In how many folds a question is put to a corpus (`by_seed`); 1 where all seeds have the same test set."""
+        """In how many folds a question is put to a corpus (`in_turns`); 1 where all seeds have the same test set."""
         return max(Counter(task.name for task in self.tasks).values())
 
     @property

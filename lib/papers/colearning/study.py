@@ -15,7 +15,7 @@ from lib.params import CorpusOptions
 from lib.reporting import published
 from lib.reporting.gains import summary, verdict
 from lib.reporting.words import gain, number, unseen
-from lib.study import Classes, Study, Task, by_seed, corpus_with
+from lib.study import Classes, Study, Task, corpus_with, in_turns, once
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
 
 BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
@@ -32,12 +32,9 @@ def study(p: Colearning) -> Study:
     def ask(options: CorpusOptions) -> Task:
         return task(corpus_with(p, (*p.target, *p.support), **fixed | options))
 
-    tasks = by_seed(p.dataset, p.corpus_options, p.seeds, ask)
-    distinct = {id(task): task for task in tasks.values()}
+    tasks = in_turns(p.dataset, p.corpus_options, p.seeds, ask)
     return Study(
-        p,
-        tuple(distinct.values()),
-        lambda task: [m for m in grid(p, task.corpus) if tasks[m.seed] is task],
+        p, tuple(once(tasks.values())), lambda task: [m for m in grid(p, task.corpus) if tasks[m.seed] is task]
     )
 
 

@@ -17,7 +17,7 @@ from lib.metrics.scores import Answers, detected, emotion_scores, emotion_set_sc
 from lib.papers.emotion_embeddings import CONTRASTED, Contrast, EmotionEmbeddings, Model
 from lib.params import CorpusOptions
 from lib.reporting import published
-from lib.study import Classes, Runs, Study, Task, by_seed, variant_name
+from lib.study import Classes, Runs, Study, Task, in_turns, once, variant_name
 from lib.training.recipe import Member, ModelSpec, Recipe
 from lib.training.records import Record
 from lib.training.validation import IN_WORDS
@@ -120,8 +120,8 @@ def load(p: EmotionEmbeddings) -> list[Emotions]:
             name = _TITLES[_family(dataset)] if len(p.datasets) > 1 else ""
             return Emotions(name, dataset, corpus, vectors)
 
-        asked = by_seed(dataset, p.corpus_options, p.seeds, ask)
-        for one in {id(emotions): emotions for emotions in asked.values()}.values():
+        asked = in_turns(dataset, p.corpus_options, p.seeds, ask)
+        for one in once(asked.values()):
             found.append(replace(one, seeds=tuple(seed for seed in p.seeds if asked[seed] is one)))
     return found
 

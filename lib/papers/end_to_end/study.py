@@ -25,7 +25,7 @@ from lib.metrics.presence import best_thresholds
 from lib.metrics.scores import EMOTIONS, EXCLUSIVE, emotion_scores
 from lib.papers.end_to_end import TEXT, Change, EndToEnd, RandomAlbert, Training
 from lib.params import CorpusOptions, Modality
-from lib.study import Done, Runs, Study, Task, by_seed
+from lib.study import Done, Runs, Study, Task, in_turns, once
 from lib.training.recipe import Member, ModelSpec, Recipe
 from lib.training.records import Record, load_weights
 
@@ -95,13 +95,13 @@ class Corpora:
     @property
     def tested(self) -> list[StreamedCorpus]:
         """Each way in which the utterances are split."""
-        return list({id(corpus): corpus for corpus in self.turns.values()}.values()) or [self.any]
+        return once(self.turns.values()) or [self.any]
 
     @property
     def every(self) -> list[StreamedCorpus]:
         """All that is trained on."""
         found = [*(self.tested if self.raw else ()), self.handcrafted, *self.texts.values()]
-        return list({id(corpus): corpus for corpus in found if corpus}.values())
+        return once(corpus for corpus in found if corpus)
 
     def of(self, model: str, seed: int) -> StreamedCorpus:
         if self.texts:
@@ -115,12 +115,17 @@ class Corpora:
     @property
     def metrics(self) -> tuple[str, ...]:
         """Those of the runs."""
-        return (*METRICS, *CLASS_METRICS) if exclusive(self.any) else METRICS
+        return metrics(self.any)
 
 
 def exclusive(corpus: StreamedCorpus) -> bool:
     """Whether each utterance has one emotion."""
     return all((corpus.labels(split).sum(axis=1) == 1).all() for split in corpus.splits)
+
+
+def metrics(corpus: StreamedCorpus) -> tuple[str, ...]:
+    """Means over the emotions; where each utterance has one emotion, also how often it is the likeliest."""
+    return (*METRICS, *CLASS_METRICS) if exclusive(corpus) else METRICS
 
 
 def study(p: EndToEnd, corpora: Corpora | None = None) -> Study:
@@ -148,7 +153,7 @@ def task(corpus: StreamedCorpus) -> Task:
         found = {split: emotion_scores(out, labels[split], thresholds, rows) for split, out in outputs.items()}
         return {split: named(each, corpus.label_names) for split, each in found.items()}
 
-    return Task(corpus, None, (*METRICS, *CLASS_METRICS) if rows is not EMOTIONS else METRICS, run_scores=scores)
+    return Task(corpus, None, metrics(corpus), run_scores=scores)
 
 
 def named(found: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, float]:
@@ -208,7 +213,7 @@ def _read_corpora(p: EndToEnd) -> Corpora:
     def ask(options: CorpusOptions) -> StreamedCorpus:
         return data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options).tokenized(tokenizer(p))
 
-    turns = by_seed(p.dataset, p.corpus_options, p.seeds, ask)
+    turns = in_turns(p.dataset, p.corpus_options, p.seeds, ask)
     return Corpora(turns[p.seeds[0]], None, {}, turns)
 
 

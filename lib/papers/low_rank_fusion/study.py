@@ -16,7 +16,7 @@ from lib.metrics import scores
 from lib.papers.low_rank_fusion import SPACES, TRAITS, LowRankFusion, Setting, chosen, search_settings
 from lib.params import CorpusOptions
 from lib.reporting import published
-from lib.study import Classes, Runs, Study, Task, by_seed, variant_name
+from lib.study import Classes, Runs, Study, Task, in_turns, once, variant_name
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
 from lib.training.records import Record
 from lib.training.trained import Trained
@@ -52,9 +52,9 @@ _FLOORS = ("weighted_f1", "mae", "acc2_nonneg", "acc7_rounded")
 def study(p: LowRankFusion) -> Study:
     """One task per target, or per target and fold. Raises InputError for unusable data, or a batch of one sample, which
     batch norm refuses."""
-    turns = [by_seed(p.dataset, p.corpus_options, p.seeds, partial(task, p, target)) for target in p.targets]
-    tasks = {id(each): each for turn in turns for each in turn.values()}
-    for each in tasks.values():
+    turns = [in_turns(p.dataset, p.corpus_options, p.seeds, partial(task, p, target)) for target in p.targets]
+    tasks = tuple(once(each for turn in turns for each in turn.values()))
+    for each in tasks:
         samples = len(each.corpus.splits["train"])
         for size in sorted({s.batch_size for s in (setting(p, each), *drawn(p))}):
             if samples % size == 1:
@@ -63,7 +63,7 @@ def study(p: LowRankFusion) -> Study:
                 raise InputError(what, where=each.corpus.source.name, todo=todo)
     return Study(
         p,
-        tuple(tasks.values()),
+        tasks,
         lambda task: [m for m in grid(p, task) if any(turn.get(m.seed, task) is task for turn in turns)],
         partial(repeats_of_winner, p),
         partial(about, p),

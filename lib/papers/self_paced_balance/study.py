@@ -15,7 +15,7 @@ from lib.errors import InputError
 from lib.metrics import scores
 from lib.papers.self_paced_balance import Pace, SelfPacedBalance
 from lib.params import CorpusOptions
-from lib.study import Classes, Study, Task, by_seed, corpus_with
+from lib.study import Classes, Study, Task, corpus_with, in_turns, once
 from lib.training.recipe import Member, ModelSpec, Recipe, SelfPacedSpec
 from lib.training.records import Record
 from lib.training.self_paced import CAP, next_threshold
@@ -61,7 +61,7 @@ def study(p: SelfPacedBalance) -> Study:
         tasks = {seed: ask(p.corpus_options | {name: seed}) for seed in p.seeds}
     else:
         official = {"split": p.split} if p.family == "meld" else {}
-        tasks = by_seed(p.dataset, p.corpus_options | official, p.seeds, ask)
+        tasks = in_turns(p.dataset, p.corpus_options | official, p.seeds, ask)
     found = tasks[p.seeds[0]].corpus
     if p.widths is not None and dict(p.widths) != dict(found.modalities):
         raise InputError(
@@ -76,8 +76,7 @@ def study(p: SelfPacedBalance) -> Study:
         order = list(TITLES)
         return sorted(mine, key=lambda m: (order.index(m.tags["backbone"]), -len(m.train_on)))
 
-    distinct = {id(task): task for task in tasks.values()}
-    return Study(p, tuple(distinct.values()), members, about=partial(about, p))
+    return Study(p, tuple(once(tasks.values())), members, about=partial(about, p))
 
 
 def task(corpus: Corpus) -> Task:

@@ -15,7 +15,7 @@ from lib.metrics.scores import emotion_scores
 from lib.papers.emotion_embeddings import study as eea
 from lib.papers.unseen_emotions import UnseenEmotions
 from lib.params import CorpusOptions
-from lib.study import Done, Runs, Study, Task, by_seed
+from lib.study import Done, Runs, Study, Task, in_turns, once
 from lib.training.recipe import Member
 from lib.training.validation import IN_WORDS
 
@@ -124,8 +124,8 @@ def load_cases(p: UnseenEmotions) -> list[Case]:
             cases.append(Case(emotion, corpus, emotion_vectors(p.dataset, corpus.label_names, root, **read_with)))
         return cases
 
-    asked = by_seed(p.dataset, p.corpus_options, p.seeds, ask)
-    folds = list({id(cases): cases for cases in asked.values()}.values())
+    asked = in_turns(p.dataset, p.corpus_options, p.seeds, ask)
+    folds = once(asked.values())
     seeds = [tuple(seed for seed in p.seeds if asked[seed] is cases) for cases in folds]
     return [
         replace(case, seeds=own)
