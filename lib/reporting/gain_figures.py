@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import special
 
 from lib.reporting.figures import BLUE, GREEN, ORANGE, STYLE, metric_name, new_figure
+from lib.reporting.heatmap import heatmap
 from lib.reporting.two_sources import Components
 from lib.reporting.verdicts import UNDECIDED
 
@@ -86,10 +86,11 @@ def power_map(gains: pd.DataFrame, *, label: str, seeds: Sequence[int] = SEEDS) 
             units, unit, margin = int(rows["units"].iloc[0]), rows["unit"].iloc[0], rows["margin"].iloc[0]
             shown = [-(-n // components.folds) * components.folds for n in seeds]
             values = [[power(components, n, units, effect * margin) for effect in EFFECTS] for n in shown]
-            sns.heatmap(
-                100 * np.array(values), annot=True, fmt=".0f", ax=axes, cmap="Blues", vmin=0, vmax=100, cbar=False,
-                xticklabels=[f"{effect * margin:g}" for effect in EFFECTS], yticklabels=shown, linewidths=0.5,
-            )  # fmt: skip
+            values = 100 * np.array(values)
+            words = np.vectorize("{:.0f}".format)(values)
+            heatmap(axes, values, words, size=9, cmap="Blues", vmin=0, vmax=100, square=False)
+            axes.set_xticks(np.arange(len(EFFECTS)) + 0.5, [f"{effect * margin:g}" for effect in EFFECTS])
+            axes.set_yticks(np.arange(len(shown)) + 0.5, shown)
             axes.set_title(f"{metric_name(rows['metric'].iloc[0])}, {units} {unit}s, per cent", fontsize=10)
             axes.set_xlabel(f"true difference (margin {margin:g})")
             axes.set_ylabel("seeds")

@@ -20,10 +20,11 @@ def heatmap(
     cmap: str,
     vmin: float,
     vmax: float,
+    square: bool = True,
 ) -> None:
     """Draw it, the first row on top; a NaN is left empty. `size` is that of the words, in points."""
     rows, columns = values.shape
-    axes.set_aspect("equal")
+    axes.set_aspect("equal" if square else "auto")
     for spine in axes.spines.values():
         spine.set_visible(False)
     shown = np.ma.masked_invalid(values)

@@ -32,9 +32,9 @@ def test_workers_draw_the_same_files_meanwhile(tmp_path):
 
 def test_one_core_or_no_workers_draw_here(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "beside", None)
-    assert not Meanwhile(cores=1).draw(tmp_path / "a", (tmp_path / "a").touch)
+    Meanwhile(cores=1).draw(tmp_path / "a", (tmp_path / "a").touch)
     monkeypatch.setattr(workers, "ready", lambda: False)
-    assert not Meanwhile(cores=2).draw(tmp_path / "b", (tmp_path / "b").touch)
+    Meanwhile(cores=2).draw(tmp_path / "b", (tmp_path / "b").touch)
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -48,7 +48,8 @@ def only_elsewhere(owner, path):
 def test_what_a_lost_worker_was_to_draw_is_drawn_here(tmp_path):
     workers.prepare()
     meanwhile = Meanwhile(cores=2)
-    assert meanwhile.draw(tmp_path / "a", partial(only_elsewhere, os.getpid(), tmp_path / "a"))
+    meanwhile.draw(tmp_path / "a", partial(only_elsewhere, os.getpid(), tmp_path / "a"))
+    assert not (tmp_path / "a").exists()
     meanwhile.wait()
     assert (tmp_path / "a").exists()
 
@@ -56,7 +57,7 @@ def test_what_a_lost_worker_was_to_draw_is_drawn_here(tmp_path):
 def test_what_a_drawing_raises_is_told_at_the_end_at_the_latest(tmp_path):
     workers.prepare()
     meanwhile = Meanwhile(cores=2)
-    assert meanwhile.draw(tmp_path / "a", partial(os.mkdir, tmp_path / "none" / "a"))
+    meanwhile.draw(tmp_path / "a", partial(os.mkdir, tmp_path / "none" / "a"))
     with pytest.raises(FileNotFoundError):
         meanwhile.wait()
     meanwhile.wait()

@@ -135,11 +135,10 @@ if behaviour == "waits":
     (folder / "members" / "processes").write_text(f"{os.getpid()} {worker.pid}")
     time.sleep(600)
 if behaviour == "leaves a child":
-    import atexit
     import subprocess
     child = subprocess.Popen(["sleep", "600"])
-    atexit.register((folder / "members" / "ended").write_text, str(child.pid))
     (folder / "members").mkdir(exist_ok=True)
+    (folder / "members" / "child").write_text(str(child.pid))
 if behaviour == "looks around":
     import json
     from ipykernel.connect import get_connection_file
