@@ -71,6 +71,11 @@ def verdict(kind: Kind, mean: float, error: Error, margin: float) -> str:
     return AS_CLAIMED if within else OPPOSITE if inner_high < -margin or inner_low > margin else UNDECIDED
 
 
+def answer(gain: float, error: Error, margin: float) -> str:
+    """What a gain comes to where nothing is claimed of it: `better`, `worse`, or one of the other `VERDICTS`."""
+    return _FOUND[verdict("better", gain, error, margin)]
+
+
 def what_would_decide(found: Spread, margin: float, kind: Kind = "better", unit: str = "unit") -> str:
     """How many seeds or units would, at 80 % power (`two_sources.need`); empty if nothing is known of the spread.
 
@@ -94,7 +99,7 @@ def what_would_decide(found: Spread, margin: float, kind: Kind = "better", unit:
 def cells(found: Spread | None, unit: str, margin: float) -> dict[str, object]:
     """A spread as cells of a table; `spread_of` reads them back."""
     nothing = Spread(np.nan, 0, 0, Error(), Error(), Error(), Components(np.nan, np.nan, np.nan))
-    said = _FOUND[verdict("better", found.mean, found.combined, margin)] if found else UNDECIDED
+    said = answer(found.mean, found.combined, margin) if found else UNDECIDED
     found, parts = found or nothing, (found or nothing).components
     units, both = found.of_units.interval(found.mean), found.combined.interval(found.mean)
     return {
