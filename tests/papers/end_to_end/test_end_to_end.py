@@ -395,12 +395,14 @@ def replace_folder(p: EndToEnd) -> EndToEnd:
     return given(text_encoder={"folder": "nothing"}, data_root=p.data_root)
 
 
-def test_a_single_model_can_be_run(tmp_path):
+def test_a_single_model_can_be_run(tmp_path, capsys):
     p = given(models={"lf_rnn": SETTING}, changes=[], thresholds=[], seeds=[0], results=str(tmp_path))
     corpora = e2e.load_corpora(p)
     assert corpora.raw is None
     runs = e2e.study(p, corpora).train()
     overview = found.overview_table(p, corpora, runs.table)
     assert list(overview["variant"]) == ["LF-LSTM", found.NEVER, found.ALWAYS]
+    Report(runs.study).worth([found.handcrafted_table(runs)])
+    assert "No gain is compared in this run." in capsys.readouterr().out
     assert found.handcrafted_table(runs).empty and conclusions.baselines(found.handcrafted_table(runs)) == []
     assert runs.records[0].status == FINISHED
