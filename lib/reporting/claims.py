@@ -16,8 +16,8 @@ import pandas as pd
 
 from lib.errors import InputError
 from lib.reporting.result_folders import ResultFolder
-from lib.reporting.two_sources import Components, Error, Spread
-from lib.reporting.verdicts import RULE, UNDECIDED, Kind, spread_of, verdict, what_would_decide
+from lib.reporting.two_sources import Spread
+from lib.reporting.verdicts import RULE, UNDECIDED, Kind, over_seeds, spread_of, verdict, what_would_decide
 
 PAPERS = Path(__file__).parents[1] / "papers"
 DIRECTION_RULE = (
@@ -168,7 +168,4 @@ def _spread(row: pd.Series, mean: float, std: float, seeds: float) -> Spread:
     """Over seeds and units where the table has both; else over the seeds alone, as if units were without spread."""
     if _has_units(row):
         return spread_of(row, mean, int(seeds))
-    if not seeds > 1:
-        return Spread(mean, 0, 0, Error(), Error(), Error(), Components(np.nan, np.nan, np.nan))
-    error = Error(std**2 / seeds, seeds - 1)
-    return Spread(mean, int(seeds), 2, error, Error(), error, Components(std**2, 0.0, 0.0))
+    return over_seeds(mean, std, seeds)

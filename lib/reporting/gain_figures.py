@@ -1,5 +1,6 @@
 """What gains are worth over seeds and test units: each with three intervals, and how much more seeds would help."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +23,16 @@ _INTERVALS = (
 SEEDS = (5, 10, 20, 40, 80)
 EFFECTS = (0.5, 1.0, 1.5, 2.0, 3.0)
 """Of the heat map: seeds, and true differences in margins."""
+
+
+LONGEST = 24
+"""Rows of a forest plot, about two screens."""
+
+
+def pages(gains: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows, in parts that differ by one at most, as few as `LONGEST` allows."""
+    ends = np.linspace(0, len(gains), -(-len(gains) // LONGEST) + 1).round().astype(int)
+    return [gains.iloc[start:end] for start, end in itertools.pairwise(ends)]
 
 
 def forest(gains: pd.DataFrame, *, label: str, title: str = "What each gain is worth") -> Figure:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from lib import run_table
 from lib.data.corpus import Source
 from lib.reporting import drawing, figures, gains, lost_runs, modality_section, published, tables, undefined_scores
-from lib.reporting.gain_figures import forest, power_map
+from lib.reporting.gain_figures import forest, pages, power_map
 from lib.reporting.manifest import write_manifest
 from lib.reporting.modality_share import SHARE_RULE
 from lib.reporting.verdicts import RULE
@@ -193,16 +193,22 @@ class Report:
                 self.table(found, f"published_{metric}", caption, columns=list(published.SHOWN))
         print(published.VERDICT_RULE)
 
-    def worth(self, tables: Iterable[pd.DataFrame]) -> None:
+    def worth(self, tables: Iterable[pd.DataFrame], drawn: str = "") -> None:
         """What the gains of these tables are worth over seeds and test units: all in one table, a forest plot, and the
-        chance to see more with more seeds. A pair that stands in two tables counts once."""
+        chance to see more with more seeds. A pair that stands in two tables counts once. `drawn` is the one metric that
+        figures show, where all are too many; a long forest is several figures."""
+        if not (tables := [table for table in tables if len(table)]):
+            print("No gain is compared in this run.")
+            return
         found = gains.together(tables)
         caption = "Each gain over other seeds, other test units, and both"
         self.table(found, "gain_worth", caption, columns=gains.DECIDED)
         self.text(gains.by_chance(found), RULE)
-        self.figure(forest(found, label=self.label), "forest")
-        if found["combined_error"].notna().any():
-            self.figure(power_map(found, label=self.label), "power")
+        shown = found[found["metric"] == drawn] if drawn else found
+        for number, rows in enumerate(pages(shown), 1):
+            self.figure(forest(rows, label=self.label), "forest" if number == 1 else f"forest_{number}")
+        if shown["combined_error"].notna().any():
+            self.figure(power_map(shown, label=self.label), "power")
 
     def provenance(self) -> None:
         """The last sentence of what the tables say."""

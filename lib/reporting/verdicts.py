@@ -41,6 +41,7 @@ SOURCES = (
 """Columns of a gain over seeds and units: intervals for other units and for both sources, p raw and adjusted, squared
 error, components of the variance, margin, and what it comes to (docs/statistics.md)."""
 _FOUND = {AS_CLAIMED: "better", OPPOSITE: "worse", NO_DIFFERENCE: NO_DIFFERENCE, UNDECIDED: UNDECIDED}
+_NOTHING = Spread(np.nan, 0, 0, Error(), Error(), Error(), Components(np.nan, np.nan, np.nan))
 RULE = (
     "The combined interval decides, for other seeds and other test units at once, where predictions are kept; else "
     "that over the seeds. Better (worse): as claimed if the 95 % interval lies above (below) 0, opposite if on the "
@@ -96,11 +97,23 @@ def what_would_decide(found: Spread, margin: float, kind: Kind = "better", unit:
     return f"about {needed.units:,} {units}{more} would decide; {limit}"
 
 
-def cells(found: Spread | None, unit: str, margin: float) -> dict[str, object]:
-    """A spread as cells of a table; `spread_of` reads them back."""
-    nothing = Spread(np.nan, 0, 0, Error(), Error(), Error(), Components(np.nan, np.nan, np.nan))
-    said = answer(found.mean, found.combined, margin) if found else UNDECIDED
-    found, parts = found or nothing, (found or nothing).components
+def over_seeds(mean: float, std: float, seeds: float) -> Spread:
+    """Of the seeds alone, as if units were without spread; NaN with fewer than two."""
+    if not seeds > 1:
+        return _NOTHING
+    error = Error(std**2 / seeds, seeds - 1)
+    return Spread(mean, int(seeds), 2, error, Error(), error, Components(std**2, 0.0, 0.0))
+
+
+def cells(found: Spread | None, unit: str, margin: float, alone: Spread | None = None) -> dict[str, object]:
+    """A spread as cells of a table; `spread_of` reads them back.
+
+    Where it has no combined error, the answer is that of the spread over the seeds `alone`.
+    """
+    found = found or _NOTHING
+    parts, known = found.components, not np.isnan(found.combined.variance)
+    decides = found if known else alone or _NOTHING
+    said = answer(decides.mean, decides.combined, margin)
     units, both = found.of_units.interval(found.mean), found.combined.interval(found.mean)
     return {
         "unit": unit,
@@ -118,7 +131,7 @@ def cells(found: Spread | None, unit: str, margin: float) -> dict[str, object]:
         "folds": parts.folds,
         "margin": margin,
         "answer": said,
-        "would_decide": what_would_decide(found, margin, unit=unit) if said == UNDECIDED else "",
+        "would_decide": what_would_decide(decides, margin, unit=unit if known else "") if said == UNDECIDED else "",
     }
 
 

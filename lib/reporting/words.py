@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping
 
+from lib.reporting.verdicts import NO_DIFFERENCE, UNDECIDED
+
 
 def number(value: float, form: str = ".4f") -> str:
     """`value` in the format `form`; "undefined" for NaN."""
@@ -31,3 +33,32 @@ def gain(row: Mapping[str, float]) -> str:
     """A row of a gain table: the gain, its interval and the number of seeds."""
     between = interval(row["t_interval_low"], row["t_interval_high"])
     return f"gain {number(row['gain'], '+.4f')} ({between}, {seeds(row['n'])})"
+
+
+_TOLD = {
+    "better": "better than",
+    "worse": "worse than",
+    NO_DIFFERENCE: "no different beyond the margin from",
+    UNDECIDED: "not told apart from",
+}
+
+
+def told(row: Mapping[str, object]) -> str:
+    """The answer of a row of a gain table (`verdicts.SOURCES`), in front of what it is over."""
+    return _TOLD[row["answer"]]
+
+
+def deciding(row: Mapping[str, float]) -> tuple[float, float]:
+    """Both ends of the 95 % interval that decides on it: the combined one; where there is none that over the seeds."""
+    stem = "t_interval" if math.isnan(row["combined_low"]) else "combined"
+    return row[f"{stem}_low"], row[f"{stem}_high"]
+
+
+def over_what(row: Mapping[str, object]) -> str:
+    """What the interval of `deciding` is over: seeds, or seeds and videos."""
+    return "seeds" if math.isnan(row["combined_low"]) else f"seeds and {row['unit']}s"
+
+
+def plan(row: Mapping[str, object]) -> str:
+    """What would decide, behind a sentence; empty where the answer is there or nothing is known of the spread."""
+    return f" ({row['would_decide']})" if row["would_decide"] else ""

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.reporting.gain_figures import SEEDS, forest, in_words, power, power_map
+from lib.reporting.gain_figures import LONGEST, SEEDS, forest, in_words, pages, power, power_map
 from lib.reporting.gains import by_chance, gain_table, together
 from lib.reporting.two_sources import Components, holm
 from lib.reporting.verdicts import UNDECIDED
@@ -45,6 +45,14 @@ def test_the_forest_has_three_intervals_per_gain_and_the_margin(gains):
     assert [text.get_text() for text in axes.get_yticklabels()][2] == "rate 0.8\nover rate 0"
     assert [text.get_text() for text in axes.texts] == [in_words(row) for row in gains.to_dict("records")]
     assert any("SYNTHETIC" in text.get_text() for text in figure.texts)
+
+
+def test_a_long_forest_is_cut_into_even_parts(gains):
+    many = pd.concat([gains] * 20, ignore_index=True)
+    parts = pages(many)
+    assert [len(part) for part in parts] == [20, 20, 20] and max(map(len, parts)) <= LONGEST
+    assert pd.concat(parts).equals(many)
+    assert [len(part) for part in pages(gains)] == [3]
 
 
 def test_a_panel_per_metric(gains):
