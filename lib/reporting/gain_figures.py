@@ -19,6 +19,8 @@ _INTERVALS = (
     ("new_units", "new test units, these networks", GREEN, 1.6, 0.0),
     ("combined", "both: this one decides", BLUE, 3.2, 0.24),
 )
+MOST_ROWS = 20
+"""Of one forest plot."""
 SEEDS = (5, 10, 20, 40, 80)
 EFFECTS = (0.5, 1.0, 1.5, 2.0, 3.0)
 """Of the heat map: seeds, and true differences in margins."""
@@ -39,6 +41,18 @@ def forest(gains: pd.DataFrame, *, label: str, title: str = "What each gain is w
         handles, words = np.atleast_1d(panels)[0].get_legend_handles_labels()
         figure.legend(handles, words, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
+
+
+def sheets(gains: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of each forest plot that can be read, by what its file name ends with: all in one, else one per metric,
+    each in parts of `MOST_ROWS`."""
+    if len(gains) <= MOST_ROWS:
+        return {"": gains}
+    found = {}
+    for metric, rows in gains.groupby("metric", sort=False):
+        parts = [rows.iloc[first : first + MOST_ROWS] for first in range(0, len(rows), MOST_ROWS)]
+        found |= {f"_{metric}" + (f"_{n}" if len(parts) > 1 else ""): part for n, part in enumerate(parts, start=1)}
+    return found
 
 
 def _panel(axes: Axes, rows: pd.DataFrame) -> None:
