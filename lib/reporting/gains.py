@@ -26,7 +26,7 @@ from lib.reporting.statistics import (
     wilcoxon_test,
 )
 from lib.reporting.two_sources import holm, paired
-from lib.reporting.verdicts import cells, margin
+from lib.reporting.verdicts import cells, margin, outcome
 from lib.run_table import by_seed, rates
 from lib.study import Runs, WithoutUnits
 
@@ -117,7 +117,8 @@ def gain_table(
     Wilcoxon test (which cannot fall below 0.0625 at n=5), `iqm_gain`, `probability_of_improvement`
     (unpaired), `seeds_better`, `verdict` by `COLEARNING_RULE`, `paper_rule`, and `note`.
 
-    With `runs`, whose predictions are kept, of the test split also the columns of `verdicts.SOURCES`.
+    With `runs`, whose predictions are kept, of the test split also the columns of `verdicts.SOURCES`; `answer` is that
+    of the seeds alone where there is no combined interval.
 
     `better` is needed only for a metric that `lib.metrics.scores` does not define; `seed` fixes the
     bootstrap. Raises InputError for an unknown metric, split or baseline.
@@ -144,6 +145,7 @@ def gain_table(
         if runs:
             gains = dict(zip(pairs.index, _gains(ours, theirs, better), strict=True))
             row |= two_sources(left.get(variant, {}), left.get(baseline, {}), gains, metric, better)
+            row["answer"], row["would_decide"] = outcome(row)
         rows.append(row)
     return adjusted(rated(rows))
 
