@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +20,7 @@ from lib.metrics.left_out import left_out
 from lib.params import CorpusOptions, Parameters
 from lib.run_table import run_table
 from lib.training.recipe import Member
-from lib.training.records import Record, engines
+from lib.training.records import FINISHED, Record, engines
 from lib.training.sweep import sweep_grids
 from lib.training.trained import Trained, feature_spread, load
 
@@ -220,10 +220,15 @@ def _by_corpus(members: Iterable[tuple[Task, Member]]) -> list[tuple[Corpus, lis
 
 @dataclass(frozen=True)
 class Runs:
-    """What a study has trained, in the order of its grid."""
+    """What a study has trained, in the order of its grid.
+
+    `means` names variants of tables whose scores are, seed by seed, the mean over those of several variants, such as
+    that over all traits or emotions: `without_units` has them too.
+    """
 
     study: Study
     done: Sequence[Done]
+    means: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def records(self) -> list[Record]:
@@ -251,6 +256,18 @@ class Runs:
             }
             for task, _, record in self.done
         )
+
+    def beside(self, kind: str, of: Callable[[Task], np.ndarray], tasks: Iterable[Task] | None = None) -> "Runs":
+        """With a prediction that is the same for every seed, such as a constant or a linear model, as one more variant.
+
+        `of` gives its raw test outputs for a task, of all tasks or those named.
+        """
+        more = []
+        for task in self.study.tasks if tasks is None else tasks:
+            fixed = {"variant": task.variant(kind), "outputs": {"test": of(task)}, "status": FINISHED, "reason": ""}
+            of_seeds = {run[2].seed: run for run in self.done if run[0] is task}
+            more += [(task, member, replace(record, **fixed)) for _, member, record in of_seeds.values()]
+        return replace(self, done=[*self.done, *more])
 
     def of(self, task: Task) -> list[Record]:
         """The records of one task, and of those of its name."""
@@ -288,7 +305,8 @@ class Runs:
     def without_units(self, metric: str) -> Mapping[tuple[str, int], WithoutUnits]:
         """By variant and seed the test score without each unit of the test split, of scored runs whose task can say.
 
-        Raises InputError for a metric that such a task does not have.
+        A mean is there for the seeds in which all its variants have the same units. Raises InputError for a metric
+        that such a task does not have.
         """
         if metric not in self._without_units:
             found = self._without_units[metric] = {}
@@ -299,7 +317,17 @@ class Runs:
                 for record in (record for its, _, record in self.done if its is task and record.scored):
                     values = left_out(metric, task.answers(record.outputs), groups, labels)
                     found[record.variant, record.seed] = WithoutUnits(unit, tuple(names.tolist()), values)
+            found |= self._means_of(found)
         return self._without_units[metric]
+
+    def _means_of(self, found: Mapping[tuple[str, int], WithoutUnits]) -> dict[tuple[str, int], WithoutUnits]:
+        means = {}
+        for name, variants in self.means.items():
+            for seed in dict.fromkeys(seed for _, seed in found):
+                parts = [found.get((variant, seed)) for variant in variants]
+                if all(parts) and len({part.names for part in parts}) == 1:
+                    means[name, seed] = replace(parts[0], scores=np.mean([part.scores for part in parts], axis=0))
+        return means
 
     def trained(
         self, variants: Sequence[str], *, encoders: Mapping[str, str] | None = None, quiet: Sequence[str] = ()

@@ -118,7 +118,8 @@ def gain_table(
     Wilcoxon test (which cannot fall below 0.0625 at n=5), `iqm_gain`, `probability_of_improvement`
     (unpaired), `seeds_better`, `verdict` by `COLEARNING_RULE`, `paper_rule`, and `note`.
 
-    With `runs`, whose predictions are kept, of the test split also the columns of `verdicts.SOURCES`.
+    With `runs`, whose predictions are kept, of the test split also the columns of `verdicts.SOURCES`; `answer` is that
+    of the seeds alone where there is no combined interval.
 
     `better` is needed only for a metric that `lib.metrics.scores` does not define; `seed` fixes the
     bootstrap. Raises InputError for an unknown metric, split or baseline.

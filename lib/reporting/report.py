@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from lib import run_table
 from lib.data.corpus import Source
 from lib.reporting import drawing, figures, gains, lost_runs, modality_section, published, tables, undefined_scores
-from lib.reporting.gain_figures import forest, pages, power_map
+from lib.reporting.gain_figures import forest, power_map, sheets
 from lib.reporting.manifest import write_manifest
 from lib.reporting.modality_share import SHARE_RULE
 from lib.reporting.verdicts import RULE
@@ -33,7 +33,7 @@ class Report:
     def __init__(self, study: Study, label: str | None = None):
         self.study, self.folder, self.label = study, study.folder, label or study.label
         self._started = time.perf_counter()
-        self._share_rule_told = False
+        self._share_rule_told = self._rule_of_verdicts_told = False
         self._meanwhile = drawing.Meanwhile(study.p.cores)
 
     def table(
@@ -193,22 +193,31 @@ class Report:
                 self.table(found, f"published_{metric}", caption, columns=list(published.SHOWN))
         print(published.VERDICT_RULE)
 
-    def worth(self, tables: Iterable[pd.DataFrame], drawn: str = "") -> None:
-        """What the gains of these tables are worth over seeds and test units: all in one table, a forest plot, and the
-        chance to see more with more seeds. A pair that stands in two tables counts once. `drawn` is the one metric that
-        figures show, where all are too many; a long forest is several figures."""
-        if not (tables := [table for table in tables if len(table)]):
-            print("No gain is compared in this run.")
+    def worth(self, tables: Iterable[pd.DataFrame], *, task: Task | None = None, drawn: str = "") -> None:
+        """What the gains of these tables are worth over seeds and test units: all in one table, forest plots, and the
+        chance to see more with more seeds. A pair that stands in two tables counts once; empty tables count nothing.
+
+        Of all tasks or one, whose name files and caption then bear. `drawn` is the one metric that figures show, where
+        all are too many.
+        """
+        tables = [table for table in tables if len(table)]
+        if not tables:
+            self.text("No gain: this run has nothing to set against anything.")
             return
-        found = gains.together(tables)
-        caption = "Each gain over other seeds, other test units, and both"
-        self.table(found, "gain_worth", caption, columns=gains.DECIDED)
-        self.text(gains.by_chance(found), RULE)
+        found, label = gains.together(tables), self.label if task is None else task.label
+        names = {n: n if task is None else self.named(n, task)[0] for n in ("gain_worth", "forest", "power")}
+        caption = "each gain over other seeds, other test units, and both"
+        caption = caption.capitalize() if task is None else self.named("", task, caption)[1]
+        self.table(found, names["gain_worth"], caption, columns=gains.DECIDED, label=label)
+        self.text(gains.by_chance(found))
+        if not self._rule_of_verdicts_told:
+            self._rule_of_verdicts_told = True
+            self.text(RULE)
         shown = found[found["metric"] == drawn] if drawn else found
-        for number, rows in enumerate(pages(shown), 1):
-            self.figure(forest(rows, label=self.label), "forest" if number == 1 else f"forest_{number}")
+        for end, rows in sheets(shown).items():
+            self.figure(forest(rows, label=label), f"{names['forest']}{end}")
         if shown["combined_error"].notna().any():
-            self.figure(power_map(shown, label=self.label), "power")
+            self.figure(power_map(shown, label=label), names["power"])
 
     def provenance(self) -> None:
         """The last sentence of what the tables say."""

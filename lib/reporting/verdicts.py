@@ -11,6 +11,9 @@ import numpy as np
 from lib.metrics.scores import direction
 from lib.reporting.two_sources import MOST_SEEDS, MOST_UNITS, Components, Error, Spread, need
 
+Row = Mapping[str, object]
+"""Of a table with the columns of `SOURCES`, or without."""
+
 Kind = Literal["better", "worse", "no worse", "equal"]
 AS_CLAIMED, OPPOSITE, NO_DIFFERENCE, UNDECIDED = (
     "as claimed",
@@ -135,7 +138,7 @@ def cells(found: Spread | None, unit: str, margin: float, alone: Spread | None =
     }
 
 
-def spread_of(row: Mapping[str, object], mean: float, seeds: int) -> Spread:
+def spread_of(row: Row, mean: float, seeds: int) -> Spread:
     """What `cells` wrote; of the errors only the combined one."""
     folds = int(row["folds"])
     parts = Components(
@@ -145,3 +148,25 @@ def spread_of(row: Mapping[str, object], mean: float, seeds: int) -> Spread:
     )
     combined = Error(float(row["combined_error"]) ** 2, float(row["combined_freedom"]))
     return Spread(mean, seeds, int(row["units"]), Error(), Error(), combined, parts)
+
+
+def has_units(row: Row) -> bool:
+    """Whether a row of a table has a combined interval."""
+    return "combined_error" in row and not np.isnan(row["combined_error"])
+
+
+def deciding(row: Row, mean: float, std: float, seeds: float) -> Spread:
+    """Over seeds and units where the table has both; else over the seeds alone."""
+    return spread_of(row, mean, int(seeds)) if has_units(row) else over_seeds(mean, std, seeds)
+
+
+def outcome(row: Row) -> tuple[str, str]:
+    """What a row of a gain table comes to, by the interval that decides, and what would decide if it is undecided.
+
+    "better", "worse", `NO_DIFFERENCE` or `UNDECIDED`; the second is empty where nothing is known of the spread.
+    """
+    if "answer" in row:
+        return row["answer"], row["would_decide"]
+    spread, least = over_seeds(row["gain"], row["gain_std"], row["n"]), margin(row["metric"])
+    said = answer(spread.mean, spread.combined, least)
+    return said, what_would_decide(spread, least, unit="") if said == UNDECIDED else ""

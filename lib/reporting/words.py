@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from lib.reporting.verdicts import NO_DIFFERENCE, UNDECIDED
+from lib.reporting.verdicts import NO_DIFFERENCE, UNDECIDED, has_units, margin, outcome
 
 
 def number(value: float, form: str = ".4f") -> str:
@@ -44,21 +44,41 @@ _TOLD = {
 
 
 def told(row: Mapping[str, object]) -> str:
-    """The answer of a row of a gain table (`verdicts.SOURCES`), in front of what it is over."""
-    return _TOLD[row["answer"]]
+    """What a row of a gain table comes to (`verdicts.outcome`), in front of what it is over."""
+    return _TOLD[outcome(row)[0]]
 
 
 def deciding(row: Mapping[str, float]) -> tuple[float, float]:
     """Both ends of the 95 % interval that decides on it: the combined one; where there is none that over the seeds."""
-    stem = "t_interval" if math.isnan(row["combined_low"]) else "combined"
+    stem = "combined" if has_units(row) else "t_interval"
     return row[f"{stem}_low"], row[f"{stem}_high"]
 
 
 def over_what(row: Mapping[str, object]) -> str:
     """What the interval of `deciding` is over: seeds, or seeds and videos."""
-    return "seeds" if math.isnan(row["combined_low"]) else f"seeds and {row['unit']}s"
+    return f"seeds and {row['unit']}s" if has_units(row) else "seeds"
 
 
 def plan(row: Mapping[str, object]) -> str:
     """What would decide, behind a sentence; empty where the answer is there or nothing is known of the spread."""
-    return f" ({row['would_decide']})" if row["would_decide"] else ""
+    would_decide = outcome(row)[1]
+    return f" ({would_decide})" if would_decide else ""
+
+
+def between(row: Mapping[str, object]) -> str:
+    """Of a row of a gain table the interval that decides, and over how many of what it is."""
+    over = seeds(row["n"]) + (f" and {row['units']} {row['unit']}s" if has_units(row) else "")
+    return f"{interval(*deciding(row))} over {over}"
+
+
+def answer(row: Mapping[str, object]) -> str:
+    """What a row of a gain table comes to, with the margin or what would decide."""
+    said, would_decide = outcome(row)
+    if said == NO_DIFFERENCE:
+        return f"no difference beyond the margin of {row.get('margin', margin(row['metric'])):g}"
+    return f"{said}; {would_decide}" if said == UNDECIDED and would_decide else said
+
+
+def decision(row: Mapping[str, object]) -> str:
+    """A row of a gain table: the gain, the interval that decides, and what it comes to."""
+    return f"gain {number(row['gain'], '+.4f')} ({between(row)}): {answer(row)}"

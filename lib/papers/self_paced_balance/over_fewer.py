@@ -73,7 +73,10 @@ def over_fewer(runs: Runs, metric: str, mend: str = "") -> pd.DataFrame:
             relative = {spcl: values(*pair_of)["gain_relative"] for spcl, pair_of in both.items()}
             if len(p.whole) > 2:
                 stem = f"{TITLES[backbone]} {p.whole} - {over}{f', {mend}' if mend else ''}"
-                both[CHANGE] = _less(f"{stem}, with SPCL", *both["with"]), _less(f"{stem}, without SPCL", *both["without"])
+                both[CHANGE] = (
+                    _less(f"{stem}, with SPCL", *both["with"]),
+                    _less(f"{stem}, without SPCL", *both["without"]),
+                )
                 relative[CHANGE] = relative["with"] - relative["without"]
             about = {"backbone": TITLES[backbone], "modalities": p.whole, "over": over}
             found += [
