@@ -193,21 +193,25 @@ class Report:
                 self.table(found, f"published_{metric}", caption, columns=list(published.SHOWN))
         print(published.VERDICT_RULE)
 
-    def worth(self, tables: Iterable[pd.DataFrame], *, task: Task | None = None, drawn: str = "") -> None:
+    def worth(
+        self, tables: Iterable[pd.DataFrame], *, task: Task | None = None, part: str = "", drawn: str = ""
+    ) -> None:
         """What the gains of these tables are worth over seeds and test units: all in one table, forest plots, and the
         chance to see more with more seeds. A pair that stands in two tables counts once; empty tables count nothing.
 
-        Of all tasks or one, whose name files and caption then bear. `drawn` is the one metric that figures show, where
-        all are too many.
+        Of all tasks or one, whose name files and caption then bear; `part` names one of several such tables. `drawn` is
+        the one metric that figures show, where all are too many.
         """
         tables = [table for table in tables if len(table)]
         if not tables:
             self.text("No gain: this run has nothing to set against anything.")
             return
         found, label = gains.together(tables), self.label if task is None else task.label
-        names = {n: n if task is None else self.named(n, task)[0] for n in ("gain_worth", "forest", "power")}
-        caption = "each gain over other seeds, other test units, and both"
-        caption = caption.capitalize() if task is None else self.named("", task, caption)[1]
+        names = {n: f"{n}_{part}".rstrip("_") for n in ("gain_worth", "forest", "power")}
+        caption = "Each gain over other seeds, other test units, and both" + f" ({part})" * bool(part)
+        if task is not None:
+            names = {n: self.named(name, task)[0] for n, name in names.items()}
+            caption = self.named("", task, caption[:1].lower() + caption[1:])[1]
         self.table(found, names["gain_worth"], caption, columns=gains.DECIDED, label=label)
         self.text(gains.by_chance(found))
         if not self._rule_of_verdicts_told:

@@ -14,6 +14,7 @@ from lib.reporting.verdicts import (
     cells,
     margin,
     outcome,
+    over_seeds,
     spread_of,
     verdict,
     what_would_decide,
@@ -123,7 +124,7 @@ def test_a_row_without_units_comes_to_what_its_seeds_say(mean, std, expected, pl
     row = {"metric": "acc", "gain": mean, "gain_std": std, "n": 6}
     said, would = outcome(row)
     assert said == expected and would.endswith(plan)
-    assert outcome(row | {"combined_error": np.nan, "answer": UNDECIDED, "would_decide": ""}) == (said, would)
+    assert outcome(row | cells(None, "", 0.01, over_seeds(mean, std, 6))) == (said, would)
     assert outcome(row | {"n": 1, "gain_std": np.nan}) == (UNDECIDED, "")
     other = {"combined_error": 0.1, "answer": "worse", "would_decide": ""}
     assert outcome(row | other) == ("worse", "")
