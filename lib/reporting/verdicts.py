@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 
 from lib.metrics.scores import direction
-from lib.reporting.two_sources import MOST_SEEDS, MOST_UNITS, Components, Error, Spread, need
+from lib.params import MOST_SEEDS
+from lib.reporting.two_sources import MOST_UNITS, Components, Error, Spread, need
 
 Kind = Literal["better", "worse", "no worse", "equal"]
 AS_CLAIMED, OPPOSITE, NO_DIFFERENCE, UNDECIDED = (
