@@ -12,7 +12,17 @@ from matplotlib.figure import Figure
 
 from lib import run_table
 from lib.data.corpus import Source
-from lib.reporting import drawing, figures, gains, lost_runs, modality_section, published, tables, undefined_scores
+from lib.reporting import (
+    drawing,
+    figures,
+    gains,
+    lost_runs,
+    modality_section,
+    published,
+    seed_plan,
+    tables,
+    undefined_scores,
+)
 from lib.reporting.gain_figures import forest, power_map, sheets
 from lib.reporting.manifest import write_manifest
 from lib.reporting.modality_share import SHARE_RULE
@@ -129,7 +139,8 @@ class Report:
             self.table(found, "ceilings", "Best reachable scores, computed")
 
     def runs(self, runs: Runs, table: pd.DataFrame | None = None, compared: Sequence[Record] | None = None) -> None:
-        """Keep the run table, by default that of `runs`; say what has no score, and which scores are undefined.
+        """Keep the run table, by default that of `runs`; say what has no score, and which scores are undefined. With
+        `seeds: auto` also how many seeds were run, and why.
 
         Raises Diverged or RuntimeError if none of the runs that the question rests on, `compared`, has a score.
         """
@@ -138,6 +149,9 @@ class Report:
         for shown in lost_runs.write(runs.records, self.folder, label=self.label, compared=compared):
             self.text(shown)
         self.text(*undefined_scores.write(table, self.folder, label=self.label))
+        if runs.study.plan is not None:
+            caption = "Seeds: how many each comparison needs, by the spread of its differences over the pilot's"
+            self.table(seed_plan.table(runs), "seeds", caption)
 
     def scores(self, table: pd.DataFrame, metrics: Sequence[str], caption: str) -> None:
         """Mean and interval over the seeds per variant; `{}` in the caption is the metric."""
@@ -242,7 +256,7 @@ class Report:
             self.folder,
             params=self.study.p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),
             sources=_once(task.corpus.source for task in self.study.tasks),
-            seeds=self.study.p.seeds if seeds is None else seeds,
+            seeds=runs.study.p.seeds if seeds is None else seeds,
             engine=runs.engines,
             device="cuda" if "cuda" in runs.engines else "cpu",
             selected_on=selected_on or runs.records[0].selected_on,

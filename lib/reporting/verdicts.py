@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 
 from lib.metrics.scores import direction
-from lib.reporting.two_sources import MOST_SEEDS, MOST_UNITS, Components, Error, Spread, need
+from lib.params import MOST_SEEDS
+from lib.reporting.two_sources import MOST_UNITS, Components, Error, Spread, need
 
 Row = Mapping[str, object]
 """Of a table with the columns of `SOURCES`, or without."""

@@ -12,7 +12,7 @@ from lib.metrics import scores
 from lib.papers import load
 from lib.papers.colearning import Colearning, IemocapColearning
 from lib.params import CorpusOptions
-from lib.reporting import published
+from lib.reporting import published, seed_plan
 from lib.reporting.gains import summary, verdict
 from lib.reporting.words import gain, number, unseen
 from lib.study import Classes, Study, Task, corpus_with, in_turns, once
@@ -21,7 +21,7 @@ from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
 BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
 PUBLISHED_ON = {"iemocap_negative_colearning": "iemocap", "mosi_positive_colearning": "mosi"}
 """The paper's corpus by notebook."""
-FREE = {"results", "data_root", "cores", "dataset", "samples", "rates", "seeds", "contrast", "seeding"}
+FREE = {"results", "data_root", "cores", "dataset", "samples", "rates", "seeds", "most_seeds", "contrast", "seeding"}
 """What is run on, how often and where says nothing against comparing one variant with its published twin."""
 
 
@@ -32,10 +32,21 @@ def study(p: Colearning) -> Study:
     def ask(options: CorpusOptions) -> Task:
         return task(corpus_with(p, (*p.target, *p.support), **fixed | options))
 
-    tasks = in_turns(p.dataset, p.corpus_options, p.seeds, ask)
+    tasks = in_turns(p.dataset, p.corpus_options, p.possible_seeds, ask)
     return Study(
-        p, tuple(once(tasks.values())), lambda task: [m for m in grid(p, task.corpus) if tasks[m.seed] is task]
+        p,
+        tuple(once(tasks.values())),
+        lambda task: [m for m in grid(p, task.corpus) if tasks[m.seed] is task],
+        pairs=lambda task: pairs(p),
+        plan=seed_plan.wanted if p.most_seeds else None,
     )
+
+
+def pairs(p: Colearning) -> list[tuple[str, str]]:
+    """What the paper claims something of: training with the support, and dropping it, each against the other."""
+    none, dropped = rate(0.0), rate(p.contrast)
+    found = [(none, unimodal(p)), (dropped, unimodal(p)), (dropped, none)]
+    return found if p.contrast > 0 else found[:1]
 
 
 def unimodal(p: Colearning) -> str:
@@ -103,7 +114,7 @@ def grid(p: Colearning, corpus: Corpus) -> list[Member]:
             chain=f"seed {seed}" if p.seeding == "sequential" else None,
             tags={} if value is None else {"rate": value},
         )
-        for seed in p.seeds
+        for seed in p.possible_seeds
         for variant, (value, train_on) in variants.items()
     ]
 
