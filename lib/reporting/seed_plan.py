@@ -50,7 +50,7 @@ def ask(found: Spread, margin: float, *, pilot: int, most: int, turn: int = 1, u
     if not needed.units_limit:
         return Ask(seeds, min(seeds, most), ENOUGH if seeds <= most else CAP)
     if needed.units is None:
-        return Ask(None, most, f"{CAP}: more than {MOST_SEEDS} seeds or {MOST_UNITS:,} {unit}s would do")
+        return Ask(None, most, f"{CAP}: more than {MOST_SEEDS} seeds or {MOST_UNITS:,} {unit}s would be needed")
     more = f" with {needed.seeds} seeds" if needed.seeds > found.seeds else ""
     return Ask(None, pilot, f"{LIMIT}: {needed.units:,} {unit}s{more} would do")
 
@@ -89,7 +89,7 @@ def _plan(runs: Runs) -> tuple[list[Asked], int]:
         if len(p.seeds) < pilot:
             return asks, pilot
         asks = _asks(runs, pilot)
-    return asks, max(asked.given for _, asked in asks)
+    return asks, max((asked.given for _, asked in asks), default=pilot)
 
 
 def _asks(runs: Runs, pilot: int) -> list[Asked]:

@@ -43,7 +43,7 @@ def test_where_units_are_the_limit_it_says_how_many_would_do():
 def test_where_nobody_could_run_as_many_the_cap_is_run_and_says_so():
     found = spread([table(5, 30, by_seed=5.0, rest=0.01)])
     assert ask(found, 0.001, pilot=5, most=60, unit="video") == Ask(
-        None, 60, f"{CAP}: more than 200 seeds or 100,000 videos would do"
+        None, 60, f"{CAP}: more than 200 seeds or 100,000 videos would be needed"
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from lib import params
+from lib.errors import Diverged
 from lib.papers.colearning import IemocapColearning, MosiColearning
 from lib.papers.colearning import study as colearning
 from lib.reporting import seed_plan
@@ -20,7 +21,7 @@ from lib.training.sweep import train_missing
 from tests.data.ravdess.test_ravdess import write_ravdess
 from tests.papers.colearning.test_colearning import MOSI
 from tests.papers.colearning.test_ravdess import RAVDESS
-from tests.papers.notebook_cells import TINY, run_cells
+from tests.papers.notebook_cells import TINY, diverge, run_cells, tamper
 
 AUTO = {"samples": 600, "rates": [0.0, 0.8], "seeds": "auto", "most_seeds": 24}
 MISTAKES = {"rate 0": 0.006, "rate 0.8": 0.003, "text only": 0.004}
@@ -146,6 +147,7 @@ def test_intervals_know_that_the_seeds_were_planned(trained, tmp_path):
     pilot = gain_table(five.table, "acc2_nonneg", "text only", runs=five)
     listed = replace(five, study=replace(five.study, plan=None))
     assert pilot.equals(gain_table(five.table, "acc2_nonneg", "text only", runs=listed))
+    assert seed_plan.wanted(replace(runs, study=replace(runs.study, pairs=lambda task: ()))) == 5
 
 
 def test_the_notebook_shows_the_seeds_and_its_tables_are_over_all_of_them(trained, tmp_path, monkeypatch):
@@ -178,6 +180,21 @@ def test_folds_are_tested_in_whole_turns_and_the_second_belongs_to_the_pilot(tmp
     assert len(runs.study.p.seeds) in (16, 24)
     for task, member, _ in runs.done:
         assert task is runs.study.tasks[member.seed % 8]
+
+
+@pytest.mark.parametrize("lost", [None, "text only"], ids=["all", "one variant"])
+def test_a_pilot_that_diverges_is_all_that_is_run(lost, tmp_path, monkeypatch):
+    tamper(monkeypatch, diverge(lambda member: lost in (None, member.variant)))
+    small = AUTO | {"samples": 60}
+    if lost is None:
+        with pytest.raises(Diverged, match="all 15 trainings diverged"):
+            run_cells("mosi_positive_colearning", tmp_path, monkeypatch, **small)
+        return
+    runs = study(tmp_path, samples=60, most_seeds=5).train()
+    told = seed_plan.table(runs)
+    assert told["comparison"].size == 3
+    against = told["comparison"].str.endswith("text only")
+    assert (told.loc[against, "why it stopped"] == seed_plan.UNKNOWN).all()
 
 
 def test_the_margins_are_those_of_the_claims():
