@@ -17,10 +17,10 @@ def interval(low: float, high: float, form: str = "+.4f", *, name: str = "95 % i
 
 
 def unseen(row: Mapping[str, float]) -> str:
-    """Of a row of a gain table that holds 0, in a half-sentence: the smallest gain that its seeds could have told apart
-    from 0, which is half the width of the interval; else nothing.
+    """Of a row of a gain table that holds 0, in a half-sentence: the smallest gain that could have been told apart from
+    0, which is half the width of the interval that decides; else nothing.
     """
-    low, high = row["t_interval_low"], row["t_interval_high"]
+    low, high = deciding(row)
     return f"; a gain of less than {(high - low) / 2:.4f} could not be seen" if low <= 0 <= high else ""
 
 
