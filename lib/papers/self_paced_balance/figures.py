@@ -57,7 +57,8 @@ def over_fewer(table: pd.DataFrame, *, label: str) -> Figure:
             _points(axes, side, 100 * mine["gain"], 100 * np.nan_to_num(spread))
         axes.axvline(0, color="black", linewidth=0.8)
         _rows(axes, rows)
-        axes.set_xlabel(f"points gained in test {metric}, mean and 95 % interval over {over_what(table.iloc[0])}")
+        over = over_what(table.iloc[0])
+        axes.set_xlabel(f"points gained in test {metric},\nmean and 95 % interval over {over}")
         figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 
