@@ -45,16 +45,23 @@ def corpus_with(p: Parameters, modalities: Sequence[str], **options: object) -> 
 
 
 def in_turns(
-    dataset: str, options: CorpusOptions, seeds: Sequence[int], ask: Callable[[CorpusOptions], Answer]
+    dataset: str,
+    options: CorpusOptions,
+    seeds: Sequence[int],
+    ask: Callable[[CorpusOptions], Answer],
+    *,
+    fixed: CorpusOptions | None = None,
 ) -> dict[int, Answer]:
     """What `ask` makes of a corpus with `options`, for each seed: one for all, or with `fold: by_seed` one per fold.
 
     Seed `s` then gets fold `s` modulo the number of folds, so that as many seeds as folds test every sample once, and
-    the differences between seeds hold those between the groups that are tested. Raises InputError for a corpus that
-    has no folds, and for options that are parameters of every run.
+    the differences between seeds hold those between the groups that are tested. `fixed` are options that parameters of
+    the run set. Raises InputError for a corpus that has no folds, and for an option that the run sets.
     """
-    if twice := [name for name in options if name in ("nonfinite", "samples")]:
+    fixed = fixed or {}
+    if twice := [name for name in options if name in ("nonfinite", "samples", *fixed)]:
         raise InputError(f"option {twice[0]!r} is set by the run", where="corpus_options", todo="leave it out")
+    options = options | fixed
     if options.get("fold") != "by_seed":
         return dict.fromkeys(seeds, ask(options))
     folds = corpora.get(dataset).folds

@@ -40,6 +40,13 @@ def test_what_every_run_sets_is_no_option(name):
         in_turns("ravdess", {name: 1}, (0,), lambda options: options)
 
 
+def test_an_option_that_a_parameter_of_the_run_sets_reaches_the_corpus_and_nobody_else_sets_it():
+    options = {"fold": 1}
+    assert in_turns("ravdess", options, (0,), dict, fixed={"split": "session"}) == {0: {"fold": 1, "split": "session"}}
+    with pytest.raises(InputError, match="option 'split' is set by the run"):
+        in_turns("iemocap", {"split": "paper"}, (0,), dict, fixed={"split": "session"})
+
+
 SOURCE = Source("Two folds", False, {}, "", "", cluster="video")
 VIDEOS = {0: {"a": 3, "b": 5}, 1: {"c": 4, "d": 2, "e": 7, "f": 6}}
 """Utterances of the videos of each fold: 8 in one, 19 in the other."""

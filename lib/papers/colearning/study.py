@@ -32,9 +32,9 @@ def study(p: Colearning) -> Study:
     fixed = {"split": p.split} if isinstance(p, IemocapColearning) and p.dataset == "iemocap" else {}
 
     def ask(options: CorpusOptions) -> Task:
-        return task(corpus_with(p, (*p.target, *p.support), **fixed | options))
+        return task(corpus_with(p, (*p.target, *p.support), **options))
 
-    tasks = in_turns(p.dataset, p.corpus_options, p.possible_seeds, ask)
+    tasks = in_turns(p.dataset, p.corpus_options, p.possible_seeds, ask, fixed=fixed)
     return Study(
         p,
         tuple(once(tasks.values())),

@@ -61,7 +61,7 @@ def study(p: SelfPacedBalance) -> Study:
         tasks = {seed: ask(p.corpus_options | {name: seed}) for seed in p.seeds}
     else:
         official = {"split": p.split} if p.family == "meld" else {}
-        tasks = in_turns(p.dataset, p.corpus_options | official, p.seeds, ask)
+        tasks = in_turns(p.dataset, p.corpus_options, p.seeds, ask, fixed=official)
     found = tasks[p.seeds[0]].corpus
     if p.widths is not None and dict(p.widths) != dict(found.modalities):
         raise InputError(
