@@ -210,8 +210,9 @@ class Study:
 
     def recorded(self) -> "Runs":
         """What has been trained so far; nothing is trained. What follows from the grid counts once that is whole."""
-        done = self._recorded(self.members)
-        whole = len(done) == len(self.members)
+        listed = [(task, member) for task in self.tasks for member in self.grid(task)]
+        done = self._recorded(listed)
+        whole = len(done) == len(listed)
         later = [
             (task, member)
             for task in self.tasks

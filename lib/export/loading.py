@@ -109,6 +109,9 @@ def built(about: About, weights: Mapping[str, Tensor], where: object) -> nn.Modu
     """
     spec = ModelSpec(about.network.name, about.network.arguments)
     _refuse_elsewhere(spec, where)
+    layers = spec.arguments.get("layers")
+    if isinstance(layers, int) and layers > len(weights):  # each has one: as many as are asked for would be made
+        raise InputError(f"{layers} layers, but {len(weights)} weights", where=where)
     with torch.device("meta"):
         wanted = _made(spec, where).to(about.recipe.dtype).state_dict()
     _refuse_others(wanted, weights, where)

@@ -24,9 +24,9 @@ def export(given: argparse.Namespace) -> int:
     notebook, _, name = given.run.strip("/").partition("/")
     run = Run(notebook, name)
     if run not in known_runs():
-        known = ", ".join(str(run) for run in known_runs() if schema_for(run.notebook).grid)
+        known = ", ".join(str(run) for run in known_runs() if not schema_for(run.notebook).reads_results)
         raise InputError(f"no run {given.run!r}", where="export", todo=f"known: {known}")
-    if not schema_for(notebook).grid and not (run.folder / "members").is_dir():
+    if schema_for(notebook).reads_results:
         raise InputError("trains nothing", where=given.run)
     study = study_of(load(run.parameters, results=run.results, data_root="", cores=1))
     to = Path(given.to).absolute() if given.to else None

@@ -41,12 +41,23 @@ TINY = {
         "seeds": [0, 1],
         "epochs": 2,
     },
+    "explore": {
+        "dataset": "mosei_emotions_like",
+        "samples": 200,
+        "model": "lmf",
+        "dropout_rate": 0.5,
+        "curriculum": None,
+        "hidden": 6,
+        "epochs": 2,
+        "seeds": [0, 1],
+    },
 }
 VARIANTS = {
     "mosi_positive_colearning": "rate 0.8",
     "iemocap_negative_colearning": "rate 0.8",
     "low_rank_fusion": "LMF",
     "emotion_embeddings": "EEA",
+    "explore": "LMF",
 }
 
 

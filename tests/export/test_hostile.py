@@ -71,6 +71,8 @@ def test_a_name_that_leads_elsewhere_is_refused(folder, name):
         ({"network__arguments__code": "import os"}, "no network can be made"),
         ({"network__arguments__hidden": 10**9}, "more than"),
         ({"network__arguments__hidden": 10**6}, "the weight .* is float32"),
+        ({"network__arguments__layers": 10**7}, "10000000 layers"),
+        ({"network__arguments__layers": "many"}, "no network can be made"),
         ({"network__arguments__hidden": -4}, "no network can be made"),
         ({"network__arguments__hidden": "4"}, "no network can be made"),
         ({"network__encoders": {"text": "nowhere"}}, "encoders names 'nowhere'"),

@@ -25,6 +25,8 @@ def workspace(tmp_path_factory):
     path = root / "params" / NOTEBOOK / "tiny.yaml"
     path.parent.mkdir(parents=True)
     path.write_text(yaml.safe_dump(quick | TINY[NOTEBOOK]))
+    (root / "params" / "summary").mkdir()
+    (root / "params" / "summary" / "quick.yaml").touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REPRISE_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("REPRISE_DATA", str(root / "data"))
@@ -81,6 +83,7 @@ def test_other_splits_and_files_go_to_standard_output(model, capsys, tmp_path):
     [
         ("export nothing/quick --variant x", "export: no run 'nothing/quick'; known: "),
         (f"export {NOTEBOOK} --variant x", "no run"),
+        ("export summary/quick --variant x", "summary/quick: trains nothing"),
         (f"export {NOTEBOOK}/tiny --variant x", "no variant 'x'; there are: rate 0, rate 0.8"),
         (f"export {NOTEBOOK}/tiny --variant rate_0 --seed 9", "no variant"),
         ("predict {model} nothing_known", "unknown corpus 'nothing_known'"),
