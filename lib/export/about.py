@@ -138,10 +138,11 @@ class Made(_Part):
 
 
 class About(_Part):
-    """`reads` are the modalities that the model is fed at a test, `trained_on` those of its training. `labels` names
-    its outputs; `probability` is how they become probabilities, as its loss took them. Of emotions that are present or
-    not, `thresholds` are the probabilities (by the sigmoid) above which each counts as present, `best_thresholds` those
-    with the highest F1 on the validation split. `parameters` are those of the run.
+    """`reads` are the modalities that the model is fed at a test, `trained_on` those of its training; with `dialogues`
+    it is fed whole dialogues, whose steps are utterances, and answers for each of these. `labels` names its outputs;
+    `probability` is how they become probabilities, as its loss took them. Of emotions that are present or not,
+    `thresholds` are the probabilities (by the sigmoid) above which each counts as present, `best_thresholds` those with
+    the highest F1 on the validation split. `parameters` are those of the run.
     """
 
     format: Literal[1] = 1
@@ -161,6 +162,7 @@ class About(_Part):
     modalities: dict[Modality, Features] = Field(min_length=1)
     trained_on: tuple[Modality, ...] = Field(min_length=1)
     reads: tuple[Modality, ...] = Field(min_length=1)
+    dialogues: bool = False
     recipe: Recipe
     data: Data
     training: Training

@@ -27,8 +27,8 @@ def card(about: About, *, repeats: str) -> str:
     )
 
 
-def _shape(known: Features) -> str:
-    steps = "one vector" if known.steps == 1 else f"up to {known.steps} steps"
+def _shape(known: Features, dialogues: bool) -> str:
+    steps = "one vector" if known.steps == 1 or dialogues else f"up to {known.steps} steps"
     return f"{steps} of {known.width} features"
 
 

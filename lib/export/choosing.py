@@ -9,9 +9,7 @@ from lib.training.recipe import Recipe
 from lib.training.records import Record
 from lib.training.validation import IN_WORDS
 
-CAN = (
-    "models of features by utterance can: co-learning, low-rank fusion, emotion embeddings, and explore's of utterances"
-)
+CAN = "models of features can: co-learning, low-rank fusion, emotion embeddings, SPCL's backbones, and explore's"
 GIVEN = "as asked for"
 
 
@@ -43,14 +41,12 @@ def chosen(runs: Runs, variant: str, seed: int | None, where: str) -> tuple[Done
 
 
 def refuse_unfit(task: Task, where: str) -> None:
-    """Raises InputError for what is more than one network asked about utterances one by one."""
+    """Raises InputError for what is more than one network asked about features."""
     corpus = task.corpus
     if type(task) is not Task:
         why = "its answers are put together from those of several networks"
     elif not isinstance(corpus, Corpus):
         why = "it reads recordings, which are decoded batch by batch"
-    elif corpus.splits["test"].speakers is not None:
-        why = "it reads whole conversations"
     else:
         return
     raise InputError(f"cannot be exported: {why}", where=where, todo=CAN)

@@ -14,8 +14,7 @@ def by_name(about: About, name: str, split: str) -> tuple[Utterances, bool]:
     """A split of the corpus `name`, and whether it is one of the very corpus that the model was trained on.
 
     That corpus is read and prepared as the run of the training did, with its options and the fold of the model's seed.
-    Raises InputError for an unknown name or split, unusable data, and a corpus that is not one of features by
-    utterance.
+    Raises InputError for an unknown name or split, unusable data, and a corpus of recordings.
     """
     known = corpora.get(name)
     own = _of_the_run(about, name)
@@ -27,8 +26,8 @@ def by_name(about: About, name: str, split: str) -> tuple[Utterances, bool]:
         raise InputError(f"{name} is generated anew for each run", todo="name the corpus of the training, or a folder")
     else:
         corpus, same = data.load(name), False
-    if not isinstance(corpus, Corpus) or corpus.splits["test"].speakers is not None:
-        raise InputError("not a corpus of features by utterance", where=name)
+    if not isinstance(corpus, Corpus):
+        raise InputError("recordings, which exported models do not read", where=name)
     if split not in corpus.splits:
         raise InputError(f"no split {split!r}", where=name, todo=f"there are: {', '.join(corpus.splits)}")
     return Utterances.of(corpus.splits[split], f"{name}, {split} split"), same

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lib.data.arrays.sequences import Side
-from lib.data.batches import Examples
+from lib.data.batches import Conversations, Examples
 from lib.data.corpus import Split
 from lib.data.io.features import finite_float32
 from lib.data.own import split_files
@@ -25,16 +25,24 @@ FAR = 5.0
 @dataclass(frozen=True)
 class Utterances:
     """`features[modality]` is `(N, T, d)`, any kind of number; `padding` is the side of the zeros of sequences that are
-    shorter than others, None where it is not known; `where` is what messages name."""
+    shorter than others, None where it is not known; `where` is what messages name. Of utterances in `conversations`,
+    which is their split, `N` counts dialogues and `T` the utterances of one; `ids` name the utterances, one dialogue
+    after another."""
 
     ids: tuple[str, ...]
     features: Mapping[str, np.ndarray]
     padding: Side | None
     where: str
+    conversations: Split | None = None
 
     @classmethod
     def of(cls, split: Split, where: str) -> "Utterances":
-        return cls(split.ids, split.features, None, where)
+        """All of a split; the utterances of a dialogue are called by its name and their number in it, from 1 on."""
+        if split.speakers is None:
+            return cls(split.ids, split.features, None, where)
+        each = zip(split.ids, split.lengths.tolist(), strict=True)
+        ids = tuple(f"{dialogue}:{number}" for dialogue, length in each for number in range(1, length + 1))
+        return cls(ids, split.features, None, where, split)
 
 
 def from_path(path: Path, split: str = "test") -> Utterances:
@@ -59,14 +67,25 @@ def from_path(path: Path, split: str = "test") -> Utterances:
     return Utterances(part.ids, part.features, padding, str(place))
 
 
-def fitted(about: About, utterances: Utterances, *, dtype: torch.dtype, device: torch.device) -> Examples:
+def fitted(
+    about: About, utterances: Utterances, *, dtype: torch.dtype, device: torch.device
+) -> Examples | Conversations:
     """What the model reads of these utterances; what it does not read is zeros.
 
     Sequences shorter than those of the training are filled with zeros to their length, where the side is known. Raises
-    InputError for a modality that is missing, has another width, or more steps.
+    InputError for a modality that is missing, has another width, or more steps, and for dialogues where the model reads
+    utterances one by one, or the reverse.
     """
     if not len(utterances.ids):
         raise InputError("no utterances", where=utterances.where)
+    for modality in about.reads:
+        _refuse_width(modality, about.modalities[modality], utterances)
+    if (utterances.conversations is not None) != about.dialogues:
+        kinds = ("whole dialogues", "utterances one by one")
+        reads, given = kinds if about.dialogues else kinds[::-1]
+        raise InputError(f"the model reads {reads}, these are {given}", where=utterances.where)
+    if about.dialogues:
+        return Conversations.of(utterances.conversations, dtype=dtype, device=device)
     inputs = {
         m: _read(m, known, utterances, dtype, device)
         if m in about.reads
@@ -81,14 +100,17 @@ def _absent(n: int, known: Features, dtype: torch.dtype) -> Tensor:
     return torch.zeros((), dtype=dtype).expand(n, known.steps, known.width)
 
 
-def _read(modality: str, known: Features, utterances: Utterances, dtype: torch.dtype, device: torch.device) -> Tensor:
-    where = utterances.where
+def _refuse_width(modality: str, known: Features, utterances: Utterances) -> None:
     if modality not in utterances.features:
         there = ", ".join(utterances.features)
-        raise InputError(f"no {modality}, which the model reads", where=where, todo=f"there are: {there}")
-    x = utterances.features[modality]
-    if x.shape[2] != known.width:
-        raise InputError(f"{modality} has {x.shape[2]} features, the model reads {known.width}", where=where)
+        raise InputError(f"no {modality}, which the model reads", where=utterances.where, todo=f"there are: {there}")
+    width = utterances.features[modality].shape[2]
+    if width != known.width:
+        raise InputError(f"{modality} has {width} features, the model reads {known.width}", where=utterances.where)
+
+
+def _read(modality: str, known: Features, utterances: Utterances, dtype: torch.dtype, device: torch.device) -> Tensor:
+    where, x = utterances.where, utterances.features[modality]
     missing = known.steps - x.shape[1]
     if missing < 0 or (missing and utterances.padding is None):
         what = f"{modality} has {x.shape[1]} steps, the model was trained on {known.steps}"

@@ -8,9 +8,9 @@ present, divided by `|`, and each emotion has contributions, `contribution_<moda
 
 The contribution of a modality is its exact Shapley value (`lib.reporting.modality_share.shapley`), utterance by
 utterance, in the game whose players are the modalities that the model reads. The value of a subset is what the model
-says with just these modalities, all others being absent as in `lib.training.trained`: the probability of the class that
-is predicted with all of them, the probability of an emotion, or the score. The contributions and `without_any`, the
-value with no modality at all, add up to the value with all.
+says with just these modalities, all others being absent as in `lib.training.trained`, in a dialogue from every
+utterance: the probability of the class that is predicted with all of them, the probability of an emotion, or the score.
+The contributions and `without_any`, the value with no modality at all, add up to the value with all.
 """
 
 from collections.abc import Callable, Mapping, Sequence

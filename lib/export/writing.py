@@ -128,6 +128,7 @@ def _about(runs: Runs, done: Done, notebook: str, name: str, why: str) -> About:
         modalities=_features(corpus),
         trained_on=member.train_on,
         reads=member.evaluate_on,
+        dialogues=corpus.splits["test"].speakers is not None,
         recipe=member.recipe,
         data=Data(
             label=source.label,

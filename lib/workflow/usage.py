@@ -29,8 +29,8 @@ VERBS = {
 }
 OF_EXPORT = """\
 The folder holds weights (safetensors), model.json (network, settings, features, labels, origin, scores) and README.md,
-a model card. Without --seed the seed with the best validation score is taken. Only models of features by utterance can
-be exported.
+a model card. Without --seed the seed with the best validation score is taken. Models of features can be exported, those
+of recordings cannot.
 """
 OF_PREDICT = """\
 Columns: id; of classes and emotions logit_LABEL (the raw output), probability_LABEL and predicted (emotions that are

@@ -41,6 +41,17 @@ TINY = {
         "seeds": [0, 1],
         "epochs": 2,
     },
+    "self_paced_balance": {
+        "samples": 30,
+        "subsets": ["atv", "av"],
+        "backbones": {
+            "dialogue_gcn": {"hidden": 8, "graph_hidden": 4, "learning_rate": 0.01, "dropout": 0.1, "epochs": 2},
+            "late_fusion": {"hidden": 8, "learning_rate": 0.01, "dropout": 0.1, "epochs": 2},
+        },
+        "mends": [],
+        "mend_subsets": [],
+        "seeds": [0, 1],
+    },
     "explore": {
         "dataset": "mosei_emotions_like",
         "samples": 200,
@@ -57,6 +68,7 @@ VARIANTS = {
     "iemocap_negative_colearning": "rate 0.8",
     "low_rank_fusion": "LMF",
     "emotion_embeddings": "EEA",
+    "self_paced_balance": "DialogueGCN av + SPCL",
     "explore": "LMF",
 }
 

@@ -83,21 +83,18 @@ def test_a_run_without_outputs_cannot_be_exported(colearned, tmp_path):
 @pytest.mark.parametrize(
     ("notebook", "why"),
     [
-        ("self_paced_balance", "it reads whole conversations"),
         ("unseen_emotions", "its answers are put together from those of several networks"),
         ("end_to_end_sparse", "it reads recordings"),
     ],
 )
-def test_models_that_need_more_than_features_by_utterance_are_refused_in_one_line(notebook, why, colearned, tmp_path):
+def test_models_that_need_more_than_features_are_refused_in_one_line(notebook, why, colearned, tmp_path):
     smaller = (
         {"samples": {"train": 24, "valid": 12, "test": 12, "frames": 2}} if notebook == "end_to_end_sparse" else {}
     )
     study = tiny_study(notebook, tmp_path, **smaller)
     task, member = study.members[0]
     done = [(task, member, replace(colearned.records[0], variant=member.variant, seed=member.seed))]
-    with pytest.raises(
-        InputError, match=f"cannot be exported: {why}.*; models of features by utterance can: "
-    ) as refusal:
+    with pytest.raises(InputError, match=f"cannot be exported: {why}.*; models of features can: ") as refusal:
         export(Runs(study, done), notebook, "quick", member.variant, None, tmp_path / "model")
     assert "\n" not in str(refusal.value)
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from lib.data.corpus import Split
 from lib.errors import InputError
 from lib.export.inputs import FAR, Utterances, from_path, spread, strangers
 from lib.export.loading import load_trained
@@ -87,6 +88,14 @@ def test_what_does_not_fit_is_one_line(model, arrays, change, said):
 def test_shorter_sequences_of_an_unknown_side_are_refused(model, arrays):
     with pytest.raises(InputError, match="steps, the model was trained on"):
         model.predict(Utterances(("a", "b", "c"), arrays, None, "mine"))
+
+
+def test_dialogues_are_not_utterances_one_by_one(model, arrays):
+    split = Split(arrays, np.array([1, 2, 1]), np.zeros((3, 2)), ("x", "y", "z"), speakers=np.zeros((3, 2), np.int64))
+    dialogues = Utterances.of(split, "talk")
+    assert dialogues.ids == ("x:1", "y:1", "y:2", "z:1")
+    with pytest.raises(InputError, match="talk: the model reads utterances one by one, these are whole dialogues"):
+        model.predict(dialogues)
 
 
 def test_modalities_that_the_model_does_not_read_are_not_looked_at(model, arrays):
