@@ -102,13 +102,15 @@ class Data(_Part):
 
 
 class Training(_Part):
-    """The record that the weights come from; `chosen` says why this seed. `outputs_sha256` is that of the recorded
-    test outputs `(outputs_rows, outputs)`, and `largest_difference` what lies at most between them and those of the
-    exported folder, computed on a CPU when it was written: 0 means the same bits."""
+    """The record that the weights come from; `epoch` counts from 1, `chosen` says why this seed.
+
+    `outputs_sha256` is that of the recorded test outputs `(outputs_rows, outputs)`, and `largest_difference` what lies
+    at most between them and those of the exported folder, computed on a CPU when it was written: 0 means the same bits.
+    """
 
     key: str
     engine: str
-    best_epoch: int
+    epoch: int
     selected_on: dict[str, str]
     chosen: str
     outputs_sha256: str

@@ -55,6 +55,10 @@ def refuse_unfit(task: Task, where: str) -> None:
 def validation_score(record: Record, recipe: Recipe) -> float:
     """Of the tested epoch, by what selects epochs; more is better."""
     name, sign = ("valid_loss", -1.0) if recipe.select_by == "loss" else (f"valid_{recipe.select_by}", 1.0)
-    values = record.history[name]
-    value = values[-1 if recipe.tested_epoch == "last" else record.best_epoch]
+    value = record.history[name][tested_epoch(record, recipe)]
     return sign * float(value) if np.isfinite(value) else -np.inf
+
+
+def tested_epoch(record: Record, recipe: Recipe) -> int:
+    """Of which the weights are, counted from 0."""
+    return len(record.history["train_loss"]) - 1 if recipe.tested_epoch == "last" else record.best_epoch

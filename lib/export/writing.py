@@ -30,7 +30,7 @@ from lib.export.about import (
 )
 from lib.export.about import Training as Origin
 from lib.export.card import card
-from lib.export.choosing import chosen
+from lib.export.choosing import chosen, tested_epoch
 from lib.export.inputs import Utterances, spread
 from lib.export.loading import load_trained
 from lib.files import WORKSPACE, atomic_path, write_text
@@ -141,7 +141,7 @@ def _about(runs: Runs, done: Done, notebook: str, name: str, why: str) -> About:
         training=Origin(
             key=record.key,
             engine=record.engine,
-            best_epoch=record.best_epoch,
+            epoch=tested_epoch(record, member.recipe) + 1,
             selected_on=record.selected_on,
             chosen=why,
             outputs_sha256=outputs_sha256(record.outputs["test"]),

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from lib.errors import InputError
 from lib.export import about as description
-from lib.export import writing
+from lib.export import choosing, writing
 from lib.export.about import ABOUT, CARD, WEIGHTS
 from lib.export.writing import export
 from lib.reporting.statistics import t_interval
@@ -42,6 +43,15 @@ def test_scores_are_of_this_seed_and_over_the_seeds(colearned, tmp_path):
     found = about.scores["acc"]
     assert (found.this_seed, found.mean, found.seeds) == (table[1], pytest.approx(table.mean()), 2)
     assert (found.low, found.high) == pytest.approx(t_interval(table.to_numpy()))
+
+
+@pytest.mark.parametrize("tested", ["selected", "last"])
+def test_the_epoch_is_the_tested_one(colearned, tested):
+    _, member, record = colearned.done[0]
+    losses = {name: np.array([1.0, 2.0, 3.0]) for name in ("train_loss", "valid_loss")}
+    record, recipe = replace(record, history=losses, best_epoch=0), replace(member.recipe, tested_epoch=tested)
+    assert choosing.tested_epoch(record, recipe) == {"selected": 0, "last": 2}[tested]
+    assert choosing.validation_score(record, recipe) == {"selected": -1.0, "last": -3.0}[tested]
 
 
 def test_the_card_says_that_the_data_are_synthetic_and_what_may_be_done_with_them(exported):
