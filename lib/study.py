@@ -21,7 +21,7 @@ from lib.params import CorpusOptions, Parameters
 from lib.run_table import run_table
 from lib.training.recipe import Member
 from lib.training.records import FINISHED, Record, engines
-from lib.training.sweep import sweep_grids
+from lib.training.sweep import recorded, sweep_grids
 from lib.training.trained import Trained, feature_spread, load
 
 Done = tuple["Task", Member, Record]
@@ -231,10 +231,33 @@ class Study:
     def _trained(self, members: Sequence[tuple[Task, Member]]) -> list[Done]:
         if not members:
             return []
-        grids = [(corpus, sorted(its, key=self.cost, reverse=True)) for corpus, its in _by_corpus(members)]
-        records = sweep_grids(grids, self.folder, cores=self.p.cores)
+        records = sweep_grids(self._dearest_first(members), self.folder, cores=self.p.cores)
         found = {(record.variant, record.seed): record for record in records}
         return [(task, member, found[member.variant, member.seed]) for task, member in members]
+
+    def recorded(self) -> "Runs":
+        """What has been trained so far; nothing is trained. What follows from the grid counts once that is whole."""
+        listed = [(task, member) for task in self.tasks for member in self.grid(task)]
+        done = self._recorded(listed)
+        whole = len(done) == len(listed)
+        later = [
+            (task, member)
+            for task in self.tasks
+            if whole
+            for member in self.later(task, [record for its, _, record in done if its is task])
+        ]
+        return Runs(self, done + self._recorded(later))
+
+    def _recorded(self, members: Sequence[tuple[Task, Member]]) -> list[Done]:
+        found = {}
+        for corpus, its in self._dearest_first(members):
+            records = zip(its, recorded(its, corpus, self.folder / "members"), strict=True)
+            found |= {(member.variant, member.seed): record for member, record in records if record}
+        named = [(task, member, found.get((member.variant, member.seed))) for task, member in members]
+        return [(task, member, record) for task, member, record in named if record]
+
+    def _dearest_first(self, members: Sequence[tuple[Task, Member]]) -> list[tuple[Corpus, list[Member]]]:
+        return [(corpus, sorted(its, key=self.cost, reverse=True)) for corpus, its in _by_corpus(members)]
 
 
 def _by_corpus(members: Iterable[tuple[Task, Member]]) -> list[tuple[Corpus, list[Member]]]:

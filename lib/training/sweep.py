@@ -56,6 +56,18 @@ def sweep(
     return found
 
 
+def recorded(members: Sequence[Member], corpus: Batched, folder: Path) -> list[Record | None]:
+    """What `sweep` has left in `folder`, on a GPU or on a CPU, in the order given; None where there is none.
+
+    Nothing is trained and nothing written. The members of a chain are those that `sweep` was given, in its order.
+    """
+    found: list[Record | None] = [None] * len(members)
+    for device in ("cpu", "cuda"):
+        grid = Grid(Path(folder), corpus, _keys(members, corpus.digest, device), device)
+        found = [known or grid.read(member) for known, member in zip(found, members, strict=True)]
+    return found
+
+
 def sweep_grids(grids: Sequence[tuple[Batched, Sequence[Member]]], folder: Path, *, cores: int = 1) -> list[Record]:
     """`sweep` over one grid after the other into `members/` of the result folder, their progress told as one."""
     report, total = GridProgress(folder), sum(len(members) for _, members in grids)

@@ -26,6 +26,10 @@ def _run(given: argparse.Namespace) -> int:
         from lib.workflow.data_command import data as verb
     elif given.verb == "compare":
         from lib.workflow.compare_command import compare as verb
+    elif given.verb in ("export", "predict"):
+        from lib.workflow import export_command
+
+        verb = getattr(export_command, given.verb)
     elif given.verb == "kernels":
         from lib.models.kernels.build import main as build
 

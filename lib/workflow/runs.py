@@ -10,8 +10,10 @@ from lib.workflow.jobs import Job
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN_NAME = re.compile(r"\w[\w.-]*")
+EXPORTED = "exported"
 # What a reader of results does not look at. Records of members are the notebook's business: it resumes from them.
-NOT_RESULTS = ("status.json", "failure.json", "progress.json", "log.txt", "members")
+# Exported models are the user's: no run makes, changes or removes them.
+NOT_RESULTS = ("status.json", "failure.json", "progress.json", "log.txt", "members", EXPORTED)
 
 
 @dataclass(frozen=True, order=True)

@@ -22,9 +22,24 @@ VERBS = {
     "lab": "open JupyterLab on this machine only; `lab -- ARGS` passes ARGS on",
     "data": "list, download and check the corpora and pre-trained parts; see `data --help`",
     "compare": "A B: two result folders, or NOTEBOOK/RUN: which numbers and what else differs; `--all` lists every row",
+    "export": "NOTEBOOK/RUN --variant V: a finished training as a folder to keep and pass on; see `export --help`",
+    "predict": "MODEL INPUT: what an exported model says of utterances, and why, as csv; see `predict --help`",
     "kernels": "build the loops of recurrent models in C++, if there is a compiler: the same numbers, sooner; optional",
     "bench": "time what benchmarks/ measures; see `bench --help`",
 }
+OF_EXPORT = """\
+The folder holds weights (safetensors), model.json (network, settings, features, labels, origin, scores) and README.md,
+a model card. Without --seed the seed with the best validation score is taken. Models of features can be exported, those
+of recordings cannot.
+"""
+OF_PREDICT = """\
+Columns: id; of classes and emotions logit_LABEL (the raw output), probability_LABEL and predicted (emotions that are
+present, divided by |); of a score: score, and predicted, which is within its scale. contribution_MODALITY is the exact
+Shapley value of the modality in this utterance: what it adds to the probability of the predicted class, averaged over
+all orders in which the modalities can arrive (contribution_MODALITY_LABEL: to that of each emotion; of a score: to the
+score). Absent modalities are zeros at the input, in tensor fusion the constant 1 of their slot. The contributions and
+without_any, the value without any modality, add up to the value with all. Labels in INPUT are not looked at.
+"""
 MOST_CHUNKS = 10_000  # of which Snakemake keeps each in its graph
 RAW_CORPORA = ("iemocap", "mosei", "cremad")
 
@@ -50,7 +65,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """What the user wants: `verb`, and what the verb takes; `rest` are the arguments that it passes on.
 
     Of `reproduce`: `runs`, `cores`, `dry_run`, `profile`, `chunks` (a number, `auto` or None), `devices`; of `test`:
-    `slow`; of `compare`: `folders`, `everything`; of `data`: `action` and its own.
+    `slow`; of `compare`: `folders`, `everything`; of `export`: `run`, `variant`, `seed`, `to`; of `predict`: `model`,
+    `input`, `split`, `out`, `device`; of `data`: `action` and its own.
     Raises InputError for whatever is not understood, SystemExit once help has been printed.
     """
     arguments = list(arguments)
@@ -96,13 +112,15 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     verbs = main.add_subparsers(title="verbs", dest="verb", metavar="VERB")
     for verb, words in VERBS.items():
         passes_on = f"pass arguments on after `--`: {verb} -- ..." if verb in ("test", "lab") else ""
-        about = fill(words, 120)
-        verbs.add_parser(verb, prog=f"{PROGRAM} {verb}", help=words, description=about, todo=passes_on)
+        about, more = fill(words, 120), {"export": OF_EXPORT, "predict": OF_PREDICT}.get(verb)
+        verbs.add_parser(verb, prog=f"{PROGRAM} {verb}", help=words, description=about, epilog=more, todo=passes_on)
     for group in (main.add_argument_group("options of reproduce"), verbs.choices["reproduce"]):
         _add_options(group)
     verbs.choices["test"].add_argument("--all", dest="slow", action="store_true", help="the slow tests, too")
     verbs.choices["compare"].add_argument("folders", nargs="*", metavar="FOLDER", help="or NOTEBOOK/RUN; two of them")
     verbs.choices["compare"].add_argument("--all", dest="everything", action="store_true", help="list every row")
+    _add_export(verbs.choices["export"])
+    _add_predict(verbs.choices["predict"])
     _add_data(verbs.choices["data"])
     return main, verbs.choices
 
@@ -124,6 +142,24 @@ def _add_options(group: argparse._ActionsContainer) -> None:
     group.add_argument("--devices", type=_devices, default=(), metavar="LIST", help=words)
     words = "run elsewhere: profiles/NAME here (slurm, kubernetes), or a Snakemake profile of yours"
     group.add_argument("--profile", metavar="NAME", help=words)
+
+
+def _add_export(export: _Parser) -> None:
+    export.add_argument("run", metavar="NOTEBOOK/RUN", help="a run that has finished here")
+    export.add_argument("--variant", required=True, metavar="V", help="as the tables call it, as 'rate 0.8'")
+    export.add_argument("--seed", type=_seed, metavar="S", help="default: the one with the best validation score")
+    words = "the folder to write; default: results/NOTEBOOK/RUN/exported/V-seedS"
+    export.add_argument("--to", metavar="DIR", help=words)
+
+
+def _add_predict(predict: _Parser) -> None:
+    predict.add_argument("model", metavar="MODEL", help="the folder of an exported model")
+    words = "the name of a corpus, a corpus folder (docs/own_corpus.md), or a table or array file of one split"
+    predict.add_argument("input", metavar="INPUT", help=words)
+    splits = ("train", "valid", "test")
+    predict.add_argument("--split", choices=splits, default="test", help="of a corpus; default: test")
+    predict.add_argument("--out", metavar="FILE.csv", help="default: standard output")
+    predict.add_argument("--device", default="cpu", metavar="NAME", help="cpu (default) or cuda")
 
 
 def _add_data(data: _Parser) -> None:
@@ -169,6 +205,12 @@ def _chunks(text: str) -> int | str:
 def _number(text: str, most: int, other: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= most:
         raise argparse.ArgumentTypeError(f"expected a number from 1 to {most}{other}, got {text!r}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"expected a seed from 0 on, got {text!r}")
     return int(text)
 
 

@@ -5,12 +5,12 @@ if there are: `lengths` `(N,)`, without which the zeros of the padding tell, and
 """
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from lib.data.arrays.sequences import lengths_of
+from lib.data.arrays.sequences import Side, lengths_of
 from lib.data.io.impostors import refuse
 from lib.data.io.npz_files import read_arrays
 from lib.data.io.safe_pickle import load_npy
@@ -19,6 +19,7 @@ from lib.data.own.declaration import MODALITIES, Declaration
 from lib.data.own.parts import Part
 from lib.errors import InputError
 
+TABLES = (".csv", ".tsv", ".parquet")
 _KNOWN = (*MODALITIES, "labels", "ids", "lengths", "units")
 
 
@@ -29,25 +30,21 @@ def files(path: Path) -> list[Path]:
 
 def read(path: Path, about: Declaration) -> Part:
     """The split. Raises InputError, naming file and array, for what is none."""
-    if path.suffix in (".csv", ".tsv", ".parquet"):
-        return tables.read(path, about)
-    if path.suffix not in ("", ".npz"):
-        raise InputError("a split is a .npz, .parquet or .csv file, or a folder of .npy files", where=path)
-    return part(_arrays(path), about, path)
+    return tables.read(path, about) if path.suffix in TABLES else part(_arrays(path), about, path)
+
+
+def unlabelled(path: Path, padding: Side) -> Part:
+    """The same without a look at labels, which need not be there: they are NaN. Raises InputError as `read`."""
+    if path.suffix in TABLES:
+        return tables.unlabelled(path, padding)
+    arrays = _arrays(path)
+    features, ids = _features(arrays, ("ids",), path), _texts(arrays["ids"], "ids", path)
+    return Part(features, told_by_zeros(features, padding), np.full(len(ids), np.nan), ids)
 
 
 def part(arrays: Mapping[str, np.ndarray], about: Declaration, where: object) -> Part:
     """Arrays by name as a split."""
-    if strange := [name for name in arrays if name not in _KNOWN]:
-        raise InputError(f"array {strange[0]!r} means nothing here", where=where, todo=f"known: {', '.join(_KNOWN)}")
-    if missing := [name for name in ("labels", "ids") if name not in arrays]:
-        raise InputError(f"no array {missing[0]!r}", where=where)
-    features = {m: _sequences(arrays[m], m, where) for m in MODALITIES if m in arrays}
-    if not features:
-        raise InputError("no features", where=where, todo=f"arrays are called {', '.join(MODALITIES)}")
-    counts = {name: len(array) for name, array in {**arrays, **features}.items()}
-    if len(set(counts.values())) > 1:
-        raise InputError(f"numbers of samples differ: {counts}", where=where)
+    features = _features(arrays, ("labels", "ids"), where)
     labels = _labels(arrays["labels"], about, where)
     lengths = arrays["lengths"] if "lengths" in arrays else told_by_zeros(features, about.padding)
     longest = max(x.shape[1] for x in features.values())
@@ -55,6 +52,21 @@ def part(arrays: Mapping[str, np.ndarray], about: Declaration, where: object) ->
         raise InputError(f"lengths are no numbers of steps from 0 to {longest}", where=where)
     units = _texts(arrays["units"], "units", where) if "units" in arrays else None
     return Part(features, lengths.astype(np.int64), labels, _texts(arrays["ids"], "ids", where), units)
+
+
+def _features(arrays: Mapping[str, np.ndarray], needed: Sequence[str], where: object) -> dict[str, np.ndarray]:
+    """The sequences among the arrays. Raises InputError for arrays that mean nothing, lack or disagree."""
+    if strange := [name for name in arrays if name not in _KNOWN]:
+        raise InputError(f"array {strange[0]!r} means nothing here", where=where, todo=f"known: {', '.join(_KNOWN)}")
+    if missing := [name for name in needed if name not in arrays]:
+        raise InputError(f"no array {missing[0]!r}", where=where)
+    features = {m: _sequences(arrays[m], m, where) for m in MODALITIES if m in arrays}
+    if not features:
+        raise InputError("no features", where=where, todo=f"arrays are called {', '.join(MODALITIES)}")
+    counts = {name: len(array) for name, array in {**arrays, **features}.items()}
+    if len(set(counts.values())) > 1:
+        raise InputError(f"numbers of samples differ: {counts}", where=where)
+    return features
 
 
 def told_by_zeros(features: Mapping[str, np.ndarray], padding: str) -> np.ndarray:
@@ -71,6 +83,8 @@ def _steps(x: np.ndarray, padding: str, rows: int = 256) -> np.ndarray:
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
+    if path.suffix not in ("", ".npz"):
+        raise InputError("a split is a .npz, .parquet or .csv file, or a folder of .npy files", where=path)
     if path.suffix == "":
         if not path.is_dir():
             raise InputError("missing", where=path)

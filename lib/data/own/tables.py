@@ -4,12 +4,13 @@ Columns: `id`; `label`, or `label.<name>` for each of several; `<modality>.<anyt
 is one. Rows below each other with one `id` are the steps of an utterance, with one label.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lib.data.arrays.sequences import pad
+from lib.data.arrays.sequences import Side, pad
 from lib.data.io.impostors import refuse
 from lib.data.io.text_files import records
 from lib.data.own.declaration import MODALITIES, Declaration
@@ -22,9 +23,29 @@ _SMALL, _COMPRESSION = 2**23, 25
 
 def read(path: Path, about: Declaration) -> Part:
     """Raises InputError, naming the file and where it can the row, for what is no such table."""
-    table = _table(path, about)
-    names = _columns(table, about, path)
-    rows = np.arange(len(table))
+    table = _table(path, _label_columns(about))
+    names = _columns(table, _label_columns(about), path)
+    starts, ids = _utterances(table, path)
+    counts = np.diff(np.r_[starts, len(table)])
+    labels = _labels(table, about, path)
+    of_first = np.repeat(labels[starts], counts, axis=0)
+    if (differs := (labels != of_first).reshape(len(table), -1).any(axis=1)).any():
+        what = f"two labels for {ids[np.repeat(np.arange(len(starts)), counts)][differs][0]}"
+        raise InputError(what, where=path, todo="every step bears its utterance's label")
+    return _part(table, names, starts, ids, labels[starts], about.padding, path)
+
+
+def unlabelled(path: Path, padding: Side) -> Part:
+    """The same without a look at labels, which need not be there: they are NaN. Raises InputError as `read`."""
+    table = _table(path, [])
+    told = [name for name in map(str, table.columns) if name.partition(".")[0] == "label"]
+    names = _columns(table, told, path)
+    starts, ids = _utterances(table, path)
+    return _part(table, names, starts, ids, np.full(len(starts), np.nan), padding, path)
+
+
+def _utterances(table: pd.DataFrame, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The first row of each utterance, and its id."""
     ids = np.array([str(key) for key in table["id"]], dtype=object)
     if (empty := pd.isna(table["id"]).to_numpy() | (ids == "")).any():
         raise InputError(f"row {int(empty.argmax()) + 1} has no id", where=path)
@@ -34,25 +55,34 @@ def read(path: Path, about: Declaration) -> Part:
         again = pd.Series(first)
         twice = again[again.duplicated()].iloc[0]
         raise InputError(f"rows of {twice} stand apart", where=path, todo="the steps of an utterance follow each other")
-    sample = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(rows)]))
-    labels = _labels(table, about, path)
-    if (differs := (labels != labels[starts][sample]).reshape(len(rows), -1).any(axis=1)).any():
-        raise InputError(f"two labels for {ids[differs][0]}", where=path, todo="every step bears its utterance's label")
-    counts = np.diff(np.r_[starts, len(rows)])
+    return starts, first
+
+
+def _part(
+    table: pd.DataFrame,
+    names: dict[str, list[str]],
+    starts: np.ndarray,
+    ids: np.ndarray,
+    labels: np.ndarray,
+    padding: Side,
+    path: Path,
+) -> Part:
+    """What the columns `names` of each modality hold, an utterance beginning at each of the rows `starts`."""
+    counts = np.diff(np.r_[starts, len(table)])
     features, steps = {}, int(counts.max())
     for modality, columns in names.items():
         values = _numbers(table[columns], path)
-        features[modality], _ = pad(np.split(values, starts[1:]), steps, about.padding)
+        features[modality], _ = pad(np.split(values, starts[1:]), steps, padding)
     units = tuple(table["unit"].astype(str).to_numpy()[starts]) if "unit" in table else None
-    return Part(features, counts.astype(np.int64), labels[starts], tuple(first.tolist()), units)
+    return Part(features, counts.astype(np.int64), labels, tuple(ids.tolist()), units)
 
 
-def _table(path: Path, about: Declaration) -> pd.DataFrame:
+def _table(path: Path, labels: Sequence[str]) -> pd.DataFrame:
     if path.suffix == ".parquet":
         table = _parquet(path)
     else:
         refuse(path)
-        table = pd.DataFrame([cells for _, cells in records(path, ["id", *_label_columns(about)])])
+        table = pd.DataFrame([cells for _, cells in records(path, ["id", *labels])])
     if not len(table):
         raise InputError("no rows", where=path)
     return table
@@ -79,18 +109,18 @@ def _parquet(path: Path) -> pd.DataFrame:
         raise InputError(f"not a complete Parquet file ({error})", where=path) from None
 
 
-def _columns(table: pd.DataFrame, about: Declaration, path: Path) -> dict[str, list[str]]:
+def _columns(table: pd.DataFrame, labels: Sequence[str], path: Path) -> dict[str, list[str]]:
     """The feature columns of each modality that is there. Raises InputError for columns that mean nothing."""
-    wanted = {"id", "unit", *_label_columns(about)}
+    wanted = {"id", "unit", *labels}
     names: dict[str, list[str]] = {}
     for name in map(str, table.columns):
         modality = name.partition(".")[0]
         if "." in name and modality in MODALITIES:
             names.setdefault(modality, []).append(name)
         elif name not in wanted:
-            todo = f"columns are id, unit, {', '.join(_label_columns(about))} and <modality>.<name> of {MODALITIES}"
+            todo = f"columns are {', '.join(['id', 'unit', *labels])} and <modality>.<name> of {MODALITIES}"
             raise InputError(f"column {name!r} means nothing here", where=path, todo=todo)
-    if missing := [name for name in ("id", *_label_columns(about)) if name not in table]:
+    if missing := [name for name in ("id", *labels) if name not in table]:
         raise InputError(
             f"no column {missing[0]!r}", where=path, todo=f"there are: {', '.join(map(str, table.columns))}"
         )

@@ -1,0 +1,1 @@
+"""Trained models as things that one keeps: written to a folder, read back, and asked about other utterances."""
