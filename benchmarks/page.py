@@ -75,6 +75,11 @@ SECTIONS = {
         "Of a process that trains an epoch at the published sizes, of the transformers a step, of the conversation "
         "backbones a minibatch of 16 dialogues; `more` is what came after everything was prepared.",
     ),
+    "own_corpora": (
+        "Importing a corpus of one's own",
+        "`run_all.sh data import` of random pickles at CMU-MOSEI's size in the layouts of MMSA and MulT, float32. The "
+        "file's arrays are all in memory; what is checked and written beside them is a few rows at a time.",
+    ),
     "limit": (
         "Distance to the machine's limit",
         "Operations of an epoch's matrix products with nothing dropped, over its time, against a large product "

@@ -126,8 +126,9 @@ def write(folder: Path, about: Declaration, parts: Mapping[str, Part]) -> None:
 
 
 def _save_rows(path: Path, x: np.ndarray, rows: int = 256) -> None:
-    target = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=x.shape)
-    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is counted and refused as such
+    """Not through a map of the file, whose written pages would count as this process' memory."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": x.shape}
+    with path.open("wb") as file, np.errstate(over="ignore"):  # what does not fit becomes infinite, which is refused
+        np.lib.format.write_array_header_1_0(file, header)
         for start in range(0, len(x), rows):
-            target[start : start + rows] = x[start : start + rows]
-    target.flush()
+            file.write(np.ascontiguousarray(x[start : start + rows], dtype="<f4"))
