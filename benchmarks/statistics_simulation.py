@@ -1,11 +1,11 @@
 """How often the intervals of `lib.reporting.two_sources` hold the truth, and verdicts are wrong, by simulation.
 
-    python -m benchmarks.statistics_simulation [coverage|verdicts] [--draws N]
+    python -m benchmarks.statistics_simulation [coverage|verdicts|planned] [--draws N]
 
 Differences between two methods that are known in distribution are drawn again and again, once as normal values with
 given spreads over seeds, units and the rest, once as class predictions of two classifiers on utterances in clusters of
-unequal size, whose weighted F1 is compared. Without arguments it writes `statistics_coverage.csv` and
-`statistics_verdicts.csv` into `benchmarks/results` (some minutes on one core).
+unequal size, whose weighted F1 is compared. Without arguments it writes `statistics_coverage.csv`,
+`statistics_verdicts.csv` and `statistics_planned.csv` into `benchmarks/results` (some minutes on one core).
 """
 
 import argparse
@@ -18,13 +18,16 @@ import pandas as pd
 
 from lib.files import write_text
 from lib.metrics.left_out import weighted_f1
-from lib.reporting.two_sources import Spread, need, pseudo_values, spread
-from lib.reporting.verdicts import VERDICTS, verdict
+from lib.params import PILOT
+from lib.reporting.seed_plan import CAP as CAPPED
+from lib.reporting.seed_plan import ENOUGH, LIMIT, UNTOLD, Ask, ask
+from lib.reporting.two_sources import Spread, pseudo_values, spread
+from lib.reporting.verdicts import NO_DIFFERENCE, VERDICTS, verdict
 
 RESULTS = Path(__file__).resolve().parent / "results"
 SEEDS, UNITS = (5, 20, 40), (10, 31, 100)
-PILOT, CAP = 5, 40
-"""Seeds before anything is planned, and the most that are run."""
+CAP = 40
+"""The most seeds that are run."""
 BOOTSTRAPS = 500
 Row = dict[str, object]
 
@@ -186,38 +189,79 @@ def verdicts(
 ) -> Iterator[Row]:
     """Verdicts on "better" after `PILOT` seeds, then as many as they say are needed, at most `CAP`.
 
-    `true` differences are in margins. Where the units are the limit, no more seeds than the pilot's are run.
+    `true` differences are in margins. Where the units are the limit, no more seeds than the pilot's are run
+    (`lib.reporting.seed_plan`).
     """
     rng = np.random.default_rng(2)
     for mix in mixes:
         for u in units:
             for difference in true:
-                said, planned, able = [], [], []
+                said, run, able = [], [], []
                 for _ in range(draws):
                     values = mix.draw(rng, CAP, u, difference * margin)
-                    needed = need(spread([values[:PILOT]]), margin)
-                    planned.append(PILOT if needed.units_limit else min(needed.seeds, CAP))
-                    able.append(not needed.units_limit and needed.seeds <= CAP)
-                    found = spread([values[: planned[-1]]])
+                    asked, found = by_plan([values], margin)
+                    run.append(asked.given)
+                    able.append(asked.why == ENOUGH)
                     said.append(verdict("better", found.mean, found.combined, margin))
                 kept = [s for s, seeds_do in zip(said, able, strict=True) if seeds_do]
                 row = {"spread": mix.name, "units": u, "true difference, margins": difference, "draws": draws}
                 yield (
                     row
                     | {name: said.count(name) / draws for name in VERDICTS}
-                    | {"seeds run, mean": float(np.mean(planned)), "planned seeds suffice": len(kept) / draws}
+                    | {"seeds run, mean": float(np.mean(run)), "planned seeds suffice": len(kept) / draws}
                     | {f"of these {name}": kept.count(name) / len(kept) if kept else np.nan for name in VERDICTS}
                 )
 
 
+def by_plan(tables: Sequence[np.ndarray], margin: float) -> tuple[Ask, Spread]:
+    """What `seeds: auto` makes of a table, or of folds with a table each, `CAP` seeds in all: the plan, and the spread
+    over the seeds that it gives.
+    """
+    folds = len(tables)
+    for turns in (1, 2) if folds > 1 else (PILOT,):
+        pilot = spread([values[:turns] for values in tables])
+        asked = ask(pilot, margin, pilot=turns * folds, most=CAP, turn=folds)
+        if asked.why != UNTOLD:
+            break
+    return asked, spread([values[: asked.given // folds] for values in tables], PILOT)
+
+
+def planned(
+    draws: int,
+    designs: Sequence[tuple[int, int]] = (*((1, units) for units in UNITS), (8, 3), (8, 12)),
+    mixes: Sequence[Mix] = (*MIXES, Mix("seeds alone", 1.5, 0.0, 0.0)),
+    margin: float = 1.0,
+) -> Iterator[Row]:
+    """Where there is no difference and `seeds: auto` says how many to run: in how many draws the combined interval
+    holds 0, and, where the plan says that its seeds are enough, in how many the verdict is that there is none.
+
+    A design is a number of folds, 1 where all seeds are tested on the same units, and of units in each.
+    """
+    rng = np.random.default_rng(3)
+    for mix in mixes:
+        for folds, units in designs:
+            found = [by_plan([mix.draw(rng, CAP // folds, units) for _ in range(folds)], margin) for _ in range(draws)]
+            held = [low <= 0 <= high for low, high in (each.combined.interval(each.mean) for _, each in found)]
+            able = [verdict("better", e.mean, e.combined, margin) == NO_DIFFERENCE for a, e in found if a.why == ENOUGH]
+            whys = [asked.why.partition(":")[0] for asked, _ in found]
+            yield (
+                {"spread": mix.name, "folds": folds, "units": folds * units, "draws": draws}
+                | {"combined": float(np.mean(held))}
+                | {"seeds run, mean": float(np.mean([asked.given for asked, _ in found]))}
+                | {why: whys.count(why) / draws for why in (ENOUGH, CAPPED, LIMIT)}
+                | {f"of these {NO_DIFFERENCE}": float(np.mean(able)) if able else np.nan}
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("which", nargs="*", default=[], help="coverage, verdicts")
+    parser.add_argument("which", nargs="*", default=[], help="coverage, verdicts, planned")
     parser.add_argument("--draws", type=int, default=2000)
     asked = parser.parse_args()
     tables = {
         "coverage": lambda n: pd.DataFrame([*coverage(n), *folds_coverage(n)]),
         "verdicts": lambda n: pd.DataFrame(verdicts(n // 2)),
+        "planned": lambda n: pd.DataFrame(planned(n)),
     }
     for name in asked.which or tables:
         table = tables[name](asked.draws).round(4)

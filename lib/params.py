@@ -4,11 +4,12 @@
 pydantic model, in the folder of its paper; a notebook's parameters cell has exactly the model's fields.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WrapValidator, field_serializer, model_validator
 
+from lib.data import corpora
 from lib.data.io.features import Nonfinite
 from lib.data.io.yaml_files import check
 from lib.errors import InputError
@@ -16,6 +17,11 @@ from lib.errors import InputError
 Modality = Literal["text", "audio", "video"]
 Positive = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+AUTO = "auto"
+PILOT = 5
+"""Seeds that `seeds: auto` starts with, or as many more as make whole turns of the folds."""
+MOST_SEEDS = 200
+"""Beyond these nobody plans."""
 NONFINITE: Nonfinite = Field("error", description="NaN and infinities in features: refused, or zero")
 """Of every run that reads a corpus, as `nonfinite: Nonfinite = NONFINITE`."""
 CorpusOptions = dict[str, bool | int | float | str]
@@ -23,6 +29,17 @@ CORPUS_OPTIONS: CorpusOptions = Field(
     {}, description="options of the corpus' reader, as fold and audio of ravdess; fold by_seed: each seed its own fold"
 )
 """Of every run that reads one corpus, as `corpus_options: CorpusOptions = CORPUS_OPTIONS`; see `lib.study.in_turns`."""
+
+
+def _or_auto(value: object, of_list: Callable[[object], tuple[int, ...]]) -> tuple[int, ...]:
+    if isinstance(value, str):
+        if value != AUTO:
+            raise ValueError(f"expected a list of whole numbers, or {AUTO}")
+        return ()  # `Repeated` puts the pilot's here: it knows the folds.
+    return of_list(value)
+
+
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), WrapValidator(_or_auto)]
 
 
 class Part(BaseModel):
@@ -76,6 +93,47 @@ class Parameters(Part):
         if missing:
             raise InputError(f"the parameters cell does not set {', '.join(missing)}", where=cls.__name__)
         return check(cls, {name: namespace[name] for name in cls.model_fields}, where="parameters cell")
+
+
+class Repeated(Parameters):
+    """Runs whose seeds are listed or, with `seeds: auto`, as many as their results need (`lib.reporting.seed_plan`).
+
+    Then `seeds` holds those that are run so far, at first the pilot's; what is written of it is the word of the YAML.
+    Such runs have one `dataset` and its `corpus_options`.
+    """
+
+    seeds: Seeds
+    most_seeds: int = Field(0, ge=0, le=MOST_SEEDS, description="the most that seeds: auto may run; 0 with a list")
+
+    @model_validator(mode="after")
+    def _pilot(self) -> "Repeated":
+        if (not self.seeds) != (self.most_seeds > 0):
+            raise ValueError("most_seeds must be positive with seeds: auto, of which it is the cap, and 0 with a list")
+        if not self.seeds:
+            if self.most_seeds < self.pilot:
+                turns = f", whole turns of {self.turn} folds" if self.turn > 1 else ""
+                raise ValueError(f"most_seeds {self.most_seeds} is less than the pilot's {self.pilot} seeds{turns}")
+            object.__setattr__(self, "seeds", tuple(range(self.pilot)))  # still being made, and frozen
+        return self
+
+    @field_serializer("seeds")
+    def _as_asked(self, seeds: tuple[int, ...]) -> tuple[int, ...] | str:
+        return AUTO if self.most_seeds else seeds
+
+    @property
+    def turn(self) -> int:
+        """Seeds that together test every sample of the corpus once: its folds with `fold: by_seed`, else one."""
+        return corpora.get(self.dataset).folds or 1 if self.corpus_options.get("fold") == "by_seed" else 1
+
+    @property
+    def pilot(self) -> int:
+        """How many seeds `seeds: auto` starts with."""
+        return -(-PILOT // self.turn) * self.turn
+
+    @property
+    def possible_seeds(self) -> tuple[int, ...]:
+        """All that may be run: those listed, or with `seeds: auto` whole turns up to the cap."""
+        return tuple(range(self.most_seeds // self.turn * self.turn)) if self.most_seeds else self.seeds
 
 
 def _words(value: object) -> str:

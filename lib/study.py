@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +20,7 @@ from lib.metrics.left_out import left_out
 from lib.params import CorpusOptions, Parameters
 from lib.run_table import run_table
 from lib.training.recipe import Member
-from lib.training.records import Record, engines
+from lib.training.records import FINISHED, Record, engines
 from lib.training.sweep import sweep_grids
 from lib.training.trained import Trained, feature_spread, load
 
@@ -134,11 +134,15 @@ class Task:
 
 @dataclass(frozen=True)
 class WithoutUnits:
-    """A run's test scores without each unit `(units,)`; `unit` says what one is called, `names` which they are."""
+    """A run's test scores without each unit `(units,)`; `unit` says what one is called, `names` which they are.
+
+    `pilot`: its seed is one of those by whose spread the others were planned.
+    """
 
     unit: str
     names: tuple[str, ...]
     scores: np.ndarray
+    pilot: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,9 @@ class Study:
     `about` gives further columns of the run table. `cost` is roughly what a training takes: the dearest start first, so
     that no core waits for a long one at the end. All are functions in fields: to ask a variation of a study, swap one
     with `dataclasses.replace`.
+
+    With `seeds: auto` `plan` says how many seeds the runs so far ask for, by the comparisons `pairs` of a task, each a
+    variant and its baseline. `grid` then lists all seeds up to the cap; those of `p.seeds` are trained.
     """
 
     p: Parameters
@@ -156,6 +163,8 @@ class Study:
     later: Callable[[Task, Sequence[Record]], Sequence[Member]] = lambda task, records: ()
     about: Callable[[Record], Mapping[str, object]] = lambda record: record.tags
     cost: Callable[[Member], float] = lambda member: 0.0
+    pairs: Callable[[Task], Sequence[tuple[str, str]]] = lambda task: ()
+    plan: Callable[["Runs"], int] | None = None
 
     @property
     def questions(self) -> tuple[Task, ...]:
@@ -172,8 +181,9 @@ class Study:
 
     @cached_property
     def members(self) -> list[tuple[Task, Member]]:
-        """What does not depend on results: this can be cut into chunks."""
-        return [(task, member) for task in self.tasks for member in self.grid(task)]
+        """What does not depend on results: this can be cut into chunks. Of `seeds: auto` at first the pilot."""
+        listed = [(task, member) for task in self.tasks for member in self.grid(task)]
+        return [run for run in listed if self.plan is None or run[1].seed in self.p.seeds]
 
     @property
     def grids(self) -> list[tuple[Corpus, list[Member]]]:
@@ -196,7 +206,17 @@ class Study:
         return "the seeds" if self.folds == 1 else f"the seeds, each of which tests one of {self.folds} folds"
 
     def train(self) -> "Runs":
-        """Train what is missing of the grid, then what follows from it; the records lie under `members/`."""
+        """Train what is missing of the grid, then what follows from it; the records lie under `members/`.
+
+        With `seeds: auto` first for the pilot's seeds, then for as many as `plan` asks for; the study of the runs that
+        are returned has these in its `p`.
+        """
+        runs = self._train()
+        while self.plan is not None and (wanted := self.plan(runs)) > len(runs.study.p.seeds):
+            runs = replace(self, p=self.p.model_copy(update={"seeds": tuple(range(wanted))}))._train()
+        return runs
+
+    def _train(self) -> "Runs":
         done = self._trained(self.members)
         later = [(task, m) for task in self.tasks for m in self.later(task, [r for its, _, r in done if its is task])]
         return Runs(self, done + self._trained(later))
@@ -220,10 +240,15 @@ def _by_corpus(members: Iterable[tuple[Task, Member]]) -> list[tuple[Corpus, lis
 
 @dataclass(frozen=True)
 class Runs:
-    """What a study has trained, in the order of its grid."""
+    """What a study has trained, in the order of its grid.
+
+    `means` names variants of tables whose scores are, seed by seed, the mean over those of several variants, such as
+    that over all traits or emotions: `without_units` has them too.
+    """
 
     study: Study
     done: Sequence[Done]
+    means: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def records(self) -> list[Record]:
@@ -252,9 +277,26 @@ class Runs:
             for task, _, record in self.done
         )
 
+    def beside(self, kind: str, of: Callable[[Task], np.ndarray], tasks: Iterable[Task] | None = None) -> "Runs":
+        """With a prediction that is the same for every seed, such as a constant or a linear model, as one more variant.
+
+        `of` gives its raw test outputs for a task, of all tasks or those named.
+        """
+        more = []
+        for task in self.study.tasks if tasks is None else tasks:
+            fixed = {"variant": task.variant(kind), "outputs": {"test": of(task)}, "status": FINISHED, "reason": ""}
+            of_seeds = {run[2].seed: run for run in self.done if run[0] is task}
+            more += [(task, member, replace(record, **fixed)) for _, member, record in of_seeds.values()]
+        return replace(self, done=[*self.done, *more])
+
     def of(self, task: Task) -> list[Record]:
         """The records of one task, and of those of its name."""
         return [record for its, _, record in self.done if its.name == task.name]
+
+    def first(self, seeds: int) -> "Runs":
+        """Those of so many of the study's seeds."""
+        chosen = self.study.p.seeds[:seeds]
+        return Runs(self.study, [run for run in self.done if run[2].seed in chosen])
 
     def scored(self, variants: Sequence[str], task: Task | None = None) -> list[Done]:
         """Those of these variants (of one task) that have finished with finite outputs."""
@@ -288,18 +330,32 @@ class Runs:
     def without_units(self, metric: str) -> Mapping[tuple[str, int], WithoutUnits]:
         """By variant and seed the test score without each unit of the test split, of scored runs whose task can say.
 
-        Raises InputError for a metric that such a task does not have.
+        A mean is there for the seeds in which all its variants have the same units. Raises InputError for a metric
+        that such a task does not have.
         """
         if metric not in self._without_units:
             found = self._without_units[metric] = {}
+            pilot = self.study.p.seeds[: self.study.p.pilot] if self.study.plan is not None else ()
             for task in (task for task in self.study.tasks if task.answers):
                 unit, of_samples = clusters.units(task.corpus.source, task.corpus.splits["test"])
                 names, groups = np.unique(np.array(of_samples), return_inverse=True)
                 labels = task.corpus.label_names
                 for record in (record for its, _, record in self.done if its is task and record.scored):
                     values = left_out(metric, task.answers(record.outputs), groups, labels)
-                    found[record.variant, record.seed] = WithoutUnits(unit, tuple(names.tolist()), values)
+                    found[record.variant, record.seed] = WithoutUnits(
+                        unit, tuple(names.tolist()), values, pilot=record.seed in pilot
+                    )
+            found |= self._means_of(found)
         return self._without_units[metric]
+
+    def _means_of(self, found: Mapping[tuple[str, int], WithoutUnits]) -> dict[tuple[str, int], WithoutUnits]:
+        means = {}
+        for name, variants in self.means.items():
+            for seed in dict.fromkeys(seed for _, seed in found):
+                parts = [found.get((variant, seed)) for variant in variants]
+                if all(parts) and len({part.names for part in parts}) == 1:
+                    means[name, seed] = replace(parts[0], scores=np.mean([part.scores for part in parts], axis=0))
+        return means
 
     def trained(
         self, variants: Sequence[str], *, encoders: Mapping[str, str] | None = None, quiet: Sequence[str] = ()

@@ -6,6 +6,7 @@ Where a split does not name them (`Split.groups`), they are read off the samples
 
 import re
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -17,15 +18,22 @@ _NUMBERED = re.compile(r"[a-z]+_\d+|\d+")
 _CLIP = re.compile(r"(?:\d\d-){6}(\d\d)")
 
 
-def units(source: Source, split: Split) -> tuple[str, tuple[str, ...]]:
+class Named(Protocol):
+    """A split that is streamed, of whose samples nothing but the ids is read here."""
+
+    @property
+    def ids(self) -> tuple[str, ...]: ...
+
+
+def units(source: Source, split: Split | Named) -> tuple[str, tuple[str, ...]]:
     """What a unit of the corpus is called, and for each utterance that has a label, in order, the unit it belongs to.
 
     A row of a conversation is a unit, whose real utterances follow one another. Ids that only number the samples name
     no unit, so each stands for itself: where the samples are parts of videos, intervals over them are too narrow.
     """
-    if split.groups is not None:
+    if isinstance(split, Split) and split.groups is not None:
         return source.cluster, split.groups
-    if split.speakers is not None:
+    if isinstance(split, Split) and split.speakers is not None:
         real = (np.asarray(split.labels) >= 0).sum(axis=1)
         rows = names(source.cluster, split.ids) if source.cluster == "speaker" else split.ids
         return source.cluster, tuple(np.repeat(np.array(rows, dtype=object), real).tolist())

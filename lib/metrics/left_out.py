@@ -20,7 +20,7 @@ Left = Float[np.ndarray, "units"]
 _ROWS = {
     Classed: scores.CLASSES,
     Rated: scores.RATINGS + scores.POLARITIES,
-    Detected: scores.EMOTIONS + scores.DETECTION + scores.SETS,
+    Detected: scores.EMOTIONS + scores.EXCLUSIVE + scores.DETECTION + scores.SETS,
 }
 
 

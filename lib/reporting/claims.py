@@ -16,8 +16,7 @@ import pandas as pd
 
 from lib.errors import InputError
 from lib.reporting.result_folders import ResultFolder
-from lib.reporting.two_sources import Components, Error, Spread
-from lib.reporting.verdicts import RULE, UNDECIDED, Kind, spread_of, verdict, what_would_decide
+from lib.reporting.verdicts import RULE, UNDECIDED, Kind, deciding, has_units, verdict, what_would_decide
 
 PAPERS = Path(__file__).parents[1] / "papers"
 DIRECTION_RULE = (
@@ -139,9 +138,9 @@ def _answer(
     against = {name: row.get(column, np.nan) for name, column in _PUBLISHED.items()}
     if "paper" not in row:
         against["verdict"] = ""
-    found = _spread(row, ours["value"], std, ours["seeds"])
+    found = deciding(row, ours["value"], std, ours["seeds"])
     said = verdict(claim.kind, found.mean, found.combined, margin)
-    unit = row["unit"] if _has_units(row) else ""
+    unit = row["unit"] if has_units(row) else ""
     return {
         "run": f"{folder.notebook}/{folder.name}",
         "what": ", ".join(str(row[name]) for name in _NAMES if name in row),
@@ -158,17 +157,3 @@ def _answer(
         "file": f"{folder.notebook}/{folder.name}/tables/{stem}.csv",
         "row": number,
     }
-
-
-def _has_units(row: pd.Series) -> bool:
-    return "combined_error" in row and not np.isnan(row["combined_error"])
-
-
-def _spread(row: pd.Series, mean: float, std: float, seeds: float) -> Spread:
-    """Over seeds and units where the table has both; else over the seeds alone, as if units were without spread."""
-    if _has_units(row):
-        return spread_of(row, mean, int(seeds))
-    if not seeds > 1:
-        return Spread(mean, 0, 0, Error(), Error(), Error(), Components(np.nan, np.nan, np.nan))
-    error = Error(std**2 / seeds, seeds - 1)
-    return Spread(mean, int(seeds), 2, error, Error(), error, Components(std**2, 0.0, 0.0))

@@ -1,6 +1,7 @@
 """What gains are worth over seeds and test units: each with three intervals, and how much more seeds would help."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ _INTERVALS = (
     ("new_units", "new test units, these networks", GREEN, 1.6, 0.0),
     ("combined", "both: this one decides", BLUE, 3.2, 0.24),
 )
+MOST_ROWS = 20
+"""Of one forest plot."""
 SEEDS = (5, 10, 20, 40, 80)
 EFFECTS = (0.5, 1.0, 1.5, 2.0, 3.0)
 """Of the heat map: seeds, and true differences in margins."""
@@ -39,6 +42,19 @@ def forest(gains: pd.DataFrame, *, label: str, title: str = "What each gain is w
         handles, words = np.atleast_1d(panels)[0].get_legend_handles_labels()
         figure.legend(handles, words, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
+
+
+def sheets(gains: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of each forest plot that can be read, by what its file name ends with: all in one, else one per metric,
+    each in as few parts as `MOST_ROWS` allows, which differ by one row at most."""
+    if len(gains) <= MOST_ROWS:
+        return {"": gains}
+    found = {}
+    for metric, rows in gains.groupby("metric", sort=False):
+        ends = np.linspace(0, len(rows), -(-len(rows) // MOST_ROWS) + 1).round().astype(int)
+        parts = [rows.iloc[start:end] for start, end in pairwise(ends)]
+        found |= {f"_{metric}" + (f"_{n}" if len(parts) > 1 else ""): part for n, part in enumerate(parts, start=1)}
+    return found
 
 
 def _panel(axes: Axes, rows: pd.DataFrame) -> None:

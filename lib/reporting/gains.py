@@ -9,6 +9,7 @@ units and for both at once stand beside that over the seeds, with a verdict that
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ from lib.reporting.statistics import (
     wilcoxon_test,
 )
 from lib.reporting.two_sources import holm, paired
-from lib.reporting.verdicts import cells, margin
+from lib.reporting.verdicts import cells, margin, over_seeds
 from lib.run_table import by_seed, rates
 from lib.study import Runs, WithoutUnits
 
@@ -117,35 +118,61 @@ def gain_table(
     Wilcoxon test (which cannot fall below 0.0625 at n=5), `iqm_gain`, `probability_of_improvement`
     (unpaired), `seeds_better`, `verdict` by `COLEARNING_RULE`, `paper_rule`, and `note`.
 
-    With `runs`, whose predictions are kept, of the test split also the columns of `verdicts.SOURCES`.
+    With `runs`, whose predictions are kept, of the test split also the columns of `verdicts.SOURCES`; `answer` is that
+    of the seeds alone where there is no combined interval.
 
     `better` is needed only for a metric that `lib.metrics.scores` does not define; `seed` fixes the
     bootstrap. Raises InputError for an unknown metric, split or baseline.
     """
-    scores, rate = by_seed(table, metric, split), rates(table)
-    if baseline not in scores:
-        raise InputError(f"no variant {baseline!r}", where="gain table", todo=f"there are: {', '.join(scores)}")
-    better = better or direction(metric)
     runs = runs if split == "test" else None
-    rows, left = [], _by_variant(runs.without_units(metric)) if runs else {}
-    for variant in scores.columns.drop(baseline):
-        pairs = scores[[variant, baseline]].dropna()
-        ours, theirs = pairs[variant].to_numpy(), pairs[baseline].to_numpy()
-        row = {
-            "variant": variant,
-            "rate": rate[variant],
-            "baseline": baseline,
-            "metric": metric,
-            "better": better,
-            "split": split,
-            **_compare(ours, theirs, better, seed),
-            "note": _note(scores[[variant, baseline]]),
-        }
-        if runs:
-            gains = dict(zip(pairs.index, _gains(ours, theirs, better), strict=True))
-            row |= two_sources(left.get(variant, {}), left.get(baseline, {}), gains, metric, better)
+    found, rate = sides(table, metric, split, runs), rates(table)
+    if baseline not in found:
+        raise InputError(f"no variant {baseline!r}", where="gain table", todo=f"there are: {', '.join(found)}")
+    better, rows = better or direction(metric), []
+    for variant in (name for name in found if name != baseline):
+        row = {"variant": variant, "rate": rate[variant]}
+        row |= between(found[variant], found[baseline], metric, better=better, split=split, seed=seed, worth=bool(runs))
         rows.append(row)
     return adjusted(rated(rows))
+
+
+@dataclass(frozen=True)
+class Side:
+    """What is compared, a variant or something made of several: scores by seed, NaN where there is none, and those
+    without single units, by seed, where predictions are kept."""
+
+    name: str
+    scores: pd.Series
+    left: Mapping[int, WithoutUnits] = field(default_factory=dict)
+
+
+def sides(table: pd.DataFrame, metric: str, split: str = "test", runs: Runs | None = None) -> dict[str, Side]:
+    """Every variant of a run table, by name. Raises InputError for an unknown metric or split."""
+    scores, left = by_seed(table, metric, split), _by_variant(runs.without_units(metric)) if runs else {}
+    return {name: Side(name, scores[name], left.get(name, {})) for name in scores}
+
+
+def between(
+    ours: Side,
+    theirs: Side,
+    metric: str,
+    *,
+    better: Direction | None = None,
+    split: str = "test",
+    seed: int = 0,
+    worth: bool = True,
+) -> dict[str, object]:
+    """The row of `gain_table` of one side over another; with `worth` the columns of `verdicts.SOURCES` but `holm_p`."""
+    better = better or direction(metric)
+    both = pd.concat([ours.scores, theirs.scores], axis=1, keys=[ours.name, theirs.name])
+    pairs = both.dropna()
+    values = pairs[ours.name].to_numpy(), pairs[theirs.name].to_numpy()
+    row = {"variant": ours.name, "baseline": theirs.name, "metric": metric, "better": better, "split": split}
+    row |= _compare(*values, better, seed) | {"note": _note(both)}
+    if worth:
+        gains = dict(zip(pairs.index, _gains(*values, better), strict=True))
+        row |= two_sources(ours.left, theirs.left, gains, metric, better)
+    return row
 
 
 def adjusted(table: pd.DataFrame) -> pd.DataFrame:
@@ -192,8 +219,8 @@ def two_sources(
 ) -> dict[str, object]:
     """The columns of `verdicts.SOURCES` but `holm_p`, for gains by seed; NaN where nothing is known of units."""
     found = paired(ours, theirs, gains, 1.0 if better == "higher" else -1.0)
-    unit = next(iter(ours.values())).unit if ours else ""
-    return cells(found, unit, margin(metric))
+    unit, values = next(iter(ours.values())).unit if ours else "", np.array([*gains.values()])
+    return cells(found, unit, margin(metric), over_seeds(mean(values), std(values), len(values)))
 
 
 def pairs(table: pd.DataFrame, metric: str, over: Sequence[tuple[str, str]], runs: Runs | None = None) -> pd.DataFrame:

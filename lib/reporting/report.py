@@ -12,8 +12,18 @@ from matplotlib.figure import Figure
 
 from lib import run_table
 from lib.data.corpus import Source
-from lib.reporting import drawing, figures, gains, lost_runs, modality_section, published, tables, undefined_scores
-from lib.reporting.gain_figures import forest, power_map
+from lib.reporting import (
+    drawing,
+    figures,
+    gains,
+    lost_runs,
+    modality_section,
+    published,
+    seed_plan,
+    tables,
+    undefined_scores,
+)
+from lib.reporting.gain_figures import forest, power_map, sheets
 from lib.reporting.manifest import write_manifest
 from lib.reporting.modality_share import SHARE_RULE
 from lib.reporting.verdicts import RULE
@@ -33,7 +43,7 @@ class Report:
     def __init__(self, study: Study, label: str | None = None):
         self.study, self.folder, self.label = study, study.folder, label or study.label
         self._started = time.perf_counter()
-        self._share_rule_told = False
+        self._share_rule_told = self._rule_of_verdicts_told = False
         self._meanwhile = drawing.Meanwhile(study.p.cores)
 
     def table(
@@ -129,7 +139,8 @@ class Report:
             self.table(found, "ceilings", "Best reachable scores, computed")
 
     def runs(self, runs: Runs, table: pd.DataFrame | None = None, compared: Sequence[Record] | None = None) -> None:
-        """Keep the run table, by default that of `runs`; say what has no score, and which scores are undefined.
+        """Keep the run table, by default that of `runs`; say what has no score, and which scores are undefined. With
+        `seeds: auto` also how many seeds were run, and why.
 
         Raises Diverged or RuntimeError if none of the runs that the question rests on, `compared`, has a score.
         """
@@ -138,6 +149,9 @@ class Report:
         for shown in lost_runs.write(runs.records, self.folder, label=self.label, compared=compared):
             self.text(shown)
         self.text(*undefined_scores.write(table, self.folder, label=self.label))
+        if runs.study.plan is not None:
+            caption = "Seeds: how many each comparison needs, by the spread of its differences over the pilot's"
+            self.table(seed_plan.table(runs), "seeds", caption)
 
     def scores(self, table: pd.DataFrame, metrics: Sequence[str], caption: str) -> None:
         """Mean and interval over the seeds per variant; `{}` in the caption is the metric."""
@@ -193,16 +207,35 @@ class Report:
                 self.table(found, f"published_{metric}", caption, columns=list(published.SHOWN))
         print(published.VERDICT_RULE)
 
-    def worth(self, tables: Iterable[pd.DataFrame]) -> None:
-        """What the gains of these tables are worth over seeds and test units: all in one table, a forest plot, and the
-        chance to see more with more seeds. A pair that stands in two tables counts once."""
-        found = gains.together(tables)
-        caption = "Each gain over other seeds, other test units, and both"
-        self.table(found, "gain_worth", caption, columns=gains.DECIDED)
-        self.text(gains.by_chance(found), RULE)
-        self.figure(forest(found, label=self.label), "forest")
-        if found["combined_error"].notna().any():
-            self.figure(power_map(found, label=self.label), "power")
+    def worth(
+        self, tables: Iterable[pd.DataFrame], *, task: Task | None = None, part: str = "", drawn: str = ""
+    ) -> None:
+        """What the gains of these tables are worth over seeds and test units: all in one table, forest plots, and the
+        chance to see more with more seeds. A pair that stands in two tables counts once; empty tables count nothing.
+
+        Of all tasks or one, whose name files and caption then bear; `part` names one of several such tables. `drawn` is
+        the one metric that figures show, where all are too many.
+        """
+        tables = [table for table in tables if len(table)]
+        if not tables:
+            self.text("No gain: this run has nothing to set against anything.")
+            return
+        found, label = gains.together(tables), self.label if task is None else task.label
+        names = {n: f"{n}_{part}".rstrip("_") for n in ("gain_worth", "forest", "power")}
+        caption = "Each gain over other seeds, other test units, and both" + f" ({part})" * bool(part)
+        if task is not None:
+            names = {n: self.named(name, task)[0] for n, name in names.items()}
+            caption = self.named("", task, caption[:1].lower() + caption[1:])[1]
+        self.table(found, names["gain_worth"], caption, columns=gains.DECIDED, label=label)
+        self.text(gains.by_chance(found))
+        if not self._rule_of_verdicts_told:
+            self._rule_of_verdicts_told = True
+            self.text(RULE)
+        shown = found[found["metric"] == drawn] if drawn else found
+        for end, rows in sheets(shown).items():
+            self.figure(forest(rows, label=label), f"{names['forest']}{end}")
+        if shown["combined_error"].notna().any():
+            self.figure(power_map(shown, label=label), names["power"])
 
     def provenance(self) -> None:
         """The last sentence of what the tables say."""
@@ -223,7 +256,7 @@ class Report:
             self.folder,
             params=self.study.p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),
             sources=_once(task.corpus.source for task in self.study.tasks),
-            seeds=self.study.p.seeds if seeds is None else seeds,
+            seeds=runs.study.p.seeds if seeds is None else seeds,
             engine=runs.engines,
             device="cuda" if "cuda" in runs.engines else "cpu",
             selected_on=selected_on or runs.records[0].selected_on,

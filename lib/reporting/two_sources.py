@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import special
 
+from lib.params import MOST_SEEDS
 from lib.reporting.statistics import NO_INTERVAL, Interval
 
 if TYPE_CHECKING:  # the page over all papers does without what trains
@@ -25,8 +26,8 @@ if TYPE_CHECKING:  # the page over all papers does without what trains
 
 FEWEST = 3
 """Seeds, and units, that a combined error needs: with two seeds 95 % intervals held the truth in 90 %."""
-MOST_SEEDS, MOST_UNITS = 200, 100_000
-"""Beyond these nobody plans."""
+MOST_UNITS = 100_000
+"""Beyond these, and `MOST_SEEDS`, nobody plans."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,14 @@ class Components:
     folds: int = 1
     apart: bool = True
 
-    def error(self, seeds: int, units: int) -> Error:
-        """That of the mean over so many of them."""
+    def error(self, seeds: int, units: int, pilot: int | None = None) -> Error:
+        """That of the mean over so many of them; of a `pilot` of seeds that says how many, see `spread`."""
         each = seeds / self.folds
         variance = self.seed / seeds + self.unit / units + self.rest / (each * units)
         if self.folds > 1:
             return Error(variance, self.folds - 1)
         squares = {"seed": units * self.seed + self.rest, "unit": seeds * self.unit + self.rest, "rest": self.rest}
-        return Error(variance, _freedom(squares, seeds, units))
+        return Error(variance, _freedom(squares, pilot or seeds, units))
 
 
 @dataclass(frozen=True)
@@ -99,23 +100,28 @@ def pseudo_values(scores: Float[np.ndarray, seeds], left_out: Values) -> Values:
     return scores[:, None] + (units - 1) * (left_out.mean(axis=1, keepdims=True) - left_out)
 
 
-def spread(folds: Sequence[Values]) -> Spread:
+def spread(folds: Sequence[Values], pilot: int = 0) -> Spread:
     """Of differences (or their pseudo-values) by seed and unit: one table, or one per fold of units with own seeds.
 
     With folds the error of both is that of the folds' means, which differ in seeds, units and training sets at once
     (training sets overlap, which no estimate accounts for: Bengio & Grandvalet 2004). Nothing is known of a source with
     fewer than two values, nor of both with fewer than `FEWEST` of either, where there is one table.
+
+    Where the spread of the first seeds, the `pilot`, said how many to run, the mean square of the seeds that counts for
+    both is the pilot's alone (Stein 1945): over all seeds it is too small on average, as a pilot that happens to spread
+    little asks for few more. With folds, whose number is fixed, it hardly matters.
     """
-    return _crossed(folds[0]) if len(folds) == 1 else _in_turns(folds)
+    return _crossed(folds[0], pilot or len(folds[0])) if len(folds) == 1 else _in_turns(folds)
 
 
-def _crossed(values: Values) -> Spread:
+def _crossed(values: Values, pilot: int) -> Spread:
     seeds, units = values.shape
     squares = _mean_squares(values)
     combined = Error()
-    if min(seeds, units) >= FEWEST:
-        variance = (_above(squares, "seed") + _above(squares, "unit") + squares["rest"]) / (seeds * units)
-        combined = Error(variance, _freedom(squares, seeds, units))
+    if min(pilot, units) >= FEWEST:
+        both = squares | {"seed": _mean_squares(values[:pilot])["seed"]}
+        variance = (_above(both, "seed") + _above(both, "unit") + both["rest"]) / (seeds * units)
+        combined = Error(variance, _freedom(both, pilot, units))
     return Spread(
         mean=float(values.mean()),
         seeds=seeds,
@@ -211,18 +217,19 @@ class Need:
     units_limit: bool
 
 
-def need(found: Spread, margin: float, *, power: float = 0.8, one_sided: bool = False) -> Need:
+def need(found: Spread, margin: float, *, power: float = 0.8, one_sided: bool = False, of_pilot: bool = False) -> Need:
     """What it takes to show, where there is no difference, that there is none beyond `margin`, with this `power`.
 
     Two one-sided tests at 5 % (Schuirmann 1987), or one of them. A true difference as large as the margin is then seen
-    with about the same power (83 %). Only the spread enters, never the mean. Raises ValueError without one.
+    with about the same power (83 %). Only the spread enters, never the mean. `of_pilot`: what is found is that of a
+    pilot to which further seeds are added. Raises ValueError without a spread.
     """
     parts = found.components
     if np.isnan(found.combined.variance):
         raise ValueError("nothing is known of the spread")
 
     def enough(seeds: int, units: int) -> bool:
-        error = parts.error(seeds, units)
+        error = parts.error(seeds, units, found.seeds if of_pilot else None)
         reach = special.stdtrit(error.freedom, 0.95) + special.stdtrit(
             error.freedom, power if one_sided else _half(power)
         )
@@ -256,7 +263,7 @@ def paired(
     values = [np.stack(rows) for rows in folds.values()]
     if len(names) < 2 or len(set(names)) < len(names) or not all(np.isfinite(each).all() for each in values):
         return None
-    return spread(values)
+    return spread(values, sum(ours[seed].pilot for seed in gains))
 
 
 def _half(power: float) -> float:

@@ -9,7 +9,11 @@ from typing import Literal
 import numpy as np
 
 from lib.metrics.scores import direction
-from lib.reporting.two_sources import MOST_SEEDS, MOST_UNITS, Components, Error, Spread, need
+from lib.params import MOST_SEEDS
+from lib.reporting.two_sources import MOST_UNITS, Components, Error, Spread, need
+
+Row = Mapping[str, object]
+"""Of a table with the columns of `SOURCES`, or without."""
 
 Kind = Literal["better", "worse", "no worse", "equal"]
 AS_CLAIMED, OPPOSITE, NO_DIFFERENCE, UNDECIDED = (
@@ -41,6 +45,7 @@ SOURCES = (
 """Columns of a gain over seeds and units: intervals for other units and for both sources, p raw and adjusted, squared
 error, components of the variance, margin, and what it comes to (docs/statistics.md)."""
 _FOUND = {AS_CLAIMED: "better", OPPOSITE: "worse", NO_DIFFERENCE: NO_DIFFERENCE, UNDECIDED: UNDECIDED}
+_NOTHING = Spread(np.nan, 0, 0, Error(), Error(), Error(), Components(np.nan, np.nan, np.nan))
 RULE = (
     "The combined interval decides, for other seeds and other test units at once, where predictions are kept; else "
     "that over the seeds. Better (worse): as claimed if the 95 % interval lies above (below) 0, opposite if on the "
@@ -71,6 +76,11 @@ def verdict(kind: Kind, mean: float, error: Error, margin: float) -> str:
     return AS_CLAIMED if within else OPPOSITE if inner_high < -margin or inner_low > margin else UNDECIDED
 
 
+def answer(gain: float, error: Error, margin: float) -> str:
+    """What a gain comes to where nothing is claimed of it: `better`, `worse`, or one of the other `VERDICTS`."""
+    return _FOUND[verdict("better", gain, error, margin)]
+
+
 def what_would_decide(found: Spread, margin: float, kind: Kind = "better", unit: str = "unit") -> str:
     """How many seeds or units would, at 80 % power (`two_sources.need`); empty if nothing is known of the spread.
 
@@ -91,11 +101,23 @@ def what_would_decide(found: Spread, margin: float, kind: Kind = "better", unit:
     return f"about {needed.units:,} {units}{more} would decide; {limit}"
 
 
-def cells(found: Spread | None, unit: str, margin: float) -> dict[str, object]:
-    """A spread as cells of a table; `spread_of` reads them back."""
-    nothing = Spread(np.nan, 0, 0, Error(), Error(), Error(), Components(np.nan, np.nan, np.nan))
-    said = _FOUND[verdict("better", found.mean, found.combined, margin)] if found else UNDECIDED
-    found, parts = found or nothing, (found or nothing).components
+def over_seeds(mean: float, std: float, seeds: float) -> Spread:
+    """Of the seeds alone, as if units were without spread; NaN with fewer than two."""
+    if not seeds > 1:
+        return _NOTHING
+    error = Error(std**2 / seeds, seeds - 1)
+    return Spread(mean, int(seeds), 2, error, Error(), error, Components(std**2, 0.0, 0.0))
+
+
+def cells(found: Spread | None, unit: str, margin: float, alone: Spread | None = None) -> dict[str, object]:
+    """A spread as cells of a table; `spread_of` reads them back.
+
+    Where it has no combined error, the answer is that of the spread over the seeds `alone`.
+    """
+    found = found or _NOTHING
+    parts, known = found.components, not np.isnan(found.combined.variance)
+    decides = found if known else alone or _NOTHING
+    said = answer(decides.mean, decides.combined, margin)
     units, both = found.of_units.interval(found.mean), found.combined.interval(found.mean)
     return {
         "unit": unit,
@@ -113,11 +135,11 @@ def cells(found: Spread | None, unit: str, margin: float) -> dict[str, object]:
         "folds": parts.folds,
         "margin": margin,
         "answer": said,
-        "would_decide": what_would_decide(found, margin, unit=unit) if said == UNDECIDED else "",
+        "would_decide": what_would_decide(decides, margin, unit=unit if known else "") if said == UNDECIDED else "",
     }
 
 
-def spread_of(row: Mapping[str, object], mean: float, seeds: int) -> Spread:
+def spread_of(row: Row, mean: float, seeds: int) -> Spread:
     """What `cells` wrote; of the errors only the combined one."""
     folds = int(row["folds"])
     parts = Components(
@@ -127,3 +149,25 @@ def spread_of(row: Mapping[str, object], mean: float, seeds: int) -> Spread:
     )
     combined = Error(float(row["combined_error"]) ** 2, float(row["combined_freedom"]))
     return Spread(mean, seeds, int(row["units"]), Error(), Error(), combined, parts)
+
+
+def has_units(row: Row) -> bool:
+    """Whether a row of a table has a combined interval."""
+    return "combined_error" in row and not np.isnan(row["combined_error"])
+
+
+def deciding(row: Row, mean: float, std: float, seeds: float) -> Spread:
+    """Over seeds and units where the table has both; else over the seeds alone."""
+    return spread_of(row, mean, int(seeds)) if has_units(row) else over_seeds(mean, std, seeds)
+
+
+def outcome(row: Row) -> tuple[str, str]:
+    """What a row of a gain table comes to, by the interval that decides, and what would decide if it is undecided.
+
+    "better", "worse", `NO_DIFFERENCE` or `UNDECIDED`; the second is empty where nothing is known of the spread.
+    """
+    if "answer" in row:
+        return row["answer"], row["would_decide"]
+    spread, least = over_seeds(row["gain"], row["gain_std"], row["n"]), margin(row["metric"])
+    said = answer(spread.mean, spread.combined, least)
+    return said, what_would_decide(spread, least, unit="") if said == UNDECIDED else ""

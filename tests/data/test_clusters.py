@@ -1,12 +1,14 @@
 """Which samples form a unit, from the ids that the readers make."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lib.data.clusters import SAMPLE, units
 from lib.data.corpus import Source, Split
+from lib.data.recordings.raw_batches import HashTokenizer, RawBatches
 
 SOURCE = Source("X", False, {}, "", "")
 
@@ -43,3 +45,15 @@ def test_the_real_utterances_of_a_conversation_follow_one_another():
 def test_units_that_a_split_names_count_and_not_its_ids():
     named = split_of(["a_1", "a_2", "b_1"], groups=("x", "y", "y"))
     assert units(replace(SOURCE, cluster="video"), named) == ("video", ("x", "y", "y"))
+
+
+@pytest.mark.parametrize(
+    ("cluster", "ids", "expected"),
+    [
+        ("video", ("-3g5yACwYnA_0", "-3g5yACwYnA_1", "-3nNcZdcdvU_0"), ("-3g5yACwYnA", "-3g5yACwYnA", "-3nNcZdcdvU")),
+        ("speaker", ("03-01-01-01-01-01-24", "03-01-08-02-02-01-03"), ("actor 24", "actor 03")),
+    ],
+)
+def test_a_streamed_split_is_asked_for_its_ids_alone(cluster, ids, expected):
+    split = RawBatches(Path("nowhere"), ids, ids, ids, np.eye(len(ids), dtype=np.float32), HashTokenizer())
+    assert units(replace(SOURCE, cluster=cluster), split) == (cluster, expected)

@@ -71,6 +71,15 @@ def test_emotions(rng, metric):
     assert found == pytest.approx(np.array(expected)[:, 1])
 
 
+def test_how_often_the_likeliest_emotion_is_right(rng):
+    truths, groups = np.eye(3, dtype=np.float32)[rng.integers(0, 3, 80)], grouped(rng, 80)
+    answers = scores.detected(rng.normal(size=(80, 3)).astype(np.float32) + truths, truths)
+    right = answers.likelihood.argmax(axis=1) == truths.argmax(axis=1)
+    assert left_out("class_acc", answers, groups) == pytest.approx(
+        without_each(groups, lambda kept: right[kept].mean())
+    )
+
+
 def test_whole_sets_of_emotions(rng):
     truths, groups = (rng.random((80, 3)) < 0.4).astype(np.float32), grouped(rng, 80)
     logits = rng.normal(size=(80, 3)).astype(np.float32) + truths

@@ -81,6 +81,13 @@ BASE = (ROOT / "params" / "mosi_positive_colearning" / "quick.yaml").read_text()
         (("samples: 1200", ""), "samples must be positive for a stand-in corpus"),
         (("dataset: mosi_like", "dataset: imdb"), "key 'dataset' = 'imdb': Input should be 'mosi_like', 'mosi'"),
         (("seeds: [0,", "seeds: [1,"), "seeds holds a value twice"),
+        (("seeds: [0, 1, 2]", "seeds: []"), "key 'seeds' = []: Tuple should have at least 1 item"),
+        (("seeds: [0, 1, 2]", "seeds: [0, -1]"), "key 'seeds.1' = -1: Input should be greater than or equal to 0"),
+        (("seeds: [0, 1, 2]", "seeds: many"), "key 'seeds' = 'many': expected a list of whole numbers, or auto"),
+        (("seeds: [0, 1, 2]", "seeds: auto"), "most_seeds must be positive with seeds: auto"),
+        (("seeds: [0, 1, 2]", "seeds: [0, 1, 2]\nmost_seeds: 40"), "and 0 with a list"),
+        (("seeds: [0, 1, 2]", "seeds: auto\nmost_seeds: 4"), "most_seeds 4 is less than the pilot's 5 seeds"),
+        (("seeds: [0, 1, 2]", "seeds: auto\nmost_seeds: 201"), "Input should be less than or equal to 200"),
         (("epochs: 4", "epochs: 4\nresults: /tmp"), "key 'results' is set by the runner"),
         (("epochs: 4", "epochs: !!python/object/apply:os.system [id]"), "not readable as YAML"),
         (("epochs: 4", "epochs: [12"), "not readable as YAML"),
@@ -95,6 +102,35 @@ def test_faults_are_one_line_that_names_file_and_key(tmp_path, change, message):
     assert line.startswith("test_faults") or "mosi_positive_colearning/mine.yaml: " in line
     assert message in line
     assert "\n" not in line
+
+
+AUTO = BASE.replace("seeds: [0, 1, 2]", "seeds: auto\nmost_seeds: 12")
+
+
+def test_seeds_that_are_planned_start_with_the_pilot_and_are_written_as_asked(tmp_path):
+    planned = papers.load(written(tmp_path, AUTO), results="r")
+    assert (planned.seeds, planned.possible_seeds) == (tuple(range(5)), tuple(range(12)))
+    dumped = planned.model_dump(mode="json")
+    assert dumped["seeds"] == "auto"
+    assert params.check(type(planned), dumped, where="cell") == planned
+    assert planned.model_copy(update={"seeds": tuple(range(9))}).model_dump(mode="json") == dumped
+
+
+def test_seeds_of_a_list_are_all_there_are():
+    listed = papers.load(ROOT / "params" / "mosi_positive_colearning" / "paper.yaml", results="r")
+    assert listed.seeds == listed.possible_seeds == (0, 1, 2, 3, 4)
+    assert listed.model_dump(mode="json")["seeds"] == [0, 1, 2, 3, 4]
+
+
+def test_planned_seeds_are_whole_turns_of_the_folds(tmp_path):
+    text = (ROOT / "params" / "mosi_positive_colearning" / "ravdess_audio.yaml").read_text()
+    text = text.replace("seeds: [0, 1, 2, 3, 4, 5, 6, 7]", "seeds: auto\nmost_seeds: 30")
+    planned = papers.load(written(tmp_path, text), results="r")
+    assert (planned.turn, len(planned.seeds), len(planned.possible_seeds)) == (8, 8, 24)
+    few = tmp_path / "mosi_positive_colearning" / "few.yaml"
+    few.write_text(text.replace("most_seeds: 30", "most_seeds: 7"))
+    with pytest.raises(InputError, match="most_seeds 7 is less than the pilot's 8 seeds, whole turns of 8 folds"):
+        papers.load(few, results="r")
 
 
 def test_a_number_in_exponent_form_is_a_number(tmp_path):

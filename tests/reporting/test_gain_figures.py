@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.reporting.gain_figures import SEEDS, forest, in_words, power, power_map
+from lib.reporting.gain_figures import MOST_ROWS, SEEDS, forest, in_words, power, power_map, sheets
 from lib.reporting.gains import by_chance, gain_table, together
 from lib.reporting.two_sources import Components, holm
 from lib.reporting.verdicts import UNDECIDED
@@ -84,3 +84,13 @@ def test_the_heat_map_grows_with_seeds_and_effect(gains):
     assert axes.get_title() == "MAE, 8 videos, per cent"
     in_turns = power_map(gains.assign(folds=8), label=REAL).axes[0]
     assert [text.get_text() for text in in_turns.get_yticklabels()] == ["8", "16", "24", "40", "80"]
+
+
+def test_more_rows_than_can_be_read_are_several_figures(gains):
+    assert list(sheets(gains)) == [""]
+    many = pd.concat([gains] * 8, ignore_index=True)
+    both = pd.concat([many, many.head(5).assign(metric="acc")], ignore_index=True)
+    parts = sheets(both)
+    assert 12 <= MOST_ROWS < 24
+    assert {name: len(rows) for name, rows in parts.items()} == {"_mae_1": 12, "_mae_2": 12, "_acc": 5}
+    assert pd.concat(parts.values()).equals(both)

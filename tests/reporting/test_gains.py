@@ -3,13 +3,15 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from lib.errors import InputError
-from lib.reporting.gains import gain_table, pairs, paper_rule, summary, verdict
+from lib.reporting.gains import Side, between, gain_table, pairs, paper_rule, sides, summary, verdict
 from lib.reporting.two_sources import holm, spread
-from lib.reporting.verdicts import SOURCES, UNDECIDED
+from lib.reporting.verdicts import SOURCES, UNDECIDED, over_seeds, what_would_decide
+from lib.reporting.words import deciding, over_what, told
 from lib.study import WithoutUnits
 from tests.reporting.tables_of_runs import runs_of
 
@@ -176,3 +178,36 @@ def test_seeds_on_folds_of_their_own_are_nested():
     row = gain_table(table, "mae", "text only", runs=SimpleNamespace(without_units=lambda metric: own)).iloc[0]
     assert (row["units"], row["folds"], row["combined_freedom"]) == (24, 8, 7)
     assert (row["combined_low"], row["combined_high"]) == pytest.approx((row["t_interval_low"], row["t_interval_high"]))
+
+
+def test_without_units_the_seeds_answer_and_plan():
+    scores = {"rate 0": [0.5, 0.7], "rate 0.8": [0.63, 0.71], "text only": [0.4, 0.6]}
+    table = runs_of(scores, "acc")
+    nothing_kept = SimpleNamespace(without_units=lambda metric: {})
+    found = gain_table(table, "acc", "text only", runs=nothing_kept).set_index("variant")
+    assert found["combined_low"].isna().all() and found["holm_p"].isna().all()
+    assert found.loc["rate 0", ["answer", "would_decide"]].tolist() == ["better", ""]
+    alone = over_seeds(0.17, np.std([0.23, 0.11], ddof=1), 2)
+    assert found.loc["rate 0.8", "answer"] == UNDECIDED
+    assert found.loc["rate 0.8", "would_decide"] == what_would_decide(alone, 0.01, unit="")
+    said = {name: (told(row), deciding(row), over_what(row)) for name, row in found.to_dict("index").items()}
+    assert said["rate 0"] == ("better than", pytest.approx((0.1, 0.1)), "seeds")
+    assert said["rate 0.8"][0] == "not told apart from" and said["rate 0.8"][1][0] < 0
+
+
+def test_a_side_may_be_made_of_several_variants():
+    """The better of two for each seed: as if it were a variant of its own."""
+    errors = errors_of("text only", "rate 0", "rate 0.8")
+    table, runs = kept(errors)
+    each, chosen = sides(table, "mae", runs=runs), ["rate 0", "rate 0.8", "rate 0", "rate 0.8", "rate 0.8"]
+    made = Side(
+        "chosen",
+        pd.Series([each[name].scores[seed] for seed, name in enumerate(chosen)]),
+        {seed: each[name].left[seed] for seed, name in enumerate(chosen)},
+    )
+    row = between(made, each["text only"], "mae")
+    alike = {"text only": errors["text only"], "chosen": np.stack([errors[n][s] for s, n in enumerate(chosen)])}
+    expected = gain_table(kept(alike)[0], "mae", "text only", runs=kept(alike)[1]).iloc[0]
+    assert row == pytest.approx(expected[list(row)].to_dict())
+    words = deciding(row), over_what(row)
+    assert words == ((row["combined_low"], row["combined_high"]), "seeds and videos")

@@ -1,5 +1,7 @@
 """Errors of a mean over seeds and units, against hand-computed ones and known special cases."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -138,6 +140,30 @@ def test_more_seeds_on_folds_are_whole_turns():
     found = spread([table(2, 3, by_seed=0.02, rest=0.001, seed=s) for s in range(8)])
     needed = need(found, 0.008)
     assert needed.seeds % 8 == 0 and needed.seeds > 16
+
+
+def test_after_a_plan_the_mean_square_of_the_seeds_is_that_of_the_pilot():
+    values = table(12, 30, by_seed=1.0, by_unit=1.0)
+    values[5:] += 3.0 * np.arange(7)[:, None]  # what comes after the pilot differs more, and does not enter
+    whole, first, found = spread([values]), spread([values[:5]]), spread([values], pilot=5)
+    assert replace(found, combined=whole.combined) == whole
+    rest = whole.components.rest
+    seed, unit = 30 * 5 * first.of_seeds.variance, 30 * 12 * whole.of_units.variance
+    total = seed + unit - rest
+    assert found.combined.variance == pytest.approx(total / (12 * 30))
+    assert found.combined.freedom == pytest.approx(total**2 / (seed**2 / 4 + unit**2 / 29 + rest**2 / (4 * 29)))
+    assert spread([values[:5]], pilot=5) == first
+    assert np.isnan(spread([values], pilot=2).combined.variance)
+
+
+def test_seeds_added_to_a_pilot_are_more_than_of_a_fresh_start():
+    """The freedom stays the pilot's."""
+    pilot = spread([table(5, 200, by_seed=0.02, by_unit=0.02, rest=0.03)])
+    added = need(pilot, 0.01, of_pilot=True)
+    assert added.seeds > need(pilot, 0.01).seeds
+    error = pilot.components.error(added.seeds, 200, 5)
+    assert error.variance == pilot.components.error(added.seeds, 200).variance
+    assert error.interval(0.0, 0.90)[1] + error.interval(0.0, 0.80)[1] <= 0.01
 
 
 def test_holm_by_hand():

@@ -13,6 +13,8 @@ from lib.reporting.verdicts import (
     UNDECIDED,
     cells,
     margin,
+    outcome,
+    over_seeds,
     spread_of,
     verdict,
     what_would_decide,
@@ -107,3 +109,22 @@ def test_what_a_table_holds_gives_the_same_verdict_and_the_same_plan():
 
 def spread_of_seeds():
     return spread_among(5, 31, 0.02, 0.03, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "expected", "plan"),
+    [
+        (0.03, 0.01, "better", ""),
+        (-0.03, 0.01, "worse", ""),
+        (0.001, 0.002, NO_DIFFERENCE, ""),
+        (0.01, 0.03, UNDECIDED, "seeds would decide"),
+    ],
+)
+def test_a_row_without_units_comes_to_what_its_seeds_say(mean, std, expected, plan):
+    row = {"metric": "acc", "gain": mean, "gain_std": std, "n": 6}
+    said, would = outcome(row)
+    assert said == expected and would.endswith(plan)
+    assert outcome(row | cells(None, "", 0.01, over_seeds(mean, std, 6))) == (said, would)
+    assert outcome(row | {"n": 1, "gain_std": np.nan}) == (UNDECIDED, "")
+    other = {"combined_error": 0.1, "answer": "worse", "would_decide": ""}
+    assert outcome(row | other) == ("worse", "")

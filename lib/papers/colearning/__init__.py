@@ -16,15 +16,14 @@ from lib.params import (
     CorpusOptions,
     Modality,
     Nonfinite,
-    Parameters,
     Positive,
-    Seed,
+    Repeated,
 )
 
 Rate = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-class Colearning(Parameters):
+class Colearning(Repeated):
     """The published protocol: one architecture, several modality-dropout rates, and the unimodal variant.
 
     `target` are the modalities present at validation and test; `support` are those that exist only in training and
@@ -37,7 +36,6 @@ class Colearning(Parameters):
     target: tuple[Modality, ...] = Field(min_length=1)
     support: tuple[Modality, ...] = Field(min_length=1)
     rates: tuple[Rate, ...] = Field(min_length=1)
-    seeds: tuple[Seed, ...] = Field(min_length=1)
     epochs: Positive
     batch_size: int = Field(ge=2)
     learning_rate: float = Field(gt=0.0)

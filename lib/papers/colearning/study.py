@@ -12,16 +12,18 @@ from lib.metrics import scores
 from lib.papers import load
 from lib.papers.colearning import Colearning, IemocapColearning
 from lib.params import CorpusOptions
-from lib.reporting import published
-from lib.reporting.gains import summary, verdict
-from lib.reporting.words import gain, number, unseen
+from lib.reporting import published, seed_plan
+from lib.reporting.gains import summary
+from lib.reporting.verdicts import outcome
+from lib.reporting.words import deciding, decision, number, told, unseen
 from lib.study import Classes, Study, Task, corpus_with, in_turns, once
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
 
 BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
 PUBLISHED_ON = {"iemocap_negative_colearning": "iemocap", "mosi_positive_colearning": "mosi"}
 """The paper's corpus by notebook."""
-FREE = {"results", "data_root", "cores", "dataset", "samples", "rates", "seeds", "contrast", "seeding"}
+_KINDS = {"better": ", positive co-learning", "worse": ", negative co-learning"}
+FREE = {"results", "data_root", "cores", "dataset", "samples", "rates", "seeds", "most_seeds", "contrast", "seeding"}
 """What is run on, how often and where says nothing against comparing one variant with its published twin."""
 
 
@@ -32,10 +34,21 @@ def study(p: Colearning) -> Study:
     def ask(options: CorpusOptions) -> Task:
         return task(corpus_with(p, (*p.target, *p.support), **fixed | options))
 
-    tasks = in_turns(p.dataset, p.corpus_options, p.seeds, ask)
+    tasks = in_turns(p.dataset, p.corpus_options, p.possible_seeds, ask)
     return Study(
-        p, tuple(once(tasks.values())), lambda task: [m for m in grid(p, task.corpus) if tasks[m.seed] is task]
+        p,
+        tuple(once(tasks.values())),
+        lambda task: [m for m in grid(p, task.corpus) if tasks[m.seed] is task],
+        pairs=lambda task: pairs(p),
+        plan=seed_plan.wanted if p.most_seeds else None,
     )
+
+
+def pairs(p: Colearning) -> list[tuple[str, str]]:
+    """What the paper claims something of: training with the support, and dropping it, each against the other."""
+    none, dropped = rate(0.0), rate(p.contrast)
+    found = [(none, unimodal(p)), (dropped, unimodal(p)), (dropped, none)]
+    return found if p.contrast > 0 else found[:1]
 
 
 def unimodal(p: Colearning) -> str:
@@ -103,7 +116,7 @@ def grid(p: Colearning, corpus: Corpus) -> list[Member]:
             chain=f"seed {seed}" if p.seeding == "sequential" else None,
             tags={} if value is None else {"rate": value},
         )
-        for seed in p.seeds
+        for seed in p.possible_seeds
         for variant, (value, train_on) in variants.items()
     ]
 
@@ -182,12 +195,12 @@ def conclusions(study: Study, table: pd.DataFrame, found: dict[tuple[str, str], 
         over = found[metric, base].set_index("variant")
         for variant in dict.fromkeys((rate(0.0), rate(p.contrast))):
             row = over.loc[variant]
-            said = row["verdict"] if row["verdict"] == "no verdict" else f"{row['verdict']} co-learning"
-            sentences.append(f"{metric}, {variant} against {base}: {gain(row)}, {said}{unseen(row)}.")
+            said = _KINDS.get(outcome(row)[0], "")
+            sentences.append(f"{metric}, {variant} against {base}: {decision(row)}{said}{unseen(row)}.")
         if p.contrast > 0:
             row = found[metric, rate(0.0)].set_index("variant").loc[rate(p.contrast)]
-            sentences.append(f"{metric}, {rate(p.contrast)} against rate 0: {gain(row)}{unseen(row)}.")
-            sentences += _repaired(p, metric, over["verdict"], row)
+            sentences.append(f"{metric}, {rate(p.contrast)} against rate 0: {decision(row)}{unseen(row)}.")
+            sentences += _repaired(p, metric, over, row)
         if best := ceilings.get("+".join(p.target), {}).get(metric):
             mean = summary(table, metric).set_index("variant").loc[base, "score"]
             sentences.append(
@@ -201,22 +214,21 @@ def conclusions(study: Study, table: pd.DataFrame, found: dict[tuple[str, str], 
     return sentences
 
 
-def _repaired(p: Colearning, metric: str, against_unimodal: pd.Series, over_none: Mapping[str, float]) -> list[str]:
-    """Whether dropping the supporting modalities repairs what training with them broke; nothing without intervals."""
-    broke, remains = (against_unimodal[rate(value)] for value in (0.0, p.contrast))
-    adds, support = verdict(over_none["t_interval_low"], over_none["t_interval_high"]), " and ".join(p.support)
-    if "no verdict" in (broke, remains, adds):
+def _repaired(p: Colearning, metric: str, against_unimodal: pd.DataFrame, over_none: Mapping[str, float]) -> list[str]:
+    """Whether dropping the supporting modalities repairs what training with them broke; nothing without intervals.
+
+    Each of the three comparisons is decided by the interval that decides on its row.
+    """
+    rows = [against_unimodal.loc[rate(value)] for value in (0.0, p.contrast)] + [over_none]
+    if any(np.isnan(deciding(row)[0]) for row in rows):
         return []
-    if broke != "negative" and adds == "positive":
-        told = {"neutral": "is not told apart from", "positive": "is better than"}[broke]
+    (broke, remains, adds), support = (outcome(row)[0] for row in rows), " and ".join(p.support)
+    if broke != "worse" and adds == "better":
         better = f"{metric}: dropping {support} at rate {p.contrast:g} is better than never dropping it"
-        return [f"{better}, while never dropping it {told} {unimodal(p)}."]
-    if broke != "negative":
+        return [f"{better}, while never dropping it is {told(rows[0])} {unimodal(p)}."]
+    if broke != "worse":
         return [f"{metric}: training with {support} breaks nothing that could be seen, so there is nothing to repair."]
-    how = {"positive": "repairs", "neutral": "does not visibly repair", "negative": "worsens"}[adds]
-    rest = {
-        "positive": f"then it is better than {unimodal(p)}",
-        "neutral": f"then it is not told apart from {unimodal(p)}",
-        "negative": f"then it is still worse than {unimodal(p)}",
-    }[remains]
-    return [f"{metric}: dropping {support} at rate {p.contrast:g} {how} what training with it broke; {rest}."]
+    how = {"better": "repairs", "worse": "worsens"}.get(adds, "does not visibly repair")
+    still = "still " if remains == "worse" else ""
+    end = f"then it is {still}{told(rows[1])} {unimodal(p)}"
+    return [f"{metric}: dropping {support} at rate {p.contrast:g} {how} what training with it broke; {end}."]

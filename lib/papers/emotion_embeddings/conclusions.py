@@ -1,31 +1,31 @@
 """What the tables say, in sentences made from their numbers."""
 
+from collections.abc import Iterable, Mapping
+
 import pandas as pd
 
 from lib.papers.emotion_embeddings.study import EEA
 from lib.reporting.published import FEWER_MODALITIES
-from lib.reporting.words import interval, number
+from lib.reporting.verdicts import NO_DIFFERENCE, UNDECIDED, outcome
+from lib.reporting.words import between, decision, number
 from lib.study import Task
 
-_TOLD = {"positive": "better", "negative": "worse"}
-_NEITHER = "not told apart"
+_AGAINST = {
+    "better": "better than",
+    "worse": "worse than",
+    NO_DIFFERENCE: f"{NO_DIFFERENCE} to",
+    UNDECIDED: "undecided against",
+}
 
 
 def comparisons(table: pd.DataFrame) -> list[str]:
     """EEA against the baselines by one metric, in one sentence; from `eea_gains`."""
     if table.empty:
         return []
-    metric, found = table["metric"].iloc[0], {"better": [], "worse": [], _NEITHER: []}
-    for row in table.to_dict("records"):
-        words = f"{_bare(row['baseline'])} ({_gain(row)})"
-        found[_TOLD.get(row["verdict"], _NEITHER)].append(words)
-    said = [
-        f"better than {', '.join(found['better'])}" if found["better"] else "",
-        f"worse than {', '.join(found['worse'])}" if found["worse"] else "",
-        f"{_NEITHER} from {', '.join(found[_NEITHER])}" if found[_NEITHER] else "",
-    ]
+    rows = table.to_dict("records")
+    said = _by_outcome((_bare(row["baseline"]), row) for row in rows)
     score = table["score"].max() if table["score"].isna().iloc[0] else table["score"].iloc[0]
-    return [f"{table['variant'].iloc[0]}, {metric} {number(score)}: {'; '.join(filter(None, said))}."]
+    return [f"{rows[0]['variant']}, {rows[0]['metric']} {number(score)}: {said}."]
 
 
 def contrasts(table: pd.DataFrame) -> list[str]:
@@ -37,34 +37,35 @@ def contrasts(table: pd.DataFrame) -> list[str]:
             continue
         sentences.append(
             f"{row['variant']}: {row['metric']} {number(row['score'])} against {number(row['baseline_score'])} of the "
-            f"reference's ({_gain(row)}): {_TOLD.get(row['verdict'], _NEITHER)}."
+            f"reference's: {decision(row)}."
         )
     return sentences
 
 
-def modalities(task: Task, table: pd.DataFrame) -> list[str]:
-    """What each modality is good for; from `ablation`."""
+def modalities(task: Task, table: pd.DataFrame, gain: pd.DataFrame) -> list[str]:
+    """What each modality is good for; from `ablation` and `modality_gains`."""
     if table.empty:
         return []
     rows = table.set_index("modalities")
     whole, metric = rows.iloc[0], rows["metric"].iloc[0]
     if pd.isna(whole["score"]):
         return [f"{task.variant(EEA)} on all modalities: test {metric} undefined, so nothing is said of single ones."]
-    best = rows["score"].idxmax()
-    less = rows.iloc[1:]
-    helped = [name for name, row in less.iterrows() if row["gain_low"] > 0]
-    harmed = [name for name, row in less.iterrows() if row["gain_high"] < 0]
-    alike = [name for name in less.index if name not in (*helped, *harmed)]
-    groups = [
-        (f"better than {', '.join(helped)}", helped),
-        (f"worse than {', '.join(harmed)}", harmed),
-        (f"not told apart from {', '.join(alike)}", alike),
-    ]
-    said = "; ".join(words for words, members in groups if members)
+    best, names = rows["score"].idxmax(), table.set_index("variant")["modalities"]
+    said = _by_outcome((names[row["baseline"]], row) for row in gain.to_dict("records"))
     return [
         f"{task.variant(EEA)} on all modalities, {metric} {whole['score']:.4f}: {said}. Highest mean: {best} "
         f"({rows.loc[best, 'score']:.4f})."
     ]
+
+
+def _by_outcome(gains: Iterable[tuple[str, Mapping[str, object]]]) -> str:
+    """Rows of a gain table under the names of what they are over, those that came to the same together."""
+    groups: dict[str, list[str]] = {words: [] for words in _AGAINST}
+    for name, row in gains:
+        said, plan = outcome(row)
+        words = f"{number(row['gain'], '+.4f')}, {between(row)}"
+        groups[said].append(f"{name} ({words}; {plan})" if plan else f"{name} ({words})")
+    return "; ".join(f"{_AGAINST[said]} {', '.join(names)}" for said, names in groups.items() if names)
 
 
 def floors(task: Task, floor: pd.DataFrame, overview: pd.DataFrame) -> list[str]:
@@ -112,12 +113,6 @@ def geometry(task: Task, table: pd.DataFrame) -> list[str]:
             )
         sentences.append(f"{words}.")
     return sentences
-
-
-def _gain(row: dict) -> str:
-    if row["n"] < 2:
-        return f"{number(row['gain'], '+.4f')}, {'one seed' if row['n'] else 'no common seed'}"
-    return f"{row['gain']:+.4f}, {interval(row['t_interval_low'], row['t_interval_high'])}"
 
 
 def _bare(variant: str) -> str:

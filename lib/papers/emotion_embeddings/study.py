@@ -348,10 +348,12 @@ def comparable(p: EmotionEmbeddings, emotions: Emotions) -> dict[str, object]:
     return {"same_corpus": True, "fewer": published.TEXT_ONLY, "deviations": ("sizes and word vectors of our own",)}
 
 
-def as_published(runs: Runs) -> pd.DataFrame:
-    """The run table with the decisions of the published scores: present above the emotion's threshold with the best
+def as_published(runs: Runs) -> Runs:
+    """The runs with the decisions of the published scores: present above the emotion's threshold with the best
     validation F1 (spec end_to_end, quirk Q11)."""
-    return replace(runs, done=[(_at_best_thresholds(task), *run) for task, *run in runs.done]).table
+    mended = {id(task): _at_best_thresholds(task) for task in runs.study.tasks}
+    study = replace(runs.study, tasks=tuple(mended.values()))
+    return replace(runs, study=study, done=[(mended[id(task)], *run) for task, *run in runs.done])
 
 
 def _at_best_thresholds(task: Task) -> Task:
@@ -361,7 +363,10 @@ def _at_best_thresholds(task: Task) -> Task:
         thresholds = best_thresholds(outputs["valid"], truths["valid"])
         return {split: _named(task.corpus, out, truths[split], thresholds) for split, out in outputs.items()}
 
-    return replace(task, score=None, run_scores=scores)
+    def answers(outputs: Mapping[str, np.ndarray]) -> Answers:
+        return detected(outputs["test"], truths["test"], best_thresholds(outputs["valid"], truths["valid"]))
+
+    return replace(task, score=None, run_scores=scores, answers=answers)
 
 
 def _named(corpus: Corpus, logits: np.ndarray, truths: np.ndarray, threshold: float | np.ndarray) -> dict[str, float]:

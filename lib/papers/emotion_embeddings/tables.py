@@ -26,6 +26,7 @@ from lib.reporting import gains
 from lib.reporting.modality_share import RETRAINED, retrained_scores, share_rows
 from lib.reporting.published import compare
 from lib.reporting.statistics import mean, std
+from lib.reporting.verdicts import SOURCES
 from lib.run_table import by_seed
 from lib.study import Runs, Task
 from lib.training.execution import one_thread
@@ -70,30 +71,39 @@ def _sizes(table: pd.DataFrame, variants: pd.Series) -> np.ndarray:
     return table.groupby("variant")["parameters"].first()[variants].to_numpy()
 
 
-def eea_gains(p: EmotionEmbeddings, task: Task, table: pd.DataFrame, metric: str) -> pd.DataFrame:
+def eea_gains(p: EmotionEmbeddings, task: Task, runs: Runs, metric: str) -> pd.DataFrame:
     """What EEA gains over each baseline, paired over the seeds; empty if the run has no EEA or no baseline."""
     baselines = [kind for kind in model_kinds(p) if kind != EEA]
-    return _gains(task, table, metric, [(EEA, kind) for kind in baselines] if EEA in model_kinds(p) else [])
+    return _gains(task, runs, metric, [(EEA, kind) for kind in baselines] if EEA in model_kinds(p) else [])
 
 
-def contrast_gains(p: EmotionEmbeddings, task: Task, table: pd.DataFrame, metric: str) -> pd.DataFrame:
+def contrast_gains(p: EmotionEmbeddings, task: Task, runs: Runs, metric: str) -> pd.DataFrame:
     """What each named change gains over the same model as the reference has it."""
-    return _gains(task, table, metric, [(contrast_kind(p, name), KINDS[CONTRASTED[name]]) for name in p.contrasts])
+    return _gains(task, runs, metric, [(contrast_kind(p, name), KINDS[CONTRASTED[name]]) for name in p.contrasts])
 
 
-def _gains(task: Task, table: pd.DataFrame, metric: str, kinds: Iterable[tuple[str, str]]) -> pd.DataFrame:
-    return gains.pairs(table, metric, [(task.variant(kind), task.variant(baseline)) for kind, baseline in kinds])
+def modality_gains(p: EmotionEmbeddings, task: Task, runs: Runs, metric: str) -> pd.DataFrame:
+    """What EEA on all its modalities gains over EEA on fewer; empty without an ablation."""
+    return _gains(task, runs, metric, [(EEA, subset_kind(subset)) for subset in smaller_sets(p)])
 
 
-def ablation(p: EmotionEmbeddings, task: Task, table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Score of EEA by the modalities it reads, and what all of them together gain over each; empty without one."""
-    kinds = {EEA: "+".join(p.modalities)} | {subset_kind(subset): "+".join(subset) for subset in smaller_sets(p)}
-    if len(kinds) == 1:
+def _gains(task: Task, runs: Runs, metric: str, kinds: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    over = [(task.variant(kind), task.variant(baseline)) for kind, baseline in kinds]
+    return gains.pairs(runs.table, metric, over, runs)
+
+
+def ablation(p: EmotionEmbeddings, task: Task, table: pd.DataFrame, gain: pd.DataFrame) -> pd.DataFrame:
+    """Score of EEA by the modalities it reads, and what all of them together gain over each; empty without one.
+
+    `gain` is from `modality_gains`.
+    """
+    if gain.empty:
         return pd.DataFrame()
-    found = gains.summary(pick(table, task, kinds), metric)
+    kinds = {EEA: "+".join(p.modalities)} | {subset_kind(subset): "+".join(subset) for subset in smaller_sets(p)}
+    found = gains.summary(pick(table, task, kinds), gain["metric"].iloc[0])
     found.insert(1, "modalities", list(kinds.values()))
-    gain = _gains(task, table, metric, [(EEA, kind) for kind in list(kinds)[1:]])
     columns = {"gain": "gain_of_all", "t_interval_low": "gain_low", "t_interval_high": "gain_high"}
+    columns |= {name: name for name in SOURCES if name in gain}
     return found.join(gain.set_index("baseline")[list(columns)].rename(columns=columns), on="variant")
 
 
@@ -141,17 +151,17 @@ def per_emotion(task: Task, table: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 
 def published_averages(
-    p: EmotionEmbeddings, task: Task, table: pd.DataFrame, paper: pd.DataFrame, comparable: Mapping[str, object]
+    p: EmotionEmbeddings, task: Task, runs: Runs, paper: pd.DataFrame, comparable: Mapping[str, object]
 ) -> pd.DataFrame:
     """Published and reproduced scores, averaged over the emotions, and gains over the LF-RNN (see `published.compare`).
 
     Of the models that both have trained; empty for none. `paper` has the published runs on this corpus; `comparable`
     says how ours stand beside them.
     """
-    ours = pick(table, task, model_kinds(p))
+    ours = pick(runs.table, task, model_kinds(p))
     metrics = [metric for metric in METRICS if metric in set(paper["metric"])]
     ours = ours[ours["variant"].isin(paper["variant"])]
-    return _compared(task, ours, paper, metrics, KINDS["lf_rnn"], comparable)
+    return _compared(task, ours, paper, metrics, KINDS["lf_rnn"], {"runs": runs, **comparable})
 
 
 def published_emotions(

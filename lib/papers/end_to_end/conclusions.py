@@ -6,12 +6,9 @@ import pandas as pd
 
 from lib.metrics.scores import words
 from lib.papers.end_to_end import EndToEnd
-from lib.papers.end_to_end.study import BASELINES, Corpora, variant
+from lib.papers.end_to_end.study import Corpora
 from lib.papers.end_to_end.tables import ALWAYS, NEVER
-from lib.reporting.words import interval, number
-
-_TOLD = {"positive": "better than", "negative": "worse than"}
-_NEITHER = "not told apart from"
+from lib.reporting.words import deciding, interval, number, over_what, plan, told
 
 
 def floor(overview: pd.DataFrame) -> list[str]:
@@ -48,13 +45,13 @@ def likeliest(overview: pd.DataFrame, label_names: Sequence[str]) -> list[str]:
 
 
 def gains(table: pd.DataFrame) -> list[str]:
-    """A sentence per row of `dense_table` or `change_table`, in points."""
+    """A sentence per row of a gain table, in points, by the interval that decides."""
     sentences = []
     for row in table.to_dict("records"):
-        metric, told = words(row["metric"]), _TOLD.get(row["verdict"], _NEITHER)
-        low, high = (100 * row[f"t_interval_{end}"] for end in ("low", "high"))
-        gain = f"{number(100 * row['gain'], '+.1f')} points ({interval(low, high, '+.1f')})"
-        sentences.append(f"{row['variant']}, {metric}: {gain}, {told} {row['baseline']}.")
+        low, high = (100 * end for end in deciding(row))
+        between = interval(low, high, "+.1f", name=f"95 % interval over {over_what(row)} ")
+        gain = f"{number(100 * row['gain'], '+.1f')} points ({between})"
+        sentences.append(f"{row['variant']}, {words(row['metric'])}: {gain}, {told(row)} {row['baseline']}{plan(row)}.")
     return sentences
 
 
@@ -93,19 +90,13 @@ def attention(masses: pd.DataFrame) -> list[str]:
     ]
 
 
-def baselines(p: EndToEnd, overview: pd.DataFrame) -> list[str]:
-    """The end-to-end models beside those on hand-crafted features; not paired, because the inputs differ."""
-    found = overview.set_index("variant")["f1_positive"].dropna()
-    hand = [name for name in map(variant, BASELINES) if name in found]
-    ends = [name for name in (variant("mme2e"), variant("mme2e_sparse", p.threshold)) if name in found]
-    if not hand or not ends:
+def baselines(over: pd.DataFrame) -> list[str]:
+    """The best model over the best on hand-crafted features, by the mean F1 of each; `over` is `handcrafted_table`."""
+    if over.empty:
         return []
-    best_hand, best_end = max(hand, key=found.get), max(ends, key=found.get)
-    gap = 100 * (found[best_end] - found[best_hand])
-    return [
-        f"The better end-to-end model ({best_end}) lies {abs(gap):.1f} points of F1 {'above' if gap > 0 else 'below'} "
-        f"the better one on hand-crafted features ({best_hand}); means over the seeds, without a test."
-    ]
+    rows = over[over["metric"] == "f1_positive"].dropna(subset="gain")
+    rows = rows.sort_values(["baseline_score", "score"], ascending=False).head(1)
+    return [f"The best model over the best on hand-crafted features: {sentence}" for sentence in gains(rows)]
 
 
 def provenance(p: EndToEnd, corpora: Corpora) -> str:

@@ -22,7 +22,7 @@ from lib.data.stand_ins.synthetic_recordings import prepared
 from lib.errors import InputError
 from lib.files import sha256_file
 from lib.metrics.presence import best_thresholds
-from lib.metrics.scores import EMOTIONS, EXCLUSIVE, emotion_scores
+from lib.metrics.scores import EMOTIONS, EXCLUSIVE, Answers, detected, emotion_scores
 from lib.papers.end_to_end import TEXT, Change, EndToEnd, RandomAlbert, Training
 from lib.params import CorpusOptions, Modality
 from lib.study import Done, Runs, Study, Task, in_turns, once
@@ -153,7 +153,10 @@ def task(corpus: StreamedCorpus) -> Task:
         found = {split: emotion_scores(out, labels[split], thresholds, rows) for split, out in outputs.items()}
         return {split: named(each, corpus.label_names) for split, each in found.items()}
 
-    return Task(corpus, None, metrics(corpus), run_scores=scores)
+    def answers(outputs: Mapping[str, np.ndarray]) -> Answers:
+        return detected(outputs["test"], labels["test"], best_thresholds(outputs["valid"], labels["valid"]))
+
+    return Task(corpus, None, metrics(corpus), run_scores=scores, answers=answers)
 
 
 def named(found: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, float]:

@@ -20,6 +20,7 @@ from lib.papers.end_to_end.study import (
 )
 from lib.reporting import gains, published
 from lib.run_table import by_seed
+from lib.study import Runs
 
 NEVER, ALWAYS = "no emotion, ever", "every emotion, always"
 PUBLISHED = Path(__file__).with_name("published.csv")
@@ -29,6 +30,22 @@ _README = {
     "lf_rnn": (5e-4, 60, 32, 8, 2.0),
     "lf_transformer": (5e-4, 60, 32, 8, 2.0),
 }
+GAINS = (
+    "variant",
+    "baseline",
+    "metric",
+    "n",
+    "units",
+    "gain",
+    "t_interval",
+    "new_units",
+    "combined",
+    "combined_p",
+    "holm_p",
+    "answer",
+    "would_decide",
+)
+"""What is shown of gain tables."""
 EMOTION_NAMES = {metric: words(metric) for metric in METRICS}
 
 
@@ -82,22 +99,31 @@ def beats_floor(p: EndToEnd, corpora: Corpora, table: pd.DataFrame) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
-def change_table(p: EndToEnd, table: pd.DataFrame) -> pd.DataFrame:
+def change_table(runs: Runs) -> pd.DataFrame:
     """What each change of the sparse model does to its scores, paired over the seeds."""
-    return _against(
-        table, variant("mme2e_sparse", p.threshold), [variant("mme2e_sparse", p.threshold, c) for c in p.changes]
-    )
+    p = runs.study.p
+    base = variant("mme2e_sparse", p.threshold)
+    return _against(runs, [(variant("mme2e_sparse", p.threshold, change), base) for change in p.changes])
 
 
-def dense_table(p: EndToEnd, table: pd.DataFrame) -> pd.DataFrame:
+def dense_table(runs: Runs) -> pd.DataFrame:
     """The sparse model at every threshold against the dense one, paired over the seeds."""
-    return _against(table, variant("mme2e"), [variant("mme2e_sparse", t) for t in sweep_thresholds(p)])
+    return _against(runs, [(variant("mme2e_sparse", t), variant("mme2e")) for t in sweep_thresholds(runs.study.p)])
 
 
-def _against(table: pd.DataFrame, base: str, others: Sequence[str]) -> pd.DataFrame:
-    rows = table[table["variant"].isin((base, *others))]
-    found = [gains.gain_table(rows, metric, base) for metric in compared(table)]
-    return pd.concat(found, ignore_index=True).drop(columns="paper_rule")
+def handcrafted_table(runs: Runs) -> pd.DataFrame:
+    """Each model against each on hand-crafted features, which has other inputs; empty where one side was not run."""
+    p = runs.study.p
+    models = {model: variant(model, p.threshold if model == "mme2e_sparse" else None) for model in p.models.chosen()}
+    pairs = [(models[m], models[base]) for base in BASELINES if base in models for m in models if m not in BASELINES]
+    return _against(runs, pairs)
+
+
+def _against(runs: Runs, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Rows of gain tables, by metric."""
+    table = runs.table
+    found = pd.concat([gains.pairs(table, metric, pairs, runs) for metric in compared(table)], ignore_index=True)
+    return gains.adjusted(found.drop(columns="paper_rule", errors="ignore"))
 
 
 def problem_table(corpora: Corpora) -> pd.DataFrame:
@@ -169,11 +195,12 @@ def operations() -> pd.DataFrame:
     return table.assign(paper_ratio=table["paper"] / table["paper"].max())
 
 
-def comparison_table(p: EndToEnd, corpora: Corpora, table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+def comparison_table(runs: Runs, corpora: Corpora, paper: pd.DataFrame) -> pd.DataFrame:
     """Published and reproduced means over the emotions, and gains over FE2E, judged by `published.VERDICT_RULE`.
 
     Of models that were not run there is no row, so that no claim about them is looked for.
     """
+    p, table = runs.study.p, runs.table
     ours = table[table["change"] == ""]
     paper = paper[paper["variant"].isin(set(ours["variant"]))]
     real = not corpora.any.source.synthetic
@@ -188,6 +215,7 @@ def comparison_table(p: EndToEnd, corpora: Corpora, table: pd.DataFrame, paper: 
             same_corpus=real and p.kind in ("iemocap", "mosei"),
             deviations=deviations(p) if real else (),
             fewer=published.TEXT_ONLY if p.dataset == TEXT else "",
+            runs=runs,
         )
         for metric in metrics
     ]

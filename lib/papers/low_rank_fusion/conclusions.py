@@ -1,47 +1,41 @@
 """What the tables say, in sentences made from their numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from lib.metrics.scores import direction
-from lib.papers.low_rank_fusion.study import FUSIONS, LMF
-from lib.papers.low_rank_fusion.tables import BAG_OF_WORDS
-from lib.reporting.words import gain, interval, number, unseen
+from lib.papers.low_rank_fusion.study import LMF
+from lib.reporting.words import decision, number
 from lib.study import Task
 
-_NAMED = {BAG_OF_WORDS: "The bag of words"}
-_SHARED = "the sub-networks, the loss, the optimiser and the seeds are the same"
+SAME_BUT_FUSION = (
+    "LMF, TFN and concatenation differ in the fusion alone: the sub-networks, the loss, the optimiser and the seeds "
+    "are the same."
+)
 
 
-def comparisons(found: Mapping[tuple[str, str], pd.DataFrame]) -> list[str]:
-    """Each network against each baseline; `found` holds gains by (metric, over)."""
-    sentences = []
-    for (metric, _), table in found.items():
-        for row in table.to_dict("records"):
-            verdict = {"positive": "better", "negative": "worse"}.get(row["verdict"], "not told apart")
-            ours, theirs = number(row["score"]), number(row["baseline_score"])
-            told = f"{metric}: {row['variant']} {ours}, {row['baseline']} {theirs}"
-            sentences.append(f"{told}: {gain(row)}: {verdict}{unseen(row)}.")
-    return [*sentences, f"LMF, TFN and concatenation differ in the fusion alone: {_SHARED}."]
+def comparisons(tables: Iterable[pd.DataFrame]) -> list[str]:
+    """Each row of gain tables, by the interval that decides."""
+    return [
+        f"{row['metric']}: {row['variant']} {number(row['score'])}, {row['baseline']} {number(row['baseline_score'])}: "
+        f"{decision(row)}."
+        for table in tables
+        for row in table.to_dict("records")
+    ]
 
 
 def ranks(table: pd.DataFrame, metric: str) -> list[str]:
-    """Whether the rank matters here, and what it costs; of the ranks that have a score."""
+    """Which rank scores best, and what the rank costs; of the ranks that have a score. Gains say if it matters."""
     table = table.dropna(subset="score").reset_index(drop=True)
     if len(table) < 2:
         return []
     best = table["score"].idxmin() if direction(metric) == "lower" else table["score"].idxmax()
     top, first, last = table.loc[best], table.iloc[0], table.iloc[-1]
-    rivals = table[(table["t_interval_low"] <= top["score"]) & (table["score"] != top["score"])]
-    inside = [f"{rank:g}" for rank in rivals.loc[rivals["t_interval_high"] >= top["score"], "rank"]]
     weights = " and ".join(f"{int(row['parameters']):,} weights at rank {row['rank']:g}" for row in (first, last))
     time = f"{1000 * first['seconds_per_epoch']:.0f} and {1000 * last['seconds_per_epoch']:.0f} ms per epoch"
-    near = (
-        f"its {metric} lies within the intervals of rank {', '.join(inside)}" if inside else "no other rank reaches it"
-    )
     return [
-        f"Best rank here: {top['rank']:g} ({metric} {top['score']:.4f}); {near}.",
+        f"Best mean over the seeds at rank {top['rank']:g} ({metric} {top['score']:.4f}).",
         f"Cost of the rank: {weights}; {time}.",
     ]
 
@@ -69,57 +63,28 @@ def selection(table: pd.DataFrame, metric: str) -> list[str]:
     ]
 
 
-def against_reference(
-    reference: pd.DataFrame, scores: Mapping[str, pd.DataFrame], words: int, vectors: str = ""
-) -> list[str]:
-    """LMF beside linear models; empty without a reference, or a score of LMF.
-
-    Where LMF learns its words, why it or the bag of words is better; where it reads `vectors`, beside ridge regression
-    on the same ones.
-    """
-    mae, acc = (scores[m].set_index("variant").loc[LMF] for m in ("mae", "acc2_nonneg"))
-    if reference.empty or pd.isna(mae["score"]):
+def why_not_linear(reference: pd.DataFrame, scores: pd.DataFrame, words: int) -> list[str]:
+    """Where LMF learns its words: what makes its distance from the bag of words, in MAE; empty without its score."""
+    lmf = scores.set_index("variant").loc[LMF, "score"]
+    if pd.isna(lmf):
         return []
-    rows = reference.set_index("model")
-    theirs, short, single = (rows.iloc[i] for i in range(3))
-    between = interval(mae["t_interval_low"], mae["t_interval_high"], ".3f", name="")
-    lmf = f"LMF: MAE {mae['score']:.3f} ({between}), accuracy {acc['score']:.3f}"
-
-    def against(name: str, row: pd.Series) -> tuple[str, str]:
-        verdict = "The two are not told apart"
-        if mae["t_interval_low"] > row["mae"]:
-            verdict = f"{_NAMED.get(name, 'The linear model')} is better"
-        elif mae["t_interval_high"] < row["mae"]:
-            verdict = "LMF is better"
-        return f"{name}: MAE {row['mae']:.3f}, accuracy {row['acc2_nonneg']:.3f}", f"{verdict} by MAE"
-
-    said, winner = against(BAG_OF_WORDS, theirs)
-    sentences = [f"{lmf}. {said}."]
-    if vectors:
-        linear = [against(name, row) for name, row in rows.iterrows() if name.startswith("ridge")]
-        return [*sentences, f"{winner}.", *(f"{said}. {verdict}." for said, verdict in linear)]
-    cut, pairs = short["mae"] - theirs["mae"], single["mae"] - short["mae"]
-    network = mae["score"] - single["mae"]
-    sentences.append(
-        f"{winner}. Of the difference of {mae['score'] - theirs['mae']:+.3f}, reading only the last {words} "
-        f"words makes {cut:+.3f} and doing without pairs of words {pairs:+.3f} (both measured with ridge regression); "
-        f"the other {network:+.3f} are the network itself, which learns word vectors and their order from 1284 "
-        "utterances, and reads audio besides, where ridge regression shrinks one weight per word."
-    )
-    return sentences
+    whole, short, single = reference["mae"].iloc[:3]
+    return [
+        f"Of the difference of {lmf - whole:+.3f} MAE between LMF and the bag of words, reading only the last {words} "
+        f"words makes {short - whole:+.3f} and doing without pairs of words {single - short:+.3f} (both measured with "
+        f"ridge regression); the other {lmf - single:+.3f} are the network itself, which learns word vectors and their "
+        "order from 1284 utterances, and reads audio besides, where ridge regression shrinks one weight per word."
+    ]
 
 
-def against_linear(linear: pd.DataFrame, scores: pd.DataFrame, metric: str) -> list[str]:
-    """The fusions beside logistic regression on the same vectors, and what a second modality is worth to each."""
+def second_modality(linear: pd.DataFrame, metric: str) -> list[str]:
+    """What logistic regression scores by modality, and what a second one is worth to it."""
     own = linear.set_index("model")[metric]
     *singles, both = own
-    found = [f"{', '.join(f'{name}: {metric} {score:.4f}' for name, score in own.items())}."]
-    found.append(f"To logistic regression the second modality is worth {both - max(singles):+.4f} {metric}.")
-    for row in scores[scores["variant"].isin(FUSIONS)].dropna(subset="t_interval_low").to_dict("records"):
-        side = "below" if row["t_interval_high"] < both else "above" if row["t_interval_low"] > both else "around"
-        ours = f"{metric} {row['score']:.4f} ({interval(row['t_interval_low'], row['t_interval_high'], '.4f')})"
-        found.append(f"{row['variant']} lies {side} logistic regression on all: {ours}.")
-    return found
+    return [
+        f"{', '.join(f'{name}: {metric} {score:.4f}' for name, score in own.items())}.",
+        f"To logistic regression the second modality is worth {both - max(singles):+.4f} {metric}.",
+    ]
 
 
 def floors(tasks: Sequence[Task], floor: pd.DataFrame, scores: Mapping[str, pd.DataFrame]) -> list[str]:

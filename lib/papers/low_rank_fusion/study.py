@@ -290,9 +290,9 @@ def compared(runs: Runs) -> list[Record]:
 def contrasts(p: LowRankFusion, modalities: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """By baseline the variants that are set against it: (variant, baseline), group by group.
 
-    LMF against all; what fusion brings is also asked of TFN and of the concatenation.
+    LMF against all; what fusion brings is also asked of TFN and of the concatenation, what the rank of other ranks.
     """
-    kinds = {TFN: (LMF,), CONCATENATION: (LMF, TFN), LEGACY: (LMF,)}
+    kinds = {TFN: (LMF,), CONCATENATION: (LMF, TFN), LEGACY: (LMF,), LMF: tuple(map(rank_kind, p.ranks))}
     kinds |= {alone(m): tuple(FUSIONS) for m in modalities if p.unimodal}
     return {
         over: [(variant_name(group, kind), variant_name(group, over)) for group in groups(p) for kind in compared]

@@ -4,8 +4,8 @@ The references are the paper's complexity claim, measured, and what a bag of wor
 """
 
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,10 +20,12 @@ from lib.data import data_root
 from lib.data.corpus import Corpus
 from lib.data.mosi import mosi_words
 from lib.data.text.frozen import sentence_vectors
-from lib.metrics.scores import direction, regression
+from lib.metrics.scores import direction
 from lib.papers.low_rank_fusion.study import (
+    FUSIONS,
     LMF,
     MEAN,
+    TABLE_2,
     WINNER,
     best_draw,
     groups,
@@ -38,6 +40,13 @@ from lib.study import Runs, Study, Task, variant_name
 from lib.training.execution import one_thread
 from lib.training.recipe import ModelSpec
 from lib.training.records import FINISHED
+
+
+def with_means(runs: Runs) -> Runs:
+    """The runs, of several traits with their mean per kind beside them."""
+    kinds = dict.fromkeys(record.tags["kind"] for record in runs.records) if MEAN in groups(runs.study.p) else ()
+    parts = {variant_name(MEAN, kind): [task.variant(kind) for task in runs.study.tasks] for kind in kinds}
+    return replace(runs, means=parts)
 
 
 def run_table(runs: Runs) -> pd.DataFrame:
@@ -195,54 +204,70 @@ MEAN_VECTOR, SENTENCE_VECTOR = "ridge on the mean word vector", "ridge on MiniLM
 LOGISTIC = "logistic regression, {}"
 PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
 """Of ridge regression on vectors; the validation fold chooses."""
+Linear = Mapping[str, Sequence[np.ndarray]]
+"""Raw test outputs `(N, outputs)` of linear models by name, one of each per task of the study."""
 
 
-def reference_table(corpus: Corpus, root: Path | str, words: int, vectors: str = "") -> pd.DataFrame:
-    """Test MAE, correlation and two-class accuracy of ridge regression on tf-idf, and of the training mean.
+def text_models(study: Study) -> Linear:
+    """Ridge regression on tf-idf, and the training mean, for `mosi_words`, whose labels and order are used.
 
-    Beside the reference stand the same regression on the `words` last words, which is all that LMF reads, and without
-    pairs of words. `corpus` is `mosi_words`, whose labels and order are used. With `vectors`, which LMF then reads in
-    place of words by number, also ridge regression on the mean of the same word vectors and, for `minilm`, on the
-    vectors of whole sentences.
+    Beside it stand the same regression on the last words, which is all that LMF reads, and without pairs of words.
+    Where LMF reads vectors in place of words by number, also ridge regression on the mean of the same word vectors and,
+    of MiniLM, on the vectors of whole sentences.
     """
-    root = data_root(root or None)
+    (task,), p, root = study.tasks, study.p, data_root(study.p.data_root or None)
+    corpus, words = task.corpus, f"last {p.words} words"
     texts = mosi_words.transcripts(root)
-    last = {name: [" ".join(text.split()[-words:]) for text in part] for name, part in texts.items()}
+    last = {name: [" ".join(text.split()[-p.words :]) for text in part] for name, part in texts.items()}
     found = {
         BAG_OF_WORDS: _ridge(corpus, texts, (1, 2)),
-        f"the same, last {words} words": _ridge(corpus, last, (1, 2)),
-        f"single words, last {words} words": _ridge(corpus, last, (1, 1)),
+        f"the same, {words}": _ridge(corpus, last, (1, 2)),
+        f"single words, {words}": _ridge(corpus, last, (1, 1)),
         "training mean": np.full(len(corpus.splits["test"]), corpus.splits["train"].labels.mean()),
     }
-    if vectors:
+    if p.glove:
         read = {name: _mean_vector(split.features["text"]) for name, split in corpus.splits.items()}
-        found[f"{MEAN_VECTOR}, last {words} words"] = _ridge_on_vectors(corpus, read)
-    if vectors == "minilm":
+        found[f"{MEAN_VECTOR}, {words}"] = _ridge_on_vectors(corpus, read)
+    if p.glove == "minilm":
         found[SENTENCE_VECTOR] = _ridge_on_vectors(corpus, {n: sentence_vectors(t, root) for n, t in texts.items()})
-    labels = corpus.splits["test"].labels
-    rows = []
-    for name, predicted in found.items():
-        values = regression(predicted, labels)
-        rows.append({"model": name, **{metric: values[metric] for metric in ("mae", "corr", "acc2_nonneg")}})
-    return pd.DataFrame(rows)
+    return {name: [predicted[:, None]] for name, predicted in found.items()}
 
 
-def linear_table(study: Study) -> pd.DataFrame:
-    """Test scores of logistic regression on each modality and on all, fitted on the vectors that the networks read.
+def logistic_models(study: Study) -> Linear:
+    """Logistic regression on each modality and on all, fitted on the vectors that the networks read.
 
-    For one of several classes by vectors: no words. Means over the folds; the penalty is scikit-learn's own.
+    For one of several classes by vectors: no words. The penalty is scikit-learn's own.
     """
     modalities = tuple(study.tasks[0].corpus.modalities)
-    rows = []
+    found: dict[str, list[np.ndarray]] = {}
     for read in (*[(m,) for m in modalities], modalities):
-        found = []
         for task in study.tasks:
             parts = {name: np.hstack([s.features[m].mean(1) for m in read]) for name, s in task.corpus.splits.items()}
             model = LogisticRegression(max_iter=1000).fit(parts["train"], task.corpus.splits["train"].labels)
-            found.append(task.score("test", model.decision_function(parts["test"])))
-        metrics = {metric: float(np.mean([scores[metric] for scores in found])) for metric in study.tasks[0].metrics}
-        rows.append({"model": LOGISTIC.format(" and ".join(read)), **metrics})
+            found.setdefault(LOGISTIC.format(" and ".join(read)), []).append(model.decision_function(parts["test"]))
+    return found
+
+
+def linear_table(study: Study, models: Linear) -> pd.DataFrame:
+    """Test scores of linear models, means over the folds."""
+    metrics = dict.fromkeys((*study.tasks[0].metrics, *TABLE_2[study.p.family]))
+    rows = []
+    for name, outputs in models.items():
+        each = [task.score("test", out) for task, out in zip(study.tasks, outputs, strict=True)]
+        rows.append({"model": name} | {metric: float(np.mean([one[metric] for one in each])) for metric in metrics})
     return pd.DataFrame(rows)
+
+
+def gains_over_linear(runs: Runs, models: Linear) -> dict[str, pd.DataFrame]:
+    """By metric what each fusion gains over the linear models that read no less: the bag of words and ridge regression
+    on vectors, or logistic regression on all modalities. A linear model is the same for every seed."""
+    whole = [BAG_OF_WORDS, *(name for name in models if name.startswith("ridge"))]
+    chosen = whole if BAG_OF_WORDS in models else [list(models)[-1]]
+    for name in chosen:
+        of = {id(task): out for task, out in zip(runs.study.tasks, models[name], strict=True)}
+        runs = runs.beside(name, lambda task, of=of: of[id(task)])
+    pairs = [(kind, name) for name in chosen for kind in FUSIONS]
+    return {metric: gains.pairs(runs.table, metric, pairs, runs) for metric in runs.study.tasks[0].metrics}
 
 
 def _ridge(corpus: Corpus, texts: dict[str, list[str]], pairs: tuple[int, int]) -> np.ndarray:

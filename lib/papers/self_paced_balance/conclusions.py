@@ -1,26 +1,31 @@
 """What the tables say, in sentences made from their numbers."""
 
+from collections.abc import Mapping
+
+import numpy as np
 import pandas as pd
 
 from lib.data.corpus import Corpus
+from lib.papers.self_paced_balance.over_fewer import BETTER, CHANGE
 from lib.papers.self_paced_balance.study import NUMBERS, ceiling, floor
-from lib.papers.self_paced_balance.tables import BETTER
 from lib.reporting import statistics
+from lib.reporting.gains import by_chance
 from lib.reporting.modality_figures import metric_name
-from lib.reporting.words import interval, number
+from lib.reporting.verdicts import NO_DIFFERENCE, UNDECIDED
+from lib.reporting.words import deciding, interval, number, over_what
 
-VERDICTS = ("positive", "negative", "neutral", "no verdict")
+ANSWERS = ("better", "worse", NO_DIFFERENCE, UNDECIDED)
 
 
-def _counted(verdicts: pd.Series) -> str:
-    counts = verdicts.value_counts()
-    return ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts.get(name, 0))
+def _counted(answers: pd.Series) -> str:
+    counts = answers.value_counts()
+    return ", ".join(f"{counts[name]} {name}" for name in ANSWERS if counts.get(name, 0))
 
 
 def effects(table: pd.DataFrame) -> list[str]:
     """With and without SPCL."""
     metric, gain = metric_name(table["metric"].iloc[0]), 100 * table["gain"].dropna()
-    counted = f"SPCL against plain training, test {metric}, {len(table)} comparisons: {_counted(table['verdict'])}."
+    counted = f"SPCL against plain training, test {metric}, {len(table)} comparisons: {_counted(table['answer'])}."
     if gain.empty:
         return [f"{counted} No seed has a score with SPCL and without."]
     best, worst = table.loc[gain.idxmax()], table.loc[gain.idxmin()]
@@ -30,27 +35,22 @@ def effects(table: pd.DataFrame) -> list[str]:
         f"{gain.max():+.2f} points ({best['backbone']} {best['modalities']}); their average is {gain.mean():+.2f}."
     ]
     for backbone, rows in table.groupby("backbone", sort=False):
-        listed = "; ".join(
-            f"{row['modalities']} {number(100 * row['gain'], '+.2f')} ({_between(row)})"
-            for row in rows.to_dict("records")
-        )
-        sentences.append(f"{backbone}, gain in points with 95 % interval: {listed}.")
-    reach = 50 * (table["t_interval_high"] - table["t_interval_low"]).dropna()
+        listed = "; ".join(f"{row['modalities']} {_points(row)}" for row in rows.to_dict("records"))
+        sentences.append(f"{backbone}, gain in points with 95 % interval over {over_what(rows.iloc[0])}: {listed}.")
+    ends = np.array([deciding(row) for row in table.to_dict("records")])
+    reach = pd.Series(50 * (ends[:, 1] - ends[:, 0])).dropna()
     if len(reach):
         sentences.append(
             f"The intervals reach {number(reach.min(), '.2f')} to {number(reach.max(), '.2f')} points to both sides "
             f"(median {number(reach.median(), '.2f')}): a smaller gain than that could not have been told from none."
         )
-    sentences.append(
-        f"Intervals are per comparison: of {len(table)} without any effect, about {0.05 * len(table):.1f} would leave "
-        "out 0 by chance."
-    )
-    return sentences
+    return [*sentences, by_chance(table)]
 
 
-def _between(row: dict) -> str:
-    """Both ends of the interval of a gain in points."""
-    return interval(100 * row["t_interval_low"], 100 * row["t_interval_high"], "+.2f", name="")
+def _points(row: Mapping[str, object]) -> str:
+    """A gain in points and the interval that decides."""
+    ends = (100 * end for end in deciding(row))
+    return f"{number(100 * row['gain'], '+.2f')} ({interval(*ends, '+.2f', name='')})"
 
 
 def over_fewer(table: pd.DataFrame) -> list[str]:
@@ -59,31 +59,26 @@ def over_fewer(table: pd.DataFrame) -> list[str]:
     better = table["over"].str.startswith(BETTER)
     for spcl, words in (("without", "Without SPCL"), ("with", "With SPCL")):
         rows = table[(table["spcl"] == spcl) & (better | (not better.any()))]
-        below = int((rows["gain_points"] < 0).sum())
+        below = int((rows["gain"] < 0).sum())
         fewer = "the better one" if better.any() else NUMBERS[count - 1].split()[0]
         sentences.append(
-            f"{words}, {NUMBERS[count]} score below {fewer} in {below} of {rows['gain_points'].count()} comparisons by "
-            f"the mean; by the interval: {_counted(rows['verdict'])}."
+            f"{words}, {NUMBERS[count]} score below {fewer} in {below} of {rows['gain'].count()} comparisons by "
+            f"the mean; by the interval: {_counted(rows['answer'])}."
         )
         if better.any():
             listed = "; ".join(f"{row['backbone']} {_points(row)}" for row in rows.to_dict("records"))
-            sentences.append(f"{words}, points gained over the better one, with 95 % interval: {listed}.")
-    change = table[table["spcl"] == "with - without"]
+            over = over_what(rows.iloc[0])
+            sentences.append(f"{words}, points gained over the better one, with 95 % interval over {over}: {listed}.")
+    change = table[table["spcl"] == CHANGE]
     if change.empty:
         return sentences
-    mean, least, most = (number(change["gain_points"].agg(how), "+.2f") for how in ("mean", "min", "max"))
+    mean, least, most = (number(100 * change["gain"].agg(how), "+.2f") for how in ("mean", "min", "max"))
     sentences.append(
         f"What SPCL changes in these gains: {mean} points on average, from {least} to {most}; by the interval: "
-        f"{_counted(change['verdict'])}. The paper's claim that SPCL restores the worth of the third modality asks for "
-        "positive ones."
+        f"{_counted(change['answer'])}. The paper's claim that SPCL restores the worth of the third modality asks for "
+        "better ones."
     )
     return sentences
-
-
-def _points(row: dict) -> str:
-    """A gain in points and its interval."""
-    ends = interval(row["points_low"], row["points_high"], "+.2f", name="")
-    return f"{number(row['gain_points'], '+.2f')} ({ends})"
 
 
 def balance(curves: pd.DataFrame) -> list[str]:
@@ -114,20 +109,20 @@ def balance(curves: pd.DataFrame) -> list[str]:
 
 
 def mends(claims: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
-    """What the mends do to the scores and to the claims' verdicts."""
+    """What the mends do to the scores and to the answers to the claims."""
     sentences = []
     for mend, rows in claims.groupby("mend", sort=False) if len(claims) else ():
         own = scores[scores["mend"] == mend]
-        other = rows[rows["verdict_published"] != rows["verdict_mended"]]
+        other = rows[rows["answer_as_published"] != rows["answer_mended"]]
         ends = (number(100 * own["gain"].agg(how), "+.2f") for how in ("min", "max"))
-        spread = f"{' to '.join(ends)} points ({_counted(own['verdict'])})"
+        spread = f"{' to '.join(ends)} points ({_counted(own['answer'])})"
         changed = "; ".join(
-            f"{row['backbone']} {row['quantity']} from {row['verdict_published']} to {row['verdict_mended']}"
+            f"{row['backbone']} {row['quantity']} from {row['answer_as_published']} to {row['answer_mended']}"
             for row in other.to_dict("records")
         )
         sentences.append(
             f"Mend `{mend}`: scores change by {spread}; "
-            f"{len(other)} of {len(rows)} verdicts on the claims change{': ' + changed if changed else ''}."
+            f"{len(other)} of {len(rows)} answers to the claims change{': ' + changed if changed else ''}."
         )
     return sentences
 

@@ -12,7 +12,7 @@ from lib.reporting import figures
 from lib.reporting.drawing import COLOURS
 from lib.reporting.figures import BLUE, ORANGE, new_figure
 from lib.reporting.modality_figures import metric_name
-from lib.reporting.words import number
+from lib.reporting.words import deciding, number, over_what
 
 _SIDES = (("without", "without SPCL", ORANGE, "s", -0.18), ("with", "with SPCL", BLUE, "o", 0.18))
 _MODALITY_MARKS = {"text": "-", "audio": "--", "video": ":"}
@@ -21,8 +21,8 @@ _MODALITY_MARKS = {"text": "-", "audio": "--", "video": ":"}
 def effect(table: pd.DataFrame, metric: str, *, label: str, references: dict[str, float]) -> Figure:
     """Scores with and without SPCL, one row per backbone and subset; `table` is that of `tables.effect`.
 
-    Bars through the points are standard deviations over the seeds; the words at the right are the paired gain's
-    verdict. `references` are scores drawn as vertical lines.
+    Bars through the points are standard deviations over the seeds; the words at the right are what the paired gain
+    answers. `references` are scores drawn as vertical lines.
     """
     name = metric_name(metric)
     rows = [f"{row['backbone']} {row['modalities']}" for row in table.to_dict("records")]
@@ -31,7 +31,7 @@ def effect(table: pd.DataFrame, metric: str, *, label: str, references: dict[str
         for side, column in zip(_SIDES, ("without", "with_spcl"), strict=True):
             _points(axes, side, table[column], table[f"{column}_std"].fillna(0.0))
         for place, row in enumerate(table.to_dict("records")):
-            words = f"{number(100 * row['gain'], '+.1f')} points, {row['verdict']}"
+            words = f"{number(100 * row['gain'], '+.1f')} points, {row['answer']}"
             axes.text(1.01, place, words, transform=axes.get_yaxis_transform(), va="center", fontsize=8)
         for (words, value), style in zip(references.items(), ("--", ":", "-."), strict=False):
             axes.axvline(value, color="0.35", linestyle=style, linewidth=1, label=words)
@@ -42,7 +42,7 @@ def effect(table: pd.DataFrame, metric: str, *, label: str, references: dict[str
 
 
 def over_fewer(table: pd.DataFrame, *, label: str) -> Figure:
-    """Gain in points of all modalities over fewer, with 95 % t-intervals, from `tables.over_fewer`."""
+    """Gain in points of all modalities over fewer, from `over_fewer`, with the 95 % intervals that decide."""
     groups = table[["backbone", "modalities", "over"]].drop_duplicates().to_dict("records")
     rows = [f"{row['backbone']}: {row['modalities']} over {row['over']}" for row in groups]
     metric = metric_name(table["metric"].iloc[0])
@@ -52,11 +52,12 @@ def over_fewer(table: pd.DataFrame, *, label: str) -> Figure:
         figure, axes = new_figure(8.0, 2.2 + 0.36 * len(rows), title, label)
         for side in _SIDES:
             mine = table[table["spcl"] == side[0]]
-            spread = np.abs(mine[["points_low", "points_high"]].to_numpy().T - mine["gain_points"].to_numpy())
-            _points(axes, side, mine["gain_points"], np.nan_to_num(spread))
+            ends = np.array([deciding(row) for row in mine.to_dict("records")])
+            spread = np.abs(ends.T - mine["gain"].to_numpy())
+            _points(axes, side, 100 * mine["gain"], 100 * np.nan_to_num(spread))
         axes.axvline(0, color="black", linewidth=0.8)
         _rows(axes, rows)
-        axes.set_xlabel(f"points gained in test {metric}, mean and 95 % t-interval")
+        axes.set_xlabel(f"points gained in test {metric}, mean and 95 % interval over {over_what(table.iloc[0])}")
         figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 

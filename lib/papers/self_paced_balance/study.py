@@ -104,6 +104,12 @@ def variant(backbone: str, subset: str, *, spcl: bool, mend: str = "") -> str:
     return f"{TITLES[backbone]} {subset}{' + SPCL' if spcl else ''}{f', {mend}' if mend else ''}"
 
 
+def pair(backbone: str, subset: str, mend: str = "") -> tuple[str, str]:
+    """Variants without and with SPCL; a mend of SPCL's loss does not touch the former. One modality has no SPCL."""
+    without = variant(backbone, subset, spcl=False, mend="" if mend == "selected" else mend)
+    return without, variant(backbone, subset, spcl=True, mend=mend) if len(subset) > 1 else without
+
+
 def subsets(p: SelfPacedBalance, backbone: str, mend: str = "") -> tuple[str, ...]:
     """Those that a backbone is trained on, as published or under a mend.
 

@@ -28,6 +28,8 @@ from lib.training.trained import Trained, load
 from lib.training.workers import spread
 
 RANDOM = "random vector"
+CHANCE = "chance"
+"""The setting of an answer that is the same for every sample: an AUC and a weighted accuracy of one half."""
 VECTORS = 200
 """Random vectors that a word is ranked among."""
 TOGETHER = "all emotions"
@@ -62,11 +64,17 @@ def scores(answered: Runs) -> pd.DataFrame:
     return answered.table.drop(columns="seconds")
 
 
-def logits(answered: Runs, setting: Setting, kind: str) -> list[np.ndarray]:
-    """Those of one kind that are finite, one per seed of the setting."""
-    seeds = setting.case.seeds or answered.study.p.seeds
-    there = [record for _, _, record in answered.scored([setting.variant(kind)]) if record.seed in seeds]
-    return [record.outputs["test"] for record in there if np.isfinite(record.outputs["test"]).all()]
+def beside_chance(answered: Runs) -> Runs:
+    """The answers, and what stands for chance: per emotion one that tells no sample from any other."""
+    clean = [setting for settings in zero_shot_in_turns(answered.study) for setting in settings]
+    return answered.beside(CHANCE, lambda setting: np.zeros_like(setting.case.corpus.splits["test"].labels), clean)
+
+
+def on_others(answered: Runs) -> Runs:
+    """The same answers, judged by what they say of the emotions that are not held out."""
+    judged = {id(setting): replace(setting, answers=setting.case.answers_on_others) for setting in answered.study.tasks}
+    study = replace(answered.study, tasks=tuple(judged.values()))
+    return replace(answered, study=study, done=[(judged[id(setting)], *run) for setting, *run in answered.done])
 
 
 def _answer(run: Done, setting: Setting, kind: str, out: np.ndarray | None) -> Done:

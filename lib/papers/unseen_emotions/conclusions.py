@@ -1,25 +1,27 @@
 """What the tables say, in sentences made from their numbers."""
 
 from collections.abc import Mapping
+from itertools import takewhile
 from math import isnan
 
 import pandas as pd
 
 from lib.papers.unseen_emotions.answers import TOGETHER
-from lib.papers.unseen_emotions.tables import ABOVE, BELOW, CHANCE, DIFFERENCE, NEITHER, UNDEFINED
-from lib.reporting.words import interval, number
+from lib.papers.unseen_emotions.tables import ABOVE, AT_CHANCE, BELOW, DIFFERENCE, HALF, NEITHER, UNDEFINED
+from lib.reporting.words import between, decision, interval, number, seeds
 
 
 def of(
     never_seen: pd.DataFrame,
     pooled: pd.DataFrame,
     places: pd.DataFrame,
-    curves: Mapping[str, pd.DataFrame],
-    tuned: Mapping[str, pd.DataFrame],
+    curves: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]],
+    tuned: Mapping[str, Mapping[str, pd.DataFrame]],
 ) -> list[str]:
-    """All that the tables of a run say: zero-shot, averaged, among random vectors, by samples, after fine-tuning."""
+    """All that the tables of a run say: zero-shot, averaged, among random vectors, by samples (scores and gains), after
+    fine-tuning (gains)."""
     sentences = [*zero_shot(never_seen), *all_together(never_seen, pooled), *among_random(places)]
-    sentences += [few_shot(emotion, curve) for emotion, curve in curves.items()]
+    sentences += [few_shot(emotion, *curve) for emotion, curve in curves.items()]
     return sentences + [sentence for emotion, found in tuned.items() for sentence in fine_tuning(emotion, found)]
 
 
@@ -33,9 +35,8 @@ def zero_shot(table: pd.DataFrame) -> list[str]:
                 f"{number(row['auc_in_training'], '.3f')}."
             )
             continue
-        over = (f"over the {what} {_between(row, what)}" for what in ("seeds", "test samples"))
         sentences.append(
-            f"{row['emotion']}, never seen: AUC {row['auc']:.3f} (95 % {', '.join(over)}), **{row['verdict']}**; with "
+            f"{row['emotion']}, never seen: AUC {row['auc']:.3f} ({_between(row)}), **{row['verdict']}**; with "
             f"a random vector {row['random_auc']:.3f}, {row['random_verdict']}; with the emotion in training "
             f"{number(row['auc_in_training'], '.3f')}."
         )
@@ -49,19 +50,21 @@ def _why(row: dict) -> str:
     return "no training of it has a score"
 
 
-def _between(row: dict, what: str) -> str:
-    """Both ends of the interval over the seeds or the test samples."""
-    stem = what.split()[-1]
-    return interval(row[f"{stem}_low"], row[f"{stem}_high"], ".3f", name="")
+def _between(row: dict) -> str:
+    """The interval that decides and what it is over; else that over the seeds."""
+    if isnan(row["combined_low"]):
+        return f"{interval(row['seeds_low'], row['seeds_high'], '.3f')} over {seeds(row['n'])} alone"
+    over = f"{seeds(row['n'])} and {row['units']} {row['unit']}s"
+    return f"{interval(row['combined_low'], row['combined_high'], '.3f')} over {over}"
 
 
 def all_together(table: pd.DataFrame, pooled: pd.DataFrame) -> list[str]:
     """All emotions at once, with their word vectors and with random ones; from `zero_shot_table`, `pooled_table`."""
-    verdicts = (ABOVE, BELOW, NEITHER, UNDEFINED)
+    verdicts = (ABOVE, BELOW, AT_CHANCE, NEITHER, UNDEFINED)
     groups = ((name, table.loc[table["verdict"] == name, "emotion"]) for name in verdicts)
     found = [f"{len(emotions)} {name} ({', '.join(emotions)})" for name, emotions in groups if len(emotions)]
     both = table.dropna(subset=["auc", "auc_in_training"])
-    share = (both["auc"].mean() - CHANCE) / (both["auc_in_training"].mean() - CHANCE)
+    share = (both["auc"].mean() - HALF) / (both["auc_in_training"].mean() - HALF)
     sentences = [
         f"Of {len(table)} emotions: {'; '.join(found)}. On average the word vector alone gives {number(share, '.0%')} "
         "of the distance from chance that training on the emotion gives."
@@ -69,14 +72,11 @@ def all_together(table: pd.DataFrame, pooled: pd.DataFrame) -> list[str]:
     for row in pooled.to_dict("records"):
         emotions = "the emotions" if row["emotions"] == len(table) else f"{row['emotions']} of {len(table)} emotions"
         sentences.append(
-            f"Vectors {row['vectors']}, averaged over {emotions}: AUC {number(row['auc'], '.3f')} (95 % over the seeds "
-            f"{_between(row, 'seeds')}), **{row['verdict']}**."
+            f"Vectors {row['vectors']}, averaged over {emotions}: AUC {number(row['auc'], '.3f')} ({_between(row)}), "
+            f"**{row['verdict']}**"
         )
-        if row["vectors"] == DIFFERENCE and not isnan(row["seeds_low"]):
-            sentences[-1] += (
-                f" With this spread over the seeds a difference of {(row['seeds_high'] - row['seeds_low']) / 2:.3f} is "
-                "the smallest that would have been told apart."
-            )
+        plan = row["would_decide"] if row["vectors"] == DIFFERENCE else ""
+        sentences[-1] += f"; {plan}." if plan else "."
     return sentences
 
 
@@ -101,43 +101,30 @@ def among_random(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def few_shot(emotion: str, table: pd.DataFrame) -> str:
-    """Where the curve leaves zero-shot; from `few_shot_table`."""
-    rows = table.sort_values("shots")
-    first, last, few = rows.iloc[0], rows.iloc[-1], rows.iloc[1:-1]
-    above = rows.iloc[1:]["auc_seeds_low"] > first["auc_seeds_high"]
-    lasting = rows.iloc[1:][above[::-1].cummin()[::-1]]
+def few_shot(emotion: str, table: pd.DataFrame, gain: pd.DataFrame) -> str:
+    """From how many samples on the network is better than zero-shot; from `few_shot_table` and `few_shot_gains`."""
+    first, last = table.iloc[0], table.iloc[-1]
     said = (
         f"{emotion}, never seen: AUC {number(first['auc'], '.3f')}; with all {last['shots']} samples: "
         f"{number(last['auc'], '.3f')}. "
     )
-    if isnan(first["auc_seeds_high"]) or rows.iloc[1:]["auc_seeds_low"].isna().all():
+    if gain["gain_std"].isna().all():
         return f"{said}Without intervals nothing is said of the number of samples that helps."
-    if lasting.empty:
-        return f"{said}Even then the interval of the AUC does not lie above zero-shot's."
-    least = lasting.iloc[0]
-    if least["shots"] == last["shots"]:
-        return (
-            f"{said}Up to {few['shots'].max()} samples the interval of the AUC does not lie above zero-shot's for good."
-        )
-    samples = "1 sample" if least["shots"] == 1 else f"{least['shots']} samples"
-    return f"{said}From {samples} on ({least['auc']:.3f}) its interval lies above zero-shot's."
+    shots = table.set_index("setting")["shots"]
+    better = [(shots[row["variant"].removeprefix(f"{emotion}: ")], row) for row in gain.to_dict("records")]
+    lasting = list(takewhile(lambda pair: pair[1]["answer"] == "better", reversed(better)))
+    if not lasting:
+        return f"{said}Even that is not better than zero-shot: {decision(better[-1][1])}."
+    if len(lasting) == 1 and len(better) > 1:
+        return f"{said}Up to {better[-2][0]} samples it is not better than zero-shot for good."
+    least, row = lasting[-1]
+    samples = "1 sample" if least == 1 else f"{least} samples"
+    return f"{said}From {samples} on it is better than zero-shot ({row['gain']:+.3f}, {between(row)})."
 
 
-def fine_tuning(emotion: str, table: pd.DataFrame) -> list[str]:
-    """What each regime gains on the emotion and costs on the others; from `fine_tuning_table`."""
+def fine_tuning(emotion: str, found: Mapping[str, pd.DataFrame]) -> list[str]:
+    """What each regime gains on the emotion and costs on the others; from `fine_tuning_gains`."""
+    pairs = zip(found["auc"].to_dict("records"), found["auc_others"].to_dict("records"), strict=True)
     return [
-        f"{emotion}, {row['setting']}: AUC {_gain(row, 'auc')}; of the other emotions {_gain(row, 'auc_others')}."
-        for row in table.iloc[1:].to_dict("records")
+        f"{own['variant']}: AUC, {decision(own)}; of the other emotions, {decision(others)}." for own, others in pairs
     ]
-
-
-def _gain(row: dict, metric: str) -> str:
-    """Against the zero-shot network, paired over the seeds."""
-    low, high = (row[f"{metric}_gain_{end}"] for end in ("low", "high"))
-    if isnan(row[f"{metric}_gain"]):
-        return "undefined"
-    if isnan(low):
-        return f"{row[f'{metric}_gain']:+.3f} (one seed)"
-    found = "better" if low > 0 else "worse" if high < 0 else "not told apart"
-    return f"{row[f'{metric}_gain']:+.3f} (95 % {low:+.3f} to {high:+.3f}), {found}"

@@ -14,19 +14,19 @@ from lib.reporting.figures import new_figure
 def zero_shot_dots(table: pd.DataFrame, *, label: str, title: str) -> Figure:
     """AUC per held-out emotion: from its word vector, from a random vector, and with it in training.
 
-    `table` has `emotion`, `auc` and `random_auc`, their `seeds_low/high`, `samples_low/high`, and `auc_in_training`.
+    `table` is `tables.zero_shot_table`. The interval of the control is the combined one.
     """
     with plt.rc_context(figures.STYLE):
         figure, axes = new_figure(7.2, 2.4 + 0.55 * len(table), title, label)
         wide = {"color": "0.75", "linewidth": 5, "solid_capstyle": "butt"}
         for place, row in enumerate(table.to_dict("records")):
             own, random, once = [place - 0.12] * 2, [place + 0.2] * 2, place == 0
-            samples, seeds = ([row[f"{kind}_low"], row[f"{kind}_high"]] for kind in ("samples", "seeds"))
-            axes.plot(samples, own, label="95 % over the test samples" if once else None, **wide)
+            both, seeds = ([row[f"{kind}_low"], row[f"{kind}_high"]] for kind in ("combined", "seeds"))
+            axes.plot(both, own, label="95 % over seeds and test units: decides" if once else None, **wide)
             axes.plot(seeds, own, "k", linewidth=1.4, label="95 % over the seeds" if once else None)
             words = "zero-shot: its word vector" if once else None
             axes.plot(row["auc"], own[0], "o", color=figures.BLUE, markersize=7, label=words)
-            axes.plot([row["random_seeds_low"], row["random_seeds_high"]], random, color="0.5", linewidth=1.0)
+            axes.plot([row["random_combined_low"], row["random_combined_high"]], random, color="0.5", linewidth=1.0)
             words = "control: a random vector" if once else None
             axes.plot(
                 row["random_auc"], random[0], "o", color="0.4", markerfacecolor="white", markersize=5, label=words

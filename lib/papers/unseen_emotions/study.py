@@ -1,6 +1,6 @@
 """Which networks are trained with an emotion held out, and on what (spec emotion_embeddings, 9)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from lib.data.arrays.emotion_rules import EmotionSamples, append_emotion, few_sh
 from lib.data.arrays.label_columns import LEAVE_OUT, refuse_absent
 from lib.data.corpus import Corpus, Split
 from lib.data.word_vectors import emotion_vectors
-from lib.metrics.scores import emotion_scores
+from lib.metrics.scores import Answers, detected, emotion_scores
 from lib.papers.emotion_embeddings import study as eea
 from lib.papers.unseen_emotions import UnseenEmotions
 from lib.params import CorpusOptions
@@ -65,6 +65,17 @@ class Case:
         kept = rows(train, few_shot(train.labels, self.column, shots))
         return replace(self.corpus, splits={**self.corpus.splits, "train": kept})
 
+    def answers(self, outputs: Mapping[str, np.ndarray]) -> Answers:
+        """What is said of the held-out emotion in the test split, from logits as `scores` takes them."""
+        return self._answers(outputs, [self.column])
+
+    def answers_on_others(self, outputs: Mapping[str, np.ndarray]) -> Answers:
+        """The same of the other emotions."""
+        return self._answers(outputs, self.seen)
+
+    def _answers(self, outputs: Mapping[str, np.ndarray], columns: list[int]) -> Answers:
+        return detected(outputs["test"][:, columns], self.corpus.splits["test"].labels[:, columns])
+
     def scores(self, split: str, logits: np.ndarray) -> dict[str, float]:
         """From logits of all emotions `(N, C)` for a complete split."""
         every, found = emotion_scores(logits, self.corpus.splits[split].labels), {}
@@ -99,6 +110,7 @@ def rows(split: Split, kept: np.ndarray) -> Split:
         lengths=split.lengths[kept],
         labels=split.labels[kept],
         ids=tuple(split.ids[i] for i in kept),
+        groups=None if split.groups is None else tuple(split.groups[i] for i in kept),
     )
 
 
@@ -190,7 +202,7 @@ def plan(p: UnseenEmotions, cases: Sequence[Case]) -> Study:
 def _setting(case: Case, kind: str, corpus: Corpus, shots: int, network: str = "") -> Setting:
     network = network or f"{case.emotion}: {kind}"
     about = {"case": case, "kind": kind, "shots": shots, "network": network}
-    return Setting(corpus, case.scores, METRICS, name=case.emotion, **about)
+    return Setting(corpus, case.scores, METRICS, name=case.emotion, answers=case.answers, **about)
 
 
 def networks(p: UnseenEmotions, setting: Setting) -> list[Member]:

@@ -1,124 +1,138 @@
-"""Scores of the held-out emotion, whether they are above chance, and what a few samples of it change."""
+"""Scores of the held-out emotion, whether they are above chance, and what a few samples of it change.
+
+Everything is a gain: over an answer that tells no sample from any other, which is chance, over a random vector, or over
+the zero-shot network. So seeds and test units count as in every gain table (docs/statistics.md).
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from lib.data.stand_ins import synthetic_emotions
-from lib.metrics import scores as metrics
-from lib.metrics.presence import probabilities
-from lib.papers.unseen_emotions.answers import RANDOM, logits, tuned
-from lib.papers.unseen_emotions.study import CLEAN, LEAKING, METRICS, Case, zero_shot_in_turns
+from lib.papers.unseen_emotions.answers import CHANCE, RANDOM, TOGETHER, on_others, tuned
+from lib.papers.unseen_emotions.study import CLEAN, LEAKING, METRICS, zero_shot_in_turns
 from lib.reporting import gains
-from lib.reporting.statistics import NO_INTERVAL, mean, std, t_interval
-from lib.run_table import by_seed
+from lib.reporting.statistics import mean, std
+from lib.reporting.verdicts import NO_DIFFERENCE, SOURCES, UNDECIDED, has_units
+from lib.run_table import by_seed, run_table
 from lib.study import Runs, Study
 
-CHANCE = 0.5
-"""Of the area under the ROC curve and of weighted accuracy, whatever the share of the emotion."""
-DIFFERENCE = "of the words minus random"
-RESAMPLES = 1000
+HALF = 0.5
+"""Chance of the area under the ROC curve and of weighted accuracy, whatever the share of the emotion."""
+WORDS, RANDOM_ONES, DIFFERENCE = "of the words", "random", "of the words minus random"
 ABOVE, BELOW, NEITHER = "above chance", "below chance", "not distinguishable from chance"
+AT_CHANCE = "at chance, within the margin"
 UNDEFINED = "undefined"
+_AGAINST_CHANCE = {"better": ABOVE, "worse": BELOW, NO_DIFFERENCE: AT_CHANCE, UNDECIDED: NEITHER}
+_INTERVALS = {"t_interval": "seeds", "new_units": "new_units", "combined": "combined"}
+Row = Mapping[str, object]
 
 
-def sample_interval(*tested: tuple[Case, Sequence[np.ndarray]], level: float = 0.95) -> tuple[float, float]:
-    """Bootstrap interval over the test samples, drawn within present and absent, of the AUC averaged over the seeds.
-
-    `tested` holds a case and the logits of its networks `(N, C)` for each fold; samples are drawn within their fold.
-    NaN without networks, and where all samples or none of a fold show the emotion.
-    """
-    tested = [(case, found) for case, found in tested if len(found)]
-    truths = [case.present("test") for case, _ in tested]
-    if not tested or any(true.all() or not true.any() for true in truths):
-        return NO_INTERVAL
-    columns = [probabilities(np.stack([out[:, case.column] for out in found], axis=1)) for case, found in tested]
-    rng = np.random.default_rng(0)
-    drawn = []
-    for _ in range(RESAMPLES):
-        scores = []
-        for true, likelihood in zip(truths, columns, strict=True):
-            present, absent = np.flatnonzero(true), np.flatnonzero(~true)
-            rows = np.concatenate([rng.choice(present, len(present)), rng.choice(absent, len(absent))])
-            chosen = np.broadcast_to(true[rows][:, None], (len(rows), likelihood.shape[1]))
-            scores.append(metrics.auc(likelihood[rows], chosen))
-        drawn.append(np.concatenate(scores).mean())
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def verdict(*intervals: tuple[float, float]) -> str:
-    """Above or below chance if all intervals are; one that is missing (a single seed) supports neither.
-
-    Undefined if all are missing.
-    """
-    if np.isnan(intervals).all():
+def verdict(row: Row) -> str:
+    """Of a gain over chance, by the combined interval: the seeds alone share the accidents of one test split."""
+    if np.isnan(row["score"]):
         return UNDEFINED
-    if all(low > CHANCE for low, _ in intervals):
-        return ABOVE
-    if all(high < CHANCE for _, high in intervals):
-        return BELOW
-    return NEITHER
+    return _AGAINST_CHANCE[row["answer"]] if has_units(row) else NEITHER
 
 
-def zero_shot_table(answered: Runs, table: pd.DataFrame) -> pd.DataFrame:
-    """One row per held-out emotion: its AUC from the word vector and, as a control, from a random vector, each with
-    both intervals and a verdict; weighted accuracy; and the scores of networks that had the emotion in training.
+def over_chance(emotions: Sequence[str], judged: Runs) -> pd.DataFrame:
+    """AUC that each emotion's word vector gains over chance and over a random vector, and a random one over chance.
+
+    `judged` is from `answers.beside_chance`.
     """
-    p, rows = answered.study.p, []
-    for settings in zero_shot_in_turns(answered.study):
+    pairs = [(CLEAN, CHANCE), (CLEAN, RANDOM), (RANDOM, CHANCE)]
+    over = [(f"{emotion}: {ours}", f"{emotion}: {theirs}") for emotion in emotions for ours, theirs in pairs]
+    return gains.pairs(judged.table, "auc", over, judged)
+
+
+def zero_shot_table(judged: Runs, found: pd.DataFrame) -> pd.DataFrame:
+    """One row per held-out emotion: its AUC from the word vector and, as a control, from a random vector, each with
+    three intervals and a verdict; weighted accuracy; and the scores of networks that had the emotion in training.
+
+    `judged` and `found` are from `answers.beside_chance` and `over_chance`.
+    """
+    p, table, rows = judged.study.p, judged.table, []
+    gain = found.set_index(["variant", "baseline"])
+    for settings in zero_shot_in_turns(judged.study):
         case = settings[0].case
         share = np.concatenate([setting.case.present("test") for setting in settings]).mean()
         row: dict[str, object] = {"emotion": case.emotion, "share_present": float(share)}
         for kind, prefix in ((CLEAN, ""), (RANDOM, "random_")):
-            values = _values(table, case, kind, "auc")
-            row |= {"n": len(values)} | _moments(values, f"{prefix}auc")
-            tested = ((setting.case, logits(answered, setting, kind)) for setting in settings)
-            seeds, samples = t_interval(values), sample_interval(*tested)
-            row |= {f"{prefix}seeds_low": seeds[0], f"{prefix}seeds_high": seeds[1]}
-            row |= {f"{prefix}samples_low": samples[0], f"{prefix}samples_high": samples[1]}
-            row[f"{prefix}verdict"] = verdict(seeds, samples)
-        row |= _moments(_values(table, case, LEAKING, "auc"), "auc_in_training")
+            over = gain.loc[(f"{case.emotion}: {kind}", f"{case.emotion}: {CHANCE}")]
+            row |= {"n": over["n"], f"{prefix}auc": over["score"], f"{prefix}auc_std": over["score_std"]}
+            row |= {f"{prefix}{name}": value for name, value in _scores_between(over).items()}
+            row[f"{prefix}verdict"] = verdict(over)
+        row |= {"unit": over["unit"], "units": over["units"]}
+        row |= _moments(_values(table, case.emotion, LEAKING, "auc"), "auc_in_training")
         for kind, name in ((CLEAN, "weighted_acc"), (LEAKING, "weighted_acc_in_training")):
-            row[name] = _moments(_values(table, case, kind, "weighted_acc"), name)[name]
+            row[name] = mean(_values(table, case.emotion, kind, "weighted_acc"))
         if stand_in := synthetic_emotions.KINDS.get(p.dataset):
             row["auc_ceiling"] = float(synthetic_emotions.best_scores(stand_in, p.modalities)["auc"][case.column])
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def pooled_table(emotions: Sequence[str], table: pd.DataFrame) -> pd.DataFrame:
-    """Zero-shot AUC averaged over the held-out emotions within each seed, from their word vectors and random ones.
+def _scores_between(over: Row) -> dict[str, float]:
+    """The intervals of a score, from those of its gain over chance."""
+    return {
+        f"{name}_{end}": HALF + over[f"{stem}_{end}"] for stem, name in _INTERVALS.items() for end in ("low", "high")
+    }
+
+
+def pooled_gains(emotions: Sequence[str], judged: Runs) -> pd.DataFrame:
+    """Zero-shot AUC averaged over the held-out emotions within each seed: of words and random vectors over chance, and
+    of words over random vectors.
 
     Of the emotions that any seed has a score for (`emotions` says how many), and of the seeds that have one for each of
-    these. The last row is their difference, paired over the seeds, and its verdict whether it excludes 0. The verdicts
-    rest on the seeds alone: the emotions share their test samples.
+    these.
     """
-    rows, pooled, by_variant = [], {}, by_seed(table, "auc")
-    scored = [emotion for emotion in emotions if by_variant[f"{emotion}: {CLEAN}"].notna().any()]
-    for setting, words in ((CLEAN, "of the words"), (RANDOM, "random")):
-        complete = by_variant[[f"{emotion}: {setting}" for emotion in scored]].dropna()
-        pooled[words] = complete.mean(axis=1)
-    pooled[DIFFERENCE] = (pooled["of the words"] - pooled["random"]).dropna()
-    for words, by_run in pooled.items():
-        values = by_run.to_numpy()
-        low, high = t_interval(values)
-        said = verdict((low, high))
-        if words == DIFFERENCE:
-            said = "words better" if low > 0 else "words worse" if high < 0 else "not told apart"
-            said = UNDEFINED if np.isnan(low) else said
-        row = {"vectors": words, "emotions": len(scored), "n": len(values), **_moments(values, "auc")}
-        rows.append({**row, "seeds_low": low, "seeds_high": high, "verdict": said})
+    scores = by_seed(judged.table, "auc")
+    scored = [emotion for emotion in emotions if scores[f"{emotion}: {CLEAN}"].notna().any()]
+    parts = {f"{TOGETHER}: {kind}": [f"{e}: {kind}" for e in scored] for kind in (CLEAN, RANDOM, CHANCE)}
+    means = {name: scores[variants].mean(axis=1, skipna=False) for name, variants in parts.items()}
+    table = run_table(
+        {"variant": name, "seed": seed, "selected_on": "", "status": "", "metrics": {"test": {"auc": value}}}
+        for name, values in means.items()
+        for seed, value in values.items()
+    )
+    words, random, chance = parts
+    found = gains.pairs(
+        table, "auc", [(words, chance), (random, chance), (words, random)], replace(judged, means=parts)
+    )
+    return found.assign(emotions=len(scored))
+
+
+def pooled_table(found: pd.DataFrame) -> pd.DataFrame:
+    """`pooled_gains` as scores: of the words and of random vectors with their intervals, and their difference.
+
+    The verdict on the difference is its answer; the columns of what it is worth are those of the gain in each row.
+    """
+    rows = []
+    for name, row in zip((WORDS, RANDOM_ONES, DIFFERENCE), found.to_dict("records"), strict=True):
+        alone = name != DIFFERENCE
+        value, spread = ("score", "score_std") if alone else ("gain", "gain_std")
+        ends = _scores_between(row) if alone else {f"seeds_{e}": row[f"t_interval_{e}"] for e in ("low", "high")}
+        said = verdict(row) if alone else UNDEFINED if np.isnan(row["gain"]) else row["answer"]
+        about = {"vectors": name, "emotions": row["emotions"], "n": row["n"], "auc": row[value], "auc_std": row[spread]}
+        rows.append(about | {column: row[column] for column in SOURCES} | ends | {"verdict": said})
     return pd.DataFrame(rows)
 
 
-def _values(table: pd.DataFrame, case: Case, setting: str, metric: str) -> np.ndarray:
-    return by_seed(table, metric)[f"{case.emotion}: {setting}"].dropna().to_numpy()
+def _values(table: pd.DataFrame, emotion: str, setting: str, metric: str) -> np.ndarray:
+    return by_seed(table, metric)[f"{emotion}: {setting}"].dropna().to_numpy()
 
 
 def _moments(values: np.ndarray, name: str) -> dict[str, float]:
     return {name: mean(values), f"{name}_std": std(values)}
+
+
+def few_shot_gains(study: Study, answered: Runs, emotion: str) -> pd.DataFrame:
+    """What each number of the emotion's training samples gains in AUC over none, ascending; the last has all."""
+    own = sorted((each for each in study.tasks if each.case.emotion == emotion), key=lambda each: each.shots)
+    over = dict.fromkeys((each.variant(each.kind), f"{emotion}: {CLEAN}") for each in own if each.kind != CLEAN)
+    return gains.pairs(answered.table, "auc", list(over), answered)
 
 
 def few_shot_table(study: Study, table: pd.DataFrame, emotion: str) -> pd.DataFrame:
@@ -127,18 +141,21 @@ def few_shot_table(study: Study, table: pd.DataFrame, emotion: str) -> pd.DataFr
     return _summary(table, {each.variant(each.kind): {"setting": each.kind, "shots": each.shots} for each in own})
 
 
+def fine_tuning_gains(answered: Runs, emotion: str) -> dict[str, pd.DataFrame]:
+    """What fine-tuning gains in AUC over the zero-shot network: on the held-out emotion, and on the mean of the others
+    (`auc_others`)."""
+    over = [(f"{emotion}: {tuned(regime)}", f"{emotion}: {CLEAN}") for regime in answered.study.p.fine_tuning.regimes]
+    table = answered.table
+    of_others = table[table["metric"] == "auc_others"].assign(metric="auc")
+    own, others = gains.pairs(table, "auc", over, answered), gains.pairs(of_others, "auc", over, on_others(answered))
+    return {"auc": own, "auc_others": others.assign(metric="auc_others")}
+
+
 def fine_tuning_table(study: Study, table: pd.DataFrame, emotion: str) -> pd.DataFrame:
-    """The held-out emotion and the mean of the others, before fine-tuning and after it, and the paired gains."""
+    """The held-out emotion and the mean of the others, before fine-tuning and after it."""
     settings = [CLEAN, *map(tuned, study.p.fine_tuning.regimes)]
     variants = {f"{emotion}: {setting}": {"setting": setting} for setting in settings}
-    found = _summary(table, variants, others=True)
-    own = table[table["variant"].isin(variants)]
-    for metric in ("auc", "auc_others"):
-        gain = gains.gain_table(own, metric, f"{emotion}: {CLEAN}").set_index("variant").reindex(variants)
-        found[f"{metric}_gain"] = gain["gain"].to_numpy()
-        for end in ("low", "high"):
-            found[f"{metric}_gain_{end}"] = gain[f"t_interval_{end}"].to_numpy()
-    return found
+    return _summary(table, variants, others=True)
 
 
 def _summary(

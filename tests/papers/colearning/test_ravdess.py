@@ -194,5 +194,5 @@ def test_the_smallest_gain_that_could_be_seen_is_half_the_interval(given, tmp_pa
     row = found["acc", "audio only"].set_index("variant").loc["rate 0.8"]
     half = (row["t_interval_high"] - row["t_interval_low"]) / 2
     (sentence,) = [s for s in colearning.conclusions(study, table, found) if "rate 0.8 against audio" in s]
-    assert sentence.endswith(f"neutral co-learning; a gain of less than {half:.4f} could not be seen.")
+    assert sentence.endswith(f" would decide; a gain of less than {half:.4f} could not be seen.")
     assert pd.notna(half) and half > 0

@@ -17,6 +17,7 @@ from lib.papers.emotion_embeddings import EmotionEmbeddings, conclusions, tables
 from lib.papers.emotion_embeddings import study as eea
 from lib.reporting import modality_section
 from lib.reporting.report import Report
+from lib.reporting.verdicts import NO_DIFFERENCE, UNDECIDED
 from lib.training.trained import ZEROS
 from tests.papers.emotion_tasks import small_task
 
@@ -169,8 +170,8 @@ def test_the_table_of_models_holds_models_alone(trained):
 
 
 def test_gains_are_those_of_eea_over_each_baseline(trained):
-    p, _, table = trained
-    found = tables.eea_gains(p, MOSEI, table, "weighted_acc")
+    p, runs, table = trained
+    found = tables.eea_gains(p, MOSEI, runs, "weighted_acc")
     scores = tables.score_table(p, MOSEI, table, "weighted_acc").set_index("variant")["score"]
     assert set(found["variant"]) == {"MOSEI: EEA"}
     assert list(found["baseline"]) == [MOSEI.variant(kind) for kind in eea.KINDS.values() if kind != "EEA"]
@@ -182,16 +183,17 @@ def test_gains_are_those_of_eea_over_each_baseline(trained):
 
 
 def test_without_eea_or_a_baseline_nothing_is_compared(trained):
-    _, _, table = trained
+    _, runs, _ = trained
     for models in (["eea"], ["ef_rnn"]):
         p = given(models=models, ablation=False, contrasts=[])
-        assert tables.eea_gains(p, MOSEI, table, "acc").empty
+        assert tables.eea_gains(p, MOSEI, runs, "acc").empty
     assert conclusions.comparisons(pd.DataFrame()) == []
 
 
 def test_the_ablation_measures_all_modalities_against_each_set(trained):
-    p, _, table = trained
-    found = tables.ablation(p, MOSEI, table, "weighted_acc").set_index("modalities")
+    p, runs, table = trained
+    gain = tables.modality_gains(p, MOSEI, runs, "weighted_acc")
+    found = tables.ablation(p, MOSEI, table, gain).set_index("modalities")
     assert list(found.index[:2]) == ["text+audio+video", "text+audio"]
     assert len(found) == 7
     whole = found.loc["text+audio+video"]
@@ -199,34 +201,41 @@ def test_the_ablation_measures_all_modalities_against_each_set(trained):
     for name, row in found.iloc[1:].iterrows():
         assert row["gain_of_all"] == pytest.approx(whole["score"] - row["score"]), name
         assert row["gain_low"] <= row["gain_of_all"] <= row["gain_high"]
-    assert tables.ablation(given(ablation=False), MOSEI, table, "weighted_acc").empty
-
-
-def ablation_table(low: float, high: float) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "modalities": ["text+audio", "text"],
-            "metric": "acc",
-            "score": [0.7, 0.6],
-            "gain_low": [np.nan, low],
-            "gain_high": [np.nan, high],
-        }
-    )
+        assert row["new_units_low"] < row["gain_of_all"] < row["new_units_high"]
+    assert tables.modality_gains(given(ablation=False), MOSEI, runs, "weighted_acc").empty
+    assert tables.ablation(given(ablation=False), MOSEI, table, pd.DataFrame()).empty
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "words"),
-    [(0.01, 0.2, "better than text"), (-0.2, -0.01, "worse than text"), (-0.1, 0.1, "not told apart from text")],
+    ("gain", "answer", "words"),
+    [
+        (0.1, "better", "better than text (+0.1000, 95 % interval -0.2000 to +0.3000 over 5 seeds and 31 videos)."),
+        (-0.1, "worse", "worse than text (-0.1000,"),
+        (0.001, NO_DIFFERENCE, "no difference beyond the margin to text (+0.0010,"),
+        (0.1, UNDECIDED, "+0.3000 over 5 seeds and 31 videos; about 9 seeds would decide)."),
+    ],
 )
-def test_sentences_about_modalities_follow_the_intervals(low, high, words):
-    (sentence,) = conclusions.modalities(MOSEI, ablation_table(low, high))
+def test_sentences_about_modalities_follow_the_answers(gain, answer, words):
+    scores = {"variant": ["MOSEI: EEA", "MOSEI: EEA, text"], "modalities": ["text+audio", "text"], "score": [0.7, 0.6]}
+    row = {"baseline": "MOSEI: EEA, text", "gain": gain, "n": 5, "units": 31, "unit": "video", "combined_error": 0.1}
+    row |= {"combined_low": -0.2, "combined_high": 0.3, "answer": answer}
+    row["would_decide"] = "about 9 seeds would decide" if answer == UNDECIDED else ""
+    (sentence,) = conclusions.modalities(MOSEI, pd.DataFrame(scores).assign(metric="acc"), pd.DataFrame([row]))
     assert words in sentence
     assert "Highest mean: text+audio (0.7000)" in sentence
 
 
+def test_units_are_of_the_corpus_that_a_gain_is_on(trained):
+    p, runs, _ = trained
+    for task in runs.study.tasks:
+        found = tables.contrast_gains(p, task, runs, "auc")
+        assert set(found["units"]) == {len(task.corpus.splits["test"])}
+        assert found["new_units_low"].notna().all() and found["combined_low"].isna().all()  # two seeds
+
+
 def test_each_change_is_measured_against_its_own_model(trained):
-    p, _, table = trained
-    found = tables.contrast_gains(p, IEMOCAP, table, "acc").set_index("variant")
+    p, runs, _ = trained
+    found = tables.contrast_gains(p, IEMOCAP, runs, "acc").set_index("variant")
     assert found["baseline"].to_dict() == {
         "IEMOCAP: EF transformer, over time": "IEMOCAP: EF transformer",
         "IEMOCAP: EEA, final states": "IEMOCAP: EEA",
@@ -340,9 +349,9 @@ def test_cosines_do_not_depend_on_the_threads_of_the_notebook():
 
 def test_published_numbers_stand_beside_ours_and_are_never_compared(trained):
     p, runs, _ = trained
-    paper, table, comparable = eea.paper(ON_MOSEI), eea.as_published(runs), eea.comparable(p, ON_MOSEI)
-    averages = tables.published_averages(p, MOSEI, table, paper, comparable)
-    single = tables.published_emotions(MOSEI, table, paper, comparable)
+    paper, rescored, comparable = eea.paper(ON_MOSEI), eea.as_published(runs), eea.comparable(p, ON_MOSEI)
+    averages = tables.published_averages(p, MOSEI, rescored, paper, comparable)
+    single = tables.published_emotions(MOSEI, rescored.table, paper, comparable)
     assert set(averages["variant"]) == {"MOSEI: EEA", "MOSEI: LF-RNN", "MOSEI: MulT"}
     assert list(single["quantity"][:2]) == ["weighted_acc_anger", "weighted_acc_disgust"]
     assert len(single) == 12
@@ -364,10 +373,10 @@ def test_emotions_that_the_run_does_not_have_are_left_out(trained):
 
 
 def test_nothing_was_published_on_other_corpora(trained):
-    p, _, table = trained
+    p, runs, table = trained
     paper = eea.paper(dataclasses.replace(ON_MOSEI, dataset="meld_text"))
     assert paper.empty
-    assert tables.published_averages(p, MOSEI, table, paper, {"same_corpus": False}).empty
+    assert tables.published_averages(p, MOSEI, runs, paper, {"same_corpus": False}).empty
     assert tables.published_emotions(MOSEI, table, paper, {"same_corpus": False}).empty
 
 
@@ -381,8 +390,8 @@ def test_text_of_the_published_split_stands_beside_the_paper_and_other_folds_do_
     said = {}
     for split in ("end_to_end", "standard"):
         p = given(**text, corpus_options={"split": split})
-        task, table = eea.task(p, read), eea.as_published(runs)
-        found = tables.published_averages(p, task, table, eea.paper(read), eea.comparable(p, read))
+        task, rescored = eea.task(p, read), eea.as_published(runs)
+        found = tables.published_averages(p, task, rescored, eea.paper(read), eea.comparable(p, read))
         told = conclusions.beside_published(found)
         assert len(told) == 4 * (split == "end_to_end")  # two scores of two models
         assert all("beside the published" in sentence and "nothing is judged" in sentence for sentence in told)
@@ -400,7 +409,8 @@ def test_published_decisions_are_at_the_thresholds_of_the_best_validation_f1(tra
     record = runs.scored([task.variant("EEA")], task)[0][2]
     valid, test = (task.corpus.splits[name].labels for name in ("valid", "test"))
     thresholds = best_thresholds(record.outputs["valid"], valid)
-    rows = eea.as_published(runs)
+    rescored = eea.as_published(runs)
+    rows = rescored.table
     own = rows[(rows["variant"] == record.variant) & (rows["seed"] == record.seed) & (rows["split"] == "test")]
     values = own.set_index("metric")["value"]
     expected = f1_positive(decisions(record.outputs["test"], thresholds), test == 1)
@@ -408,6 +418,10 @@ def test_published_decisions_are_at_the_thresholds_of_the_best_validation_f1(tra
     assert [values[f"f1_positive_{name}"] for name in task.corpus.label_names] == pytest.approx(list(expected))
     plain = table[(table["variant"] == record.variant) & (table["split"] == "test")].set_index(["metric", "seed"])
     assert plain.loc[("auc", record.seed), "value"] == values["auc"]
+    left = rescored.without_units("f1_positive")[record.variant, record.seed]
+    others = np.array(task.corpus.splits["test"].ids) != left.names[3]
+    found = f1_positive(decisions(record.outputs["test"][others], thresholds), test[others] == 1)
+    assert left.scores[3] == pytest.approx(found.mean())
 
 
 def in_folds(p: EmotionEmbeddings) -> list[eea.Emotions]:

@@ -278,19 +278,52 @@ def test_figures_are_drawn(trained):
 
 
 def test_changes_and_thresholds_are_compared_seed_by_seed(trained):
-    p, _, _, table = trained
-    changed = found.change_table(p, table)
+    _, _, runs, _ = trained
+    changed = found.change_table(runs)
     assert set(changed["baseline"]) == {"MESM 0.7"}
     assert len(changed) == 6  # two changes, three metrics
-    dense = found.dense_table(p, table)
+    dense = found.dense_table(runs)
     assert set(dense["baseline"]) == {"FE2E"}
     assert set(dense["variant"]) == {"MESM 0.3", "MESM 0.7"}
     assert len(conclusions.gains(changed)) == 6
 
 
+def test_without_an_utterance_a_score_keeps_the_thresholds_of_validation(trained):
+    _, _, runs, _ = trained
+    task, _, record = next(run for run in runs.done if (run[1].variant, run[1].seed) == ("MESM 0.7", 1))
+    labels = {split: task.corpus.labels(split) for split in ("valid", "test")}
+    thresholds = best_thresholds(record.outputs["valid"], labels["valid"])
+    out, rest = record.outputs["test"], np.arange(24) != 5
+    f1 = emotion_scores(out[rest], labels["test"][rest], thresholds)["f1_positive"].mean()
+    right = (out.argmax(axis=1) == labels["test"].argmax(axis=1))[rest].mean()
+    for metric, expected in (("f1_positive", f1), ("class_acc", right)):
+        left = runs.without_units(metric)["MESM 0.7", 1]
+        assert (left.unit, len(left.names)) == ("utterance", 24)
+        assert left.scores[left.names.index(task.corpus.splits["test"].ids[5])] == pytest.approx(expected)
+
+
+def test_models_are_set_against_those_on_features_by_the_answer(trained):
+    _, _, runs, _ = trained
+    over = found.handcrafted_table(runs)
+    assert list(zip(over["variant"], over["baseline"], strict=True))[:4] == [
+        (ours, theirs) for theirs in ("LF-LSTM", "LF-TRANS") for ours in ("FE2E", "MESM 0.7")
+    ]
+    assert set(over["metric"]) == {"f1_positive", "acc", "class_acc"} and (over["units"] == 24).all()
+    known = {"combined_low": 0.01, "combined_high": 0.05, "gain": 0.03, "unit": "utterance", "would_decide": ""}
+    told = over.assign(**known, answer="better")
+    (sentence,) = conclusions.baselines(told)
+    assert sentence.endswith(
+        f"F1: +3.0 points (95 % interval over seeds and utterances +1.0 to +5.0), better than "
+        f"{told.loc[told[told['metric'] == 'f1_positive']['baseline_score'].idxmax(), 'baseline']}."
+    )
+    open_rows = over.assign(combined_low=np.nan, answer="undecided", would_decide="about 40 seeds would decide")
+    assert conclusions.baselines(open_rows)[0].endswith("(about 40 seeds would decide).")
+    assert "interval over seeds " in conclusions.baselines(open_rows)[0]
+
+
 def test_a_stand_in_is_never_compared_with_the_paper(trained):
-    p, corpora, _, table = trained
-    compared = found.comparison_table(p, corpora, table, found.paper(p.kind))
+    p, corpora, runs, _ = trained
+    compared = found.comparison_table(runs, corpora, found.paper(p.kind))
     assert compared["verdict"].str.startswith("not comparable: stand-in data").all()
     assert compared["difference"].isna().all()
     assert conclusions.provenance(p, corpora).endswith("says nothing about the real corpora.")
@@ -362,12 +395,14 @@ def replace_folder(p: EndToEnd) -> EndToEnd:
     return given(text_encoder={"folder": "nothing"}, data_root=p.data_root)
 
 
-def test_a_single_model_can_be_run(tmp_path):
+def test_a_single_model_can_be_run(tmp_path, capsys):
     p = given(models={"lf_rnn": SETTING}, changes=[], thresholds=[], seeds=[0], results=str(tmp_path))
     corpora = e2e.load_corpora(p)
     assert corpora.raw is None
     runs = e2e.study(p, corpora).train()
     overview = found.overview_table(p, corpora, runs.table)
     assert list(overview["variant"]) == ["LF-LSTM", found.NEVER, found.ALWAYS]
-    assert conclusions.baselines(p, overview) == []
+    Report(runs.study).worth([found.handcrafted_table(runs)])
+    assert "No gain is compared in this run." in capsys.readouterr().out
+    assert found.handcrafted_table(runs).empty and conclusions.baselines(found.handcrafted_table(runs)) == []
     assert runs.records[0].status == FINISHED

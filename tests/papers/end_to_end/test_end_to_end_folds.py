@@ -7,6 +7,7 @@ from lib import params
 from lib.data.ravdess import clips
 from lib.papers.end_to_end import EndToEnd, attention, tables
 from lib.papers.end_to_end import study as e2e
+from lib.reporting.verdicts import NO_DIFFERENCE
 from tests.data.ravdess.test_ravdess import small, write_ravdess
 from tests.papers.notebook_cells import run_cells
 
@@ -83,6 +84,17 @@ def test_the_sentence_alone_is_a_variant_that_hears_nothing(trained):
     assert {"class_acc", "class_acc_std"} <= set(overview.columns)
 
 
+def test_units_are_the_actors_that_a_seed_tests(trained):
+    _, _, runs = trained
+    left = runs.without_units("f1_positive")
+    for seed in (0, 1, 9):
+        assert left["MESM 0.5", seed].unit == "speaker"
+        assert left["MESM 0.5", seed].names == tuple(f"actor {actor:02d}" for actor in clips.folds(seed % 8)["test"])
+    dense = tables.dense_table(runs)
+    assert set(dense["units"]) == {6} and set(dense["folds"]) == {2}
+    assert dense["combined_low"].notna().all() and dense["answer"].isin(["undecided", NO_DIFFERENCE]).all()
+
+
 def test_attention_is_shown_on_a_clip_that_was_not_trained_on(trained):
     _, corpora, runs = trained
     run = next(run for run in runs.done if (run[1].variant, run[1].seed) == ("MESM 0.5", 0))
@@ -95,7 +107,7 @@ def test_attention_is_shown_on_a_clip_that_was_not_trained_on(trained):
 
 def test_the_papers_numbers_are_those_of_another_corpus(trained):
     p, corpora, runs = trained
-    found = tables.comparison_table(p, corpora, runs.table, tables.paper(p.kind))
+    found = tables.comparison_table(runs, corpora, tables.paper(p.kind))
     assert found["verdict"].str.startswith("not comparable: different corpus").all()
     assert found["difference"].isna().all() and set(found["variant"]) == {"FE2E", "MESM 0.5", "MESM 0.7"}
 
@@ -107,4 +119,8 @@ def test_the_whole_notebook(folder, monkeypatch):
     assert "the same two sentences are said with every emotion" in finished.text
     assert "SYNTHETIC" not in finished.text
     assert "2 folds in turns, of which the first is fold 1 of 8 by actor: 4, 5, 6 tested" in finished.text
+    assert "This run has no model on hand-crafted features to compare with." in finished.text
+    worth = finished.table("gain_worth")
+    assert len(worth) == 9 and (worth["unit"] == "speaker").all()
+    assert (folder / "notebook" / "figures" / "forest.png").exists()
     assert set(finished.table("dense_and_sparse")["metric"]) == {"f1_positive", "acc", "class_acc"}

@@ -85,7 +85,7 @@ def test_only_the_tuned_layer_leaves_its_released_weights(trained, folder):
 
 def test_the_papers_numbers_stand_beside_without_a_verdict(trained):
     p, corpora, runs = trained
-    found = tables.comparison_table(p, corpora, runs.table, tables.paper(p.kind))
+    found = tables.comparison_table(runs, corpora, tables.paper(p.kind))
     assert set(found["quantity"]) >= {"weighted_acc", "f1_positive"}
     ours = found[(found["variant"] == "LF-LSTM") & (found["quantity"] == "f1_positive")].iloc[0]
     assert ours["verdict"].startswith(published.FEWER_MODALITIES + published.TEXT_ONLY)
@@ -109,6 +109,9 @@ def test_the_whole_notebook(folder, monkeypatch):
     finished = run_cells("end_to_end_sparse", folder / "notebook", monkeypatch, **GIVEN, data_root=str(folder / "data"))
     assert "CMU-MOSEI (text, emotions), MiniLM in ALBERT's place, real data" in finished.text
     assert "SYNTHETIC" not in finished.text
+    worth = finished.table("gain_worth")
+    assert len(worth) == 3 * 2 * 2 and set(worth["unit"]) == {"video"}  # on two kinds of word vectors, two metrics
+    assert "The best model over the best on hand-crafted features" in finished.text
     overview = finished.table("overview").set_index("variant")
     assert np.isfinite(overview.loc["MiniLM tuned, first token", "f1_positive"])
 

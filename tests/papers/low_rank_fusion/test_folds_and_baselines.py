@@ -14,6 +14,7 @@ from lib.papers.low_rank_fusion import study as lmf
 from lib.reporting import gains
 from lib.reporting.claims import claims
 from lib.reporting.report import Report
+from lib.run_table import by_seed
 from lib.study import Runs
 from tests.data.ravdess.test_ravdess import write_ravdess
 from tests.papers.low_rank_fusion.test_low_rank_fusion import given
@@ -97,7 +98,8 @@ def test_a_constant_answer_is_scored_on_every_fold_and_said_once(runs, capsys):
 
 
 def test_logistic_regression_reads_what_the_networks_read(runs):
-    table = tables.linear_table(runs.study).set_index("model")
+    models = tables.logistic_models(runs.study)
+    table = tables.linear_table(runs.study, models).set_index("model")
     assert list(table.index) == [f"logistic regression, {read}" for read in ("audio", "video", "audio and video")]
     found = []
     for task in runs.study.tasks:
@@ -109,29 +111,55 @@ def test_logistic_regression_reads_what_the_networks_read(runs):
     assert table.loc["logistic regression, audio", "acc"] > table.loc["logistic regression, video", "acc"]
 
 
-def test_sentences_about_linear_models_follow_the_intervals():
+def test_gains_over_logistic_regression_are_those_of_each_seed_on_its_fold(runs):
+    models = tables.logistic_models(runs.study)
+    found = tables.gains_over_linear(runs, models)["acc"]
+    whole = "logistic regression, audio and video"
+    assert found[["variant", "baseline"]].to_numpy().tolist() == [[kind, whole] for kind in lmf.FUSIONS]
+    ours = by_seed(runs.table, "acc")["LMF"]
+    gains_by_seed = []
+    for task, _, record in runs.done:
+        if record.variant == "LMF":
+            out = models[whole][0 if task is runs.study.tasks[0] else 1]
+            theirs = np.mean(out.argmax(axis=1) == task.corpus.splits["test"].labels)
+            gains_by_seed.append(ours[record.seed] - theirs)
+    assert found.loc[0, "gain"] == pytest.approx(np.mean(gains_by_seed))
+    assert found.loc[0, "gain_std"] == pytest.approx(np.std(gains_by_seed, ddof=1))
+
+
+def test_a_gain_is_over_the_actors_of_all_folds_and_decided_by_the_folds_means(runs):
+    """Seeds 0 and 8 share a fold, which counts twice."""
+    (row,) = gains.pairs(runs.table, "acc", [("LMF", "TFN")], runs).to_dict("records")
+    actors = [len({name[-2:] for name in task.corpus.splits["test"].ids}) for task in runs.study.tasks]
+    assert (row["unit"], row["units"], row["folds"]) == ("speaker", sum(actors), 2)
+    each = by_seed(runs.table, "acc")
+    by_fold = (each["LMF"] - each["TFN"]).loc[[0, 8]].mean(), (each["LMF"] - each["TFN"])[1]
+    assert row["gain"] == pytest.approx((2 * by_fold[0] + by_fold[1]) / 3)
+    spread = 2 * ((2 / 3 * (by_fold[0] - row["gain"])) ** 2 + (1 / 3 * (by_fold[1] - row["gain"])) ** 2)
+    assert row["combined_error"] == pytest.approx(spread**0.5)
+    assert row["combined_freedom"] == 1
+
+
+def test_what_a_second_modality_is_worth_to_logistic_regression():
     linear = pd.DataFrame({"model": ["a", "v", "both"], "acc": [0.5, 0.6, 0.7]})
-    rows = [("LMF", 0.6, 0.5, 0.65), ("TFN", 0.7, 0.65, 0.75), ("concatenation", 0.8, 0.75, 0.85), ("other", 1, 1, 1)]
-    scores = pd.DataFrame(rows, columns=["variant", "score", "t_interval_low", "t_interval_high"])
-    worth, *beside = conclusions.against_linear(linear, scores, "acc")[1:]
+    own, worth = conclusions.second_modality(linear, "acc")
+    assert own == "a: acc 0.5000, v: acc 0.6000, both: acc 0.7000."
     assert worth == "To logistic regression the second modality is worth +0.1000 acc."
-    assert [line.split(" logistic")[0] for line in beside] == [
-        "LMF lies below", "TFN lies around", "concatenation lies above",
-    ]  # fmt: skip
 
 
 def test_nothing_is_published_of_ravdess_and_its_gain_answers_the_claim(runs):
     p = runs.study.p
     Report(runs.study).published(
-        lmf.paper(p), runs.table, lmf.beside_published(p), lmf.TABLE_2[p.family], **lmf.comparable(p)
+        lmf.paper(p), runs.table, lmf.beside_published(p), lmf.TABLE_2[p.family], runs=runs, **lmf.comparable(p)
     )
     table = pd.read_csv(Path(p.results) / "tables" / "published_weighted_f1.csv")
     assert table["paper"].isna().all() and table["difference"].isna().all()
     assert set(table["verdict"]) == {"not comparable: different corpus, not published"}
     (claim,) = [claim for claim in claims() if claim.notebook == "low_rank_fusion"]
     (answer,) = table.query(claim.rows, engine="python").to_dict("records")
-    (gain,) = gains.pairs(runs.table, "weighted_f1", [("LMF", "TFN")]).to_dict("records")
+    (gain,) = gains.pairs(runs.table, "weighted_f1", [("LMF", "TFN")], runs).to_dict("records")
     assert answer["reproduced"] == pytest.approx(gain["gain"])
+    assert answer["combined_low"] == pytest.approx(gain["combined_low"]) and answer["unit"] == "speaker"
     assert claim.table.split("|") == ["published_mae", "published_weighted_f1"]
 
 

@@ -252,6 +252,31 @@ def test_gains_are_those_of_lmf(trained, scores):
     assert row["gain"] == pytest.approx(shown["TFN"] - shown["LMF"])  # a lower error is a positive gain
 
 
+def test_other_ranks_are_set_against_the_settings_own(trained):
+    pairs = lmf.contrasts(trained.study.p, ())[lmf.LMF]
+    assert pairs == [("LMF rank 1", "LMF"), ("LMF rank 2", "LMF")]
+    found = gains.pairs(trained.table, "mae", pairs, trained)
+    assert list(found["variant"]) == ["LMF rank 1"]  # the other is LMF itself
+    assert conclusions.comparisons([found])[0].startswith("mae: LMF rank 1 ")
+
+
+def test_a_sentence_is_decided_by_the_combined_interval(trained):
+    """Two seeds have none: then it is that over the seeds."""
+    row = gains.pairs(trained.table, "mae", [(lmf.LMF, lmf.TFN)], trained).iloc[0]
+    row = row.drop(["answer", "would_decide"]).to_dict()  # so that they are found from what follows
+    wide = row | {"t_interval_low": 0.01, "t_interval_high": 0.03, "gain": 0.02, "gain_std": 0.001}
+    (alone,) = conclusions.comparisons([pd.DataFrame([wide])])
+    assert alone.endswith("(95 % interval +0.0100 to +0.0300 over 2 seeds): better.")
+    both = {"combined_error": 0.02, "combined_low": -0.03, "combined_high": 0.07, "answer": "undecided"}
+    (both_said,) = conclusions.comparisons(
+        [pd.DataFrame([wide | both | {"would_decide": "about 9 seeds would decide"}])]
+    )
+    units = f"2 seeds and {row['units']} utterances"
+    assert both_said.endswith(
+        f"(95 % interval -0.0300 to +0.0700 over {units}): undecided; about 9 seeds would decide."
+    )
+
+
 def test_the_manifest_says_what_was_selected_on_what(trained):
     p = trained.study.p
     Report(trained.study).finish(trained, lmf.selected_on(p))
@@ -292,6 +317,10 @@ def test_traits_by_name_have_a_network_each_with_its_chosen_setting(tmp_path):
     assert list(dict.fromkeys(run.name for run in lmf.asked(runs))) == asked
     floor = {t.name: lmf.constant(t) for t in tasks}
     train = tasks[0].corpus.splits["train"].labels
+    (mean,) = gains.pairs(table, "mae", [("mean: LMF", "mean: TFN")], tables.with_means(runs)).to_dict("records")
+    both = [tables.with_means(runs).without_units("mae")[f"{trait}: LMF", 1].scores for trait in columns]
+    assert tables.with_means(runs).without_units("mae")["mean: LMF", 1].scores == pytest.approx(np.mean(both, axis=0))
+    assert mean["units"] == len(labels) and np.isfinite(mean["new_units_low"])
     assert floor["Nervous"]["mae"] == pytest.approx(np.abs(labels[:, 13] - np.median(train[:, 13])).mean())
 
 

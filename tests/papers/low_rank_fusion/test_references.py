@@ -8,14 +8,20 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
-from lib import data
-from lib.papers.low_rank_fusion import conclusions, tables
+from lib.papers.low_rank_fusion import LowRankFusion, conclusions, tables
+from lib.papers.low_rank_fusion import study as lmf
+from tests.papers.low_rank_fusion.test_low_rank_fusion import given
+
+
+def words(**changes) -> LowRankFusion:
+    return given(dataset="mosi_words", samples=0, search_draws=0, **changes)
 
 
 def test_the_reference_point_of_the_standard_folds():
     if not os.environ.get("REPRISE_DATA"):
         pytest.skip("needs the public corpora: set REPRISE_DATA to their folder")
-    table = tables.reference_table(data.load("mosi_words"), "", 20).set_index("model")
+    study = lmf.study(words())
+    table = tables.linear_table(study, tables.text_models(study)).set_index("model")
     best = table.loc[tables.BAG_OF_WORDS]
     assert (round(best["mae"], 3), round(best["acc2_nonneg"], 3)) == (1.164, 0.688)
 
@@ -24,8 +30,8 @@ def test_the_reference_point_of_the_standard_folds():
 def test_linear_models_on_the_vectors_that_the_network_reads():
     if not os.environ.get("REPRISE_DATA"):
         pytest.skip("needs the public corpora and MiniLM: set REPRISE_DATA to their folder")
-    corpus = data.load("mosi_words", text="minilm")
-    table = tables.reference_table(corpus, "", 20, "minilm").set_index("model")
+    study = lmf.study(words(glove="minilm"))
+    table = tables.linear_table(study, tables.text_models(study)).set_index("model")
     assert table.loc[tables.SENTENCE_VECTOR, "mae"] == pytest.approx(0.952, abs=0.02)
     assert table.loc[f"{tables.MEAN_VECTOR}, last 20 words", "mae"] < table.loc[tables.BAG_OF_WORDS, "mae"]
 
@@ -46,33 +52,30 @@ def test_the_penalty_is_chosen_by_validation():
     np.testing.assert_allclose(found, strong.predict(vectors["test"]), rtol=1e-9)
 
 
-def test_a_network_on_frozen_vectors_stands_beside_ridge_regression_on_them():
-    names = [tables.BAG_OF_WORDS, "short", "single", "mean", "ridge on the mean word vector, last 20 words"]
-    reference = pd.DataFrame({"model": names, "mae": [1.16, 1.18, 1.15, 1.46, 0.96]}).assign(acc2_nonneg=0.7)
-    row = {"variant": ["LMF"], "score": [1.0], "t_interval_low": [0.98], "t_interval_high": [1.02]}
-    scores = {"mae": pd.DataFrame(row), "acc2_nonneg": pd.DataFrame(row)}
-    sentences = conclusions.against_reference(reference, scores, 20, "minilm")
-    assert sentences[1] == "LMF is better by MAE."
-    assert sentences[2:] == [
-        "ridge on the mean word vector, last 20 words: MAE 0.960, accuracy 0.700. The linear model is better by MAE."
-    ]
+def test_linear_models_that_read_no_less_are_what_fusions_are_set_against(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(tables.gains, "pairs", lambda table, metric, pairs, runs: asked.update({metric: pairs}))
+    task = SimpleNamespace(metrics=("mae",))
+    runs = SimpleNamespace(study=SimpleNamespace(tasks=[task]), table=None)
+    runs.beside = lambda name, of: runs
+    ridge = f"{tables.MEAN_VECTOR}, last 20 words"
+    names = [tables.BAG_OF_WORDS, "the same, last 20 words", "training mean", ridge]
+    tables.gains_over_linear(runs, {name: [np.zeros((1, 1))] for name in names})
+    assert asked["mae"] == [(kind, name) for name in (tables.BAG_OF_WORDS, ridge) for kind in lmf.FUSIONS]
 
 
-def test_sentences_about_the_reference_follow_the_numbers():
+def test_what_makes_the_distance_from_the_bag_of_words():
     reference = pd.DataFrame(
         {"model": [tables.BAG_OF_WORDS, "short", "single", "mean"], "mae": [1.16, 1.18, 1.15, 1.46]}
-    ).assign(acc2_nonneg=[0.69, 0.68, 0.7, 0.45])
-
-    def about(low: float, high: float) -> str:
-        row = {"variant": ["LMF"], "score": [(low + high) / 2], "t_interval_low": [low], "t_interval_high": [high]}
-        scores = {"mae": pd.DataFrame(row), "acc2_nonneg": pd.DataFrame(row | {"score": [0.66]})}
-        return conclusions.against_reference(reference, scores, 20)[1]
-
-    assert about(1.2, 1.3).startswith("The bag of words is better by MAE. Of the difference of +0.090")
-    assert "makes +0.020" in about(1.2, 1.3)
-    assert "the other +0.100" in about(1.2, 1.3)
-    assert about(1.0, 1.1).startswith("LMF is better")
-    assert about(1.1, 1.2).startswith("The two are not told apart")
+    )
+    (sentence,) = conclusions.why_not_linear(reference, pd.DataFrame({"variant": ["LMF"], "score": [1.25]}), 20)
+    assert sentence.startswith(
+        "Of the difference of +0.090 MAE between LMF and the bag of words, reading only the last 20"
+    )
+    assert "makes +0.020 and doing without pairs of words -0.030" in sentence
+    assert "the other +0.100" in sentence
+    nothing = pd.DataFrame({"variant": ["LMF"], "score": [np.nan]})
+    assert conclusions.why_not_linear(reference, nothing, 20) == []
 
 
 def test_weights_at_the_papers_sizes_are_those_counted_in_the_reference():

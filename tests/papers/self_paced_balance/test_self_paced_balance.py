@@ -229,7 +229,7 @@ def test_classes_confusions_and_curves(trained):
     assert list(classes["class"]) == [*task.corpus.label_names] * 2
     size = int((task.corpus.splits["test"].labels >= 0).sum())
     assert classes.groupby("backbone")["test utterances"].sum().to_dict() == {"BiDDIN": size, "MMGCN": size}
-    titles = dict(zip(("without SPCL", "with SPCL"), tables.pair("mmgcn", "atv"), strict=True))
+    titles = dict(zip(("without SPCL", "with SPCL"), self_paced.pair("mmgcn", "atv"), strict=True))
     panels = trained.confusion(task, titles)
     assert [title for title, _ in panels] == ["without SPCL", "with SPCL"]
     assert [counts.sum() for _, counts in panels] == [2 * size] * 2, "of the tasks of both seeds"
@@ -259,7 +259,7 @@ def test_a_lost_seed_is_said_in_the_title_of_a_confusion_matrix_and_is_not_asked
 
 
 def test_every_backbone_is_asked_on_its_seeds_corpus(trained):
-    models = [*tables.pair("biddin", "atv"), *tables.pair("mmgcn", "atv")]
+    models = [*self_paced.pair("biddin", "atv"), *self_paced.pair("mmgcn", "atv")]
     runs, table = trained.trained(models), trained.table
     assert {run.name for run in runs} == set(models)
     scores = table[(table["metric"] == "weighted_f1") & (table["split"] == "test")].set_index(["variant", "seed"])
@@ -308,14 +308,27 @@ def test_each_seed_tests_its_fold_and_tables_count_all_of_them(folds):
     assert tables.classes(folds).groupby("backbone")["test utterances"].sum().tolist() == [18] * 5
     ((_, counts),) = folds.confusion(folds.study.tasks[0], ["MMGCN av"])
     assert counts.sum() == 18
-    asked = folds.trained([*tables.pair("mmgcn", "av")])
+    asked = folds.trained([*self_paced.pair("mmgcn", "av")])
     scores = folds.table.query("metric == 'weighted_f1' and split == 'test'").set_index(["variant", "seed"])["value"]
     assert {(run.name, run.seed): run.plain() for run in asked} == {
-        (name, seed): scores[name, seed] for name in tables.pair("mmgcn", "av") for seed in (0, 1)
+        (name, seed): scores[name, seed] for name in self_paced.pair("mmgcn", "av") for seed in (0, 1)
     }
     curves = tables.curves(folds)
     assert {name for name in curves if name.startswith("ratio_")} == {"ratio_audio", "ratio_video"}
     assert all("two modalities: in the first epoch" in sentence for sentence in conclusions.balance(curves))
+
+
+def test_units_are_the_actors_of_each_fold(folds, trained):
+    found = tables.effect(folds, "weighted_f1")
+    assert set(found["unit"]) == {"speaker"} and set(found["units"]) == {6} and set(found["folds"]) == {2}
+    left = folds.without_units("acc")
+    assert left["MMGCN av", 1].names == ("actor 04", "actor 05", "actor 06")
+    dialogues = trained.without_units("f1_class_0")["MMGCN atv", 0]
+    assert dialogues.unit == "dialogue" and set(dialogues.names) == set(
+        trained.study.tasks[0].corpus.splits["test"].ids
+    )
+    classes = tables.classes(trained)
+    assert set(classes["unit"]) == {"dialogue"} and "holm_p" in classes
 
 
 def test_modalities_that_a_corpus_lacks_are_named(folds):
@@ -325,15 +338,15 @@ def test_modalities_that_a_corpus_lacks_are_named(folds):
 
 
 def test_a_stand_in_is_never_compared_with_the_paper(trained):
-    p, source, table = trained.study.p, trained.study.tasks[0].corpus.source, trained.table
-    found = tables.published_gains(p, source, table)
+    p, source = trained.study.p, trained.study.tasks[0].corpus.source
+    found = tables.published_gains(trained)
     assert len(found) == 8 * 2 * 2
     assert set(found["verdict"]) == {
         "not comparable: stand-in data, different corpus",
         "not comparable: stand-in data, different corpus, not run",
     }
     assert found["difference"].isna().all()
-    claims = tables.published_claims(p, source, tables.effect(p, table, "weighted_f1"))
+    claims = tables.published_claims(p, source, tables.effect(trained, "weighted_f1"))
     assert list(claims["paper"]) == [1.2, 6.6, 10.4]
     assert all(verdict.startswith("not comparable: stand-in data") for verdict in claims["verdict"])
 
@@ -350,7 +363,7 @@ def test_floor_ceiling_and_settings(trained):
     assert list(self_paced.ceilings(corpus))[:2] == ["from", "acc"]
     assert list(self_paced.settings(p)["cap after epochs"]) == ["14"] * 4
     assert self_paced.describe(corpus)["dialogues"].sum() == 25
-    sentences = conclusions.bounds(corpus, tables.effect(p, trained.table, "weighted_f1"))
+    sentences = conclusions.bounds(corpus, tables.effect(trained, "weighted_f1"))
     assert "the best possible decision" in sentences[0]
 
 

@@ -5,14 +5,17 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy import stats
 
 from lib.metrics.presence import decisions, weighted_acc
 from lib.metrics.scores import auc
 from lib.papers.unseen_emotions import answers, conclusions, figures, tables
 from lib.papers.unseen_emotions import study as unseen
-from lib.papers.unseen_emotions.study import CLEAN, LEAKING
+from lib.papers.unseen_emotions.study import CLEAN, LEAKING, METRICS
+from lib.reporting.verdicts import NO_DIFFERENCE, UNDECIDED
 from lib.study import Runs
 from lib.training.records import load_weights
 from tests.papers.unseen_emotions.held_out import MOSEI, given, held_out
@@ -25,6 +28,15 @@ def run(tmp_path_factory):
     runs = unseen.plan(p, [held_out(emotion) for emotion in p.held_out]).train()
     answered = answers.answers(runs)
     return runs, answered, answers.scores(answered)
+
+
+def zero_shot_of(answered: Runs) -> pd.DataFrame:
+    judged = answers.beside_chance(answered)
+    return tables.zero_shot_table(judged, tables.over_chance(answered.study.p.held_out, judged))
+
+
+def pooled_of(answered: Runs) -> pd.DataFrame:
+    return tables.pooled_table(tables.pooled_gains(answered.study.p.held_out, answers.beside_chance(answered)))
 
 
 def outputs(answered: Runs) -> dict[tuple[str, str, int], np.ndarray]:
@@ -117,39 +129,78 @@ def test_the_word_is_ranked_among_random_vectors_of_its_length(run):
 
 
 @pytest.mark.parametrize(
-    ("intervals", "said"),
+    ("row", "said"),
     [
-        (((0.52, 0.6), (0.51, 0.7)), "above chance"),
-        (((0.52, 0.6), (0.49, 0.7)), "not distinguishable from chance"),
-        (((0.5, 0.6),), "not distinguishable from chance"),
-        (((0.4, 0.49), (0.3, 0.48)), "below chance"),
-        (((0.52, 0.6), (0.3, 0.48)), "not distinguishable from chance"),
-        (((math.nan, math.nan), (0.6, 0.7)), "not distinguishable from chance"),
+        ({"answer": "better"}, "above chance"),
+        ({"answer": "worse"}, "below chance"),
+        ({"answer": NO_DIFFERENCE}, "at chance, within the margin"),
+        ({"answer": UNDECIDED}, "not distinguishable from chance"),
+        ({"answer": "better", "combined_error": math.nan}, "not distinguishable from chance"),  # seeds alone
+        ({"answer": UNDECIDED, "score": math.nan, "combined_error": math.nan}, "undefined"),
     ],
 )
-def test_the_verdict_needs_every_interval(intervals, said):
-    assert tables.verdict(*intervals) == said
+def test_the_verdict_needs_the_combined_interval(row, said):
+    assert tables.verdict({"score": 0.6, "combined_error": 0.1} | row) == said
 
 
-def test_the_interval_over_test_samples_covers_chance_for_noise_and_excludes_it_for_a_cue():
-    case, rng = held_out("happy"), np.random.default_rng(0)
-    labels = MOSEI.corpus.splits["test"].labels
-    noise = [rng.normal(size=labels.shape) for _ in range(3)]
-    low, high = tables.sample_interval((case, noise))
-    assert low < 0.5 < high
-    low, _ = tables.sample_interval((case, [out + 5 * labels for out in noise]))
-    assert low > 0.9
+def test_chance_tells_no_sample_from_any_other(run):
+    judged = answers.beside_chance(run[1])
+    chance = judged.table[judged.table["variant"].str.endswith(answers.CHANCE) & judged.table["metric"].isin(METRICS)]
+    assert (chance["value"] == 0.5).all()
+    assert set(zip(chance["variant"], chance["seed"], strict=True)) == {
+        (f"{emotion}: {answers.CHANCE}", seed) for emotion in run[0].study.p.held_out for seed in (0, 1)
+    }
+    assert len(judged.records) == len(run[1].records) + 4
 
 
-def test_samples_of_folds_are_drawn_within_their_fold():
-    """Each fold's networks rank their own samples rightly, but not those of both: no draw mixes them."""
-    case = held_out("happy")
-    labels = MOSEI.corpus.splits["test"].labels
-    folds = [(case, [labels + offset]) for offset in (-10.0, 10.0)]
-    assert tables.sample_interval(*folds) == (1.0, 1.0)
-    right, wrong = (case, [labels]), (case, [-labels])
-    assert tables.sample_interval(right, wrong) == (0.5, 0.5)
-    assert tables.sample_interval(right, (case, [])) == (1.0, 1.0)
+def without_each(auc_of, samples: int) -> np.ndarray:
+    """A score without each sample in turn, `(samples,)`, and the jackknife's pseudo-values from it."""
+    left = np.array([auc_of(np.delete(np.arange(samples), i)) for i in range(samples)])
+    return auc_of(np.arange(samples)) + (samples - 1) * (left.mean() - left)
+
+
+def test_an_auc_is_over_the_test_units_as_the_jackknife_has_it(run):
+    """Of the held-out emotion, and after fine-tuning of the others."""
+    runs, answered, _ = run
+    judged, found, true = answers.beside_chance(answered), outputs(answered), MOSEI.corpus.splits["test"].labels == 1
+    samples, case = len(true), unseen.zero_shot(runs.study)[1].case
+
+    def interval(of) -> tuple[float, float]:
+        each = np.stack([without_each(lambda rows, seed=seed: of(rows, seed), samples) for seed in (0, 1)])
+        half = stats.t.ppf(0.975, samples - 1) * each.mean(axis=0).std(ddof=1) / np.sqrt(samples)
+        return each.mean() - half, each.mean() + half
+
+    def own(rows, seed):
+        return auc(found["happy", CLEAN, seed][rows], true[rows])[case.column]
+
+    row = (
+        tables.zero_shot_table(judged, tables.over_chance(runs.study.p.held_out, judged))
+        .set_index("emotion")
+        .loc["happy"]
+    )
+    assert (row["unit"], row["units"]) == ("utterance", samples)
+    assert (row["new_units_low"], row["new_units_high"]) == pytest.approx(interval(own), abs=1e-5)
+
+    def on_others(rows, seed):
+        before, after = (
+            auc(found["happy", kind, seed][rows], true[rows])[case.seen].mean() for kind in (CLEAN, "fine-tuned, gem")
+        )
+        return after - before
+
+    gain = tables.fine_tuning_gains(answered, "happy")["auc_others"].set_index("variant").loc["happy: fine-tuned, gem"]
+    assert (gain["new_units_low"], gain["new_units_high"]) == pytest.approx(interval(on_others), abs=1e-5)
+    assert gain["metric"] == "auc_others"
+
+
+def test_the_average_over_emotions_is_over_the_same_test_units(run):
+    judged = answers.beside_chance(run[1])
+    found = tables.pooled_gains(run[0].study.p.held_out, judged)
+    single = tables.over_chance(run[0].study.p.held_out, judged)
+    words = single[single["variant"].str.endswith(CLEAN) & single["baseline"].str.endswith(answers.CHANCE)]
+    assert found.loc[0, "gain"] == pytest.approx(words["gain"].mean())
+    assert set(found["units"]) == set(single["units"]) == {len(MOSEI.corpus.splits["test"])}
+    widths = words["new_units_high"] - words["new_units_low"]
+    assert 0 < found.loc[0, "new_units_high"] - found.loc[0, "new_units_low"] < widths.max()
 
 
 @pytest.fixture(scope="module")
@@ -179,9 +230,10 @@ def test_in_folds_each_seed_answers_for_its_own_test_samples(run, in_folds):
         np.testing.assert_allclose(out, whole[emotion, setting, seed][seed::2], rtol=1e-5, atol=1e-6)
     assert [s.case.emotion for s in unseen.zero_shot(runs.study)] == list(runs.study.p.held_out)
     assert len(runs.records) == len(run[0].records)
-    zero_shot = tables.zero_shot_table(answered, table)
+    zero_shot = zero_shot_of(answered)
     assert list(zero_shot["emotion"]) == list(runs.study.p.held_out)
     assert set(zero_shot["n"]) == {2}
+    assert set(zero_shot["units"]) == {len(MOSEI.corpus.splits["test"])}  # of both halves
     share = MOSEI.corpus.splits["test"].labels[:, MOSEI.corpus.label_names.index("happy")].mean()
     assert zero_shot.set_index("emotion").loc["happy", "share_present"] == pytest.approx(share)
     places = answers.random_table(runs).set_index("emotion")
@@ -193,7 +245,7 @@ def test_in_folds_each_seed_answers_for_its_own_test_samples(run, in_folds):
 def test_the_tables_and_sentences_of_a_run(run):
     runs, answered, table = run
     study, p, found = runs.study, runs.study.p, outputs(answered)
-    zero_shot = tables.zero_shot_table(answered, table)
+    zero_shot = zero_shot_of(answered)
     assert list(zero_shot["emotion"]) == list(p.held_out)
     sentences = conclusions.zero_shot(zero_shot)
     for row, sentence in zip(zero_shot.to_dict("records"), sentences, strict=True):
@@ -203,28 +255,33 @@ def test_the_tables_and_sentences_of_a_run(run):
     assert list(curve["shots"]) == sorted(each.shots for each in study.tasks if each.case.emotion == "happy")
     assert curve["setting"].iloc[0] == CLEAN
     assert curve["setting"].iloc[-1] == LEAKING
-    tuned = tables.fine_tuning_table(study, table, "happy")
-    assert [row.split(":")[0] for row in conclusions.fine_tuning("happy", tuned)] == [
-        f"happy, fine-tuned, {regime}" for regime in p.fine_tuning.regimes
+    over_none = tables.few_shot_gains(study, answered, "happy")
+    assert list(over_none["variant"]) == [f"happy: {setting}" for setting in curve["setting"].iloc[1:]]
+    assert over_none["gain"].to_numpy() == pytest.approx(curve["auc"].iloc[1:].to_numpy() - curve["auc"].iloc[0])
+    tuned = tables.fine_tuning_gains(answered, "happy")
+    assert [row.split(": AUC")[0] for row in conclusions.fine_tuning("happy", tuned)] == [
+        f"happy: fine-tuned, {regime}" for regime in p.fine_tuning.regimes
     ]
+    assert tables.fine_tuning_table(study, table, "happy")["setting"].iloc[0] == CLEAN
     true, column = MOSEI.corpus.splits["test"].labels == 1, study.tasks[2].case.column
     gains = [
         auc(found["happy", "fine-tuned, gem", seed], true)[column] - auc(found["happy", CLEAN, seed], true)[column]
         for seed in p.seeds
     ]
-    assert tuned.set_index("setting").loc["fine-tuned, gem", "auc_gain"] == pytest.approx(np.mean(gains), abs=1e-6)
+    own = tuned["auc"].set_index("variant")
+    assert own.loc["happy: fine-tuned, gem", "gain"] == pytest.approx(np.mean(gains), abs=1e-6)
 
 
 def test_the_average_over_the_emotions_is_taken_within_each_seed(run):
-    runs, answered, table = run
-    pooled = tables.pooled_table(runs.study.p.held_out, table).set_index("vectors")
+    _, answered, table = run
+    pooled = pooled_of(answered).set_index("vectors")
     for setting, words in ((CLEAN, "of the words"), (answers.RANDOM, "random")):
         rows = table[(table["setting"] == setting) & (table["metric"] == "auc")]
         by_seed = rows.groupby("seed")["value"].mean()
         assert pooled.loc[words, "auc"] == pytest.approx(by_seed.mean())
         assert pooled.loc[words, "auc_std"] == pytest.approx(by_seed.std())
         assert pooled.loc[words, "n"] == 2
-    sentences = conclusions.all_together(tables.zero_shot_table(answered, table), pooled.reset_index())
+    sentences = conclusions.all_together(zero_shot_of(answered), pooled.reset_index())
     assert len(sentences) == 4
     assert f"{pooled.loc['random', 'auc']:.3f}" in sentences[2]
 
@@ -236,14 +293,14 @@ def test_a_network_that_diverged_costs_its_seed_alone(run, lost):
     answered = answers.answers(runs)
     table = answers.scores(answered)
     assert set(table[table["status"] == "diverged"]["variant"]) >= {f"{emotion}: {CLEAN}" for emotion, _ in lost}
-    rows = tables.zero_shot_table(answered, table).set_index("emotion")
+    rows = zero_shot_of(answered).set_index("emotion")
     assert rows.loc["happy", "n"] == 1
     assert rows.loc["happy", "verdict"] == "not distinguishable from chance"
     assert np.isfinite(rows.loc["happy", "auc"])
-    pooled = tables.pooled_table(runs.study.p.held_out, table)
+    pooled = pooled_of(answered)
     assert list(pooled["n"]) == [1, 1, 1]
     assert pooled["auc"].notna().all()
-    assert set(pooled["verdict"]) == {"undefined"}
+    assert list(pooled["verdict"]) == ["not distinguishable from chance"] * 2 + [UNDECIDED]
 
 
 def test_what_rests_on_a_lost_network_is_lost_with_it(run):
@@ -273,7 +330,7 @@ def without(runs: Runs, lost: list[tuple[str, int]]) -> Runs:
 
 def test_the_figures_show_every_emotion_and_chance(run):
     runs, answered, table = run
-    zero_shot, label = tables.zero_shot_table(answered, table), MOSEI.corpus.source.label
+    zero_shot, label = zero_shot_of(answered), MOSEI.corpus.source.label
     dots = figures.zero_shot_dots(zero_shot, label=label, title="Never seen")
     (axes,) = dots.axes
     assert [tick.get_text() for tick in axes.get_yticklabels()] == list(runs.study.p.held_out)

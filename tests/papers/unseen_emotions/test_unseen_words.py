@@ -1,13 +1,16 @@
 """What is said and drawn of unseen emotions, from tables made by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from lib.papers.unseen_emotions import conclusions, figures, tables
 from lib.papers.unseen_emotions.answers import TOGETHER
-from lib.papers.unseen_emotions.study import CLEAN
+from lib.reporting.verdicts import UNDECIDED
 from lib.run_table import run_table
+from lib.study import Runs
 
 LABEL = "small, SYNTHETIC stand-in"
 ZERO_SHOT = pd.DataFrame(
@@ -16,12 +19,15 @@ ZERO_SHOT = pd.DataFrame(
         "auc": [0.8, 0.55, 0.4],
         "seeds_low": [0.75, 0.52, 0.3],
         "seeds_high": [0.85, 0.58, 0.45],
-        "samples_low": [0.7, 0.45, 0.35],
-        "samples_high": [0.9, 0.65, 0.48],
+        "combined_low": [0.7, 0.45, 0.35],
+        "combined_high": [0.9, 0.65, 0.48],
+        "n": 5,
+        "unit": "video",
+        "units": 31,
         "verdict": ["above chance", "not distinguishable from chance", "below chance"],
         "random_auc": [0.5, 0.6, 0.4],
-        "random_seeds_low": [0.4, 0.4, 0.2],
-        "random_seeds_high": [0.6, 0.8, 0.6],
+        "random_combined_low": [0.4, 0.4, 0.2],
+        "random_combined_high": [0.6, 0.8, 0.6],
         "random_verdict": ["not distinguishable from chance"] * 3,
         "auc_in_training": [0.9, 0.75, 0.85],
     }
@@ -37,45 +43,58 @@ CURVE = pd.DataFrame(
 )
 
 
-def random_runs(offset: float) -> pd.DataFrame:
+def random_runs(offset: float) -> Runs:
     """Two emotions, three seeds; the word's AUC is 0.8 and 0.6, the random vector's 0.5 plus `offset` by seed."""
     rows = []
     for emotion, own in (("happy", 0.8), ("sad", 0.6)):
         for seed in range(3):
-            for setting, value in (("zero-shot", own + seed / 100), ("random vector", 0.5 + offset * (seed - 1))):
+            values = {"zero-shot": own + seed / 100, "random vector": 0.5 + offset * (seed - 1), "chance": 0.5}
+            for setting, value in values.items():
                 about = {"selected_on": "valid", "status": "finished", "metrics": {"test": {"auc": value}}}
                 rows.append({"variant": f"{emotion}: {setting}", "seed": seed, **about})
-    return run_table(rows)
+    runs = Runs(SimpleNamespace(tasks=()), ())
+    runs.__dict__["table"] = run_table(rows)  # in the place of what is computed from networks
+    return runs
+
+
+def pooled(emotions, offset: float) -> pd.DataFrame:
+    return tables.pooled_table(tables.pooled_gains(emotions, random_runs(offset)))
 
 
 def test_the_pooled_table_averages_over_the_emotions_within_a_seed():
-    found = tables.pooled_table(("happy", "sad"), random_runs(0.1)).set_index("vectors")
+    found = pooled(("happy", "sad"), 0.1).set_index("vectors")
     assert found.loc["of the words", "auc"] == pytest.approx(0.71)
     assert found.loc["of the words", "auc_std"] == pytest.approx(0.01)
-    assert found.loc["of the words", "verdict"] == "above chance"
+    half = 4.3027 * 0.01 / 3**0.5
+    assert found.loc["of the words", ["seeds_low", "seeds_high"]].tolist() == pytest.approx(
+        [0.71 - half, 0.71 + half], abs=1e-4
+    )
     assert found.loc["random", "auc"] == pytest.approx(0.5)
-    assert found.loc["random", "verdict"] == "not distinguishable from chance"
+    assert list(found["verdict"][:2]) == ["not distinguishable from chance"] * 2  # no units are known
     assert list(found["n"]) == [3, 3, 3]
     difference = found.loc["of the words minus random"]
     assert difference["auc"] == pytest.approx(0.21)
     assert difference["auc_std"] == pytest.approx(0.09)  # 0.30, 0.21, 0.12 by seed
-    assert difference["verdict"] == "not told apart"
-    clear = (
-        tables.pooled_table(("happy", "sad"), random_runs(0.02)).set_index("vectors").loc["of the words minus random"]
-    )
-    assert clear["verdict"] == "words better"
+    assert difference["verdict"] == UNDECIDED
+    assert pooled(("happy", "sad"), 0.02).set_index("vectors").loc["of the words minus random", "verdict"] == "better"
 
 
 def test_all_emotions_in_one_sentence_and_each_kind_of_vector_in_another():
-    pooled = tables.pooled_table(["happy"], random_runs(0.1))
-    first, words, random, difference = conclusions.all_together(ZERO_SHOT, pooled)
+    both = {"combined_low": 0.6, "combined_high": 0.8, "unit": "video", "units": 31}
+    first, words, random, difference = conclusions.all_together(ZERO_SHOT, pooled(["happy"], 0.3).assign(**both))
     assert first.startswith("Of 3 emotions: 1 above chance (happy); 1 below chance (fear); 1 not distinguishable")
     assert "25% of the distance from chance" in first  # (0.5833 - 0.5) / (0.8333 - 0.5)
     assert words.startswith("Vectors of the words")
-    assert "**above chance**" in words
+    assert "AUC 0.810 (95 % interval 0.600 to 0.800 over 3 seeds and 31 videos)" in words
     assert "**not distinguishable from chance**" in random
-    # differences of 0.40, 0.31, 0.22 by seed: a deviation of 0.09, and t = 4.303 with two degrees of freedom
-    assert f"a difference of {4.3027 * 0.09 / 3**0.5:.3f} is the smallest that would have been told apart" in difference
+    assert difference.endswith("**undecided**; more than 200 seeds would be needed.")
+
+
+def test_the_sentence_of_an_emotion_has_the_interval_that_decides():
+    happy, *_ = conclusions.zero_shot(ZERO_SHOT)
+    assert "AUC 0.800 (95 % interval 0.700 to 0.900 over 5 seeds and 31 videos), **above chance**" in happy
+    alone, *_ = conclusions.zero_shot(ZERO_SHOT.assign(combined_low=np.nan, combined_high=np.nan))
+    assert "AUC 0.800 (95 % interval 0.750 to 0.850 over 5 seeds alone)" in alone
 
 
 def test_the_dots_stand_at_the_scores():
@@ -94,36 +113,37 @@ def test_the_curve_has_a_point_per_number_of_samples_all_inside_the_axes():
     assert left < 0 < 80 < right
 
 
+GAIN = {"metric": "auc", "gain": 0.02, "gain_std": 0.01, "n": 5, "units": 31, "unit": "video", "margin": 0.01}
+GAIN |= {"combined_error": 0.01, "combined_low": -0.01, "combined_high": 0.05, "would_decide": ""}
+OVER = "95 % interval -0.0100 to +0.0500 over 5 seeds and 31 videos"
+
+
 @pytest.mark.parametrize(
-    ("lows", "said"),
+    ("found", "said"),
     [
-        ([0.5, 0.5, 0.5, 0.5], "Even then the interval of the AUC does not lie above zero-shot's."),
-        ([0.5, 0.5, 0.5, 0.9], "Up to 10 samples the interval of the AUC does not lie above zero-shot's for good."),
-        ([0.5, 0.9, 0.5, 0.9], "Up to 10 samples the interval of the AUC does not lie above zero-shot's for good."),
-        ([0.5, 0.9, 0.9, 0.9], "From 1 sample on (0.800) its interval lies above zero-shot's."),
-        ([0.5, 0.5, 0.9, 0.9], "From 10 samples on (0.800) its interval lies above zero-shot's."),
+        ("uuu", f"Even that is not better than zero-shot: gain +0.0200 ({OVER}): undecided."),
+        ("uub", "Up to 10 samples it is not better than zero-shot for good."),
+        ("bub", "Up to 10 samples it is not better than zero-shot for good."),
+        ("bbb", f"From 1 sample on it is better than zero-shot (+0.020, {OVER})."),
+        ("ubb", f"From 10 samples on it is better than zero-shot (+0.020, {OVER})."),
     ],
 )
-def test_the_sentence_of_a_curve_holds_for_every_later_point(lows, said):
-    curve = pd.DataFrame({"shots": [0, 1, 10, 99], "auc": [0.6, 0.8, 0.8, 0.95]})
-    curve = curve.assign(setting="s", auc_seeds_low=lows, auc_seeds_high=[0.7, 1.0, 1.0, 1.0])
-    sentence = conclusions.few_shot("joy", curve)
+def test_the_sentence_of_a_curve_holds_for_every_later_point(found, said):
+    settings = ["zero-shot", "1 shot", "10 shots", "in training"]
+    curve = pd.DataFrame({"setting": settings, "shots": [0, 1, 10, 99], "auc": [0.6, 0.8, 0.8, 0.95]})
+    answers = {"u": UNDECIDED, "b": "better"}
+    rows = [GAIN | {"variant": f"joy: {s}", "answer": answers[a]} for s, a in zip(settings[1:], found, strict=True)]
+    sentence = conclusions.few_shot("joy", curve, pd.DataFrame(rows))
     assert sentence == f"joy, never seen: AUC 0.600; with all 99 samples: 0.950. {said}"
+    one_seed = conclusions.few_shot("joy", curve, pd.DataFrame(rows).assign(gain_std=np.nan))
+    assert one_seed.endswith("Without intervals nothing is said of the number of samples that helps.")
 
 
-def test_a_gain_is_told_apart_only_if_its_interval_excludes_zero():
-    ends = {"fine-tuned, naive": (0.01, 0.03), "fine-tuned, gem": (-0.01, 0.03), "fine-tuned, joint": (np.nan, np.nan)}
-    rows = [{"setting": CLEAN}]
-    for setting, (low, high) in ends.items():
-        others = {"auc_others_gain": -0.02, "auc_others_gain_low": -0.03, "auc_others_gain_high": -0.01}
-        rows.append({"setting": setting, "auc_gain": 0.02, "auc_gain_low": low, "auc_gain_high": high, **others})
-    naive, gem, joint = conclusions.fine_tuning("joy", pd.DataFrame(rows))
-    assert naive == (
-        "joy, fine-tuned, naive: AUC +0.020 (95 % +0.010 to +0.030), better; "
-        "of the other emotions -0.020 (95 % -0.030 to -0.010), worse."
-    )
-    assert "AUC +0.020 (95 % -0.010 to +0.030), not told apart" in gem
-    assert "AUC +0.020 (one seed)" in joint
+def test_fine_tuning_says_what_it_gains_and_what_it_costs_the_others():
+    own = pd.DataFrame([GAIN | {"variant": "joy: fine-tuned, gem", "answer": "better"}])
+    (sentence,) = conclusions.fine_tuning("joy", {"auc": own, "auc_others": own.assign(gain=-0.02, answer="worse")})
+    own, others = f"AUC, gain +0.0200 ({OVER}): better", f"of the other emotions, gain -0.0200 ({OVER}): worse"
+    assert sentence == f"joy: fine-tuned, gem: {own}; {others}."
 
 
 def test_all_words_together_have_a_sentence_of_their_own():
