@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from lib.errors import InputError
 from lib.models.dialogue_rnn import POSITION_DROPOUT, ContextAttention, DialogueRNN, positions
-from lib.models.dialogues import ConversationModel, Dialogues, check_speakers
+from lib.models.dialogues import Dialogues, SeparateModalities, check_speakers
 from lib.models.dropout import Dropout
 
 AttentionAxis = Literal["reference", "dialogue"]
@@ -55,7 +55,7 @@ class EmotionAttention(nn.Module):
         return x.unflatten(-1, (HEADS, -1)).transpose(1, 2)
 
 
-class BiDDIN(ConversationModel):
+class BiDDIN(SeparateModalities):
     """`input_sizes` are the feature widths by modality; sizes as Dg, Dp, De, Dh and D_att in the spec.
 
     Mends: `attention_axis` and `padding_mask`, see `EmotionAttention`. Raises InputError for an odd `global_size`

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lib.errors import InputError
 from lib.models.conversation_encoder import ConversationEncoder
 from lib.models.conversation_graph import sender_means, window_edges
-from lib.models.dialogues import ConversationModel, Dialogues, check_speakers
+from lib.models.dialogues import Dialogues, SeparateModalities, check_speakers
 from lib.models.dropout import Dropout
 
 BASES = 30
@@ -115,7 +115,7 @@ class UnimodalDialogueGCN(nn.Module):
         return self.lin2(self.dropout(self.lin1(torch.cat([encoded, h2], -1)).relu()))
 
 
-class DialogueGCN(ConversationModel):
+class DialogueGCN(SeparateModalities):
     """`input_sizes` are the feature widths by modality; windows count utterances.
 
     Two mends of quirk 7: `attention_over="receiver"` normalises the attention over the edges that arrive, and
@@ -175,3 +175,6 @@ class DialogueGCN(ConversationModel):
         means = sender_means(joined, speakers, self.speakers, features[self.modalities[0]].dtype)
         edges = Edges(joined, means, dialogues.flat(speakers))
         return {m: self.uni_fc[m](features[m], edges, dialogues) for m in self.modalities}
+
+    def encoder_parameters(self) -> dict[str, list[nn.Parameter]]:
+        return {m: [p for name, p in self.uni_fc[m].named_parameters() if "lin2" not in name] for m in self.modalities}

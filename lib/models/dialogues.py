@@ -95,6 +95,16 @@ class ConversationModel(nn.Module):
         raise NotImplementedError
 
 
+class SeparateModalities(ConversationModel):
+    """A backbone in which a modality's logits read that modality's features alone."""
+
+    def by_modality(
+        self, **inputs: Mapping[str, Tensor] | Tensor
+    ) -> tuple[Float[Tensor, "n classes"], dict[str, Float[Tensor, "n classes"]]]:
+        """As `forward`."""
+        return self(**inputs)
+
+
 def check_speakers(speakers: Int[Tensor, "batch time"], declared: int) -> None:
     """InputError unless all speaker ids are in `0 .. declared - 1`."""
     low, high = (int(x) for x in speakers.aminmax())

@@ -6,10 +6,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lib.models.conversation_encoder import modality_encoders
-from lib.models.dialogues import ConversationModel, Dialogues
+from lib.models.dialogues import Dialogues, SeparateModalities
 
 
-class LateFusion(ConversationModel):
+class LateFusion(SeparateModalities):
     """`input_sizes` are the feature widths by modality; the encoder's options are those of `ConversationEncoder`."""
 
     def __init__(
@@ -34,3 +34,6 @@ class LateFusion(ConversationModel):
         self, features: Mapping[str, Tensor], dialogues: Dialogues, speakers: Tensor
     ) -> dict[str, Float[Tensor, "n classes"]]:
         return {m: self.uni_fc[m](self.encoder[m](features[m], dialogues)) for m in self.modalities}
+
+    def encoder_parameters(self) -> dict[str, list[nn.Parameter]]:
+        return {m: list(self.encoder[m].parameters()) for m in self.modalities}

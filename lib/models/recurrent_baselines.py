@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lib.errors import InputError
+from lib.models.by_modality import terms
 from lib.models.dropout import Dropout
 from lib.models.modality_rnn import Cell, Pooling, modality_rnn, ordered, pooled, present
 
@@ -95,6 +96,17 @@ class LateFusionRNN(_RecurrentBaseline):
 
     def fused(self, features: dict[str, Tensor]) -> Float[Tensor, "batch fused"]:
         return torch.cat(self._late(self.rnns, features), dim=-1)
+
+    def by_modality(
+        self, **features: Float[Tensor, "batch time width"]
+    ) -> tuple[Float[Tensor, "batch classes"], dict[str, Float[Tensor, "batch classes"]]]:
+        """The outputs, and what each modality's vector adds to them with an equal share of the bias."""
+        vectors = self._late(self.rnns, present(dict.fromkeys(self.modalities) | features, self.modalities))
+        own = terms(self.out, dict(zip(self.modalities, vectors, strict=True)))
+        return self.out(torch.cat(vectors, dim=-1)), own
+
+    def encoder_parameters(self) -> dict[str, list[nn.Parameter]]:
+        return {m: list(self.rnns[m].parameters()) for m in self.modalities}
 
 
 class EarlyLateFusionRNN(_RecurrentBaseline):

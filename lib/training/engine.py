@@ -61,7 +61,7 @@ def can_be_stacked(member: Member) -> bool:
     """Whether members like this have minibatches of one shape, and a plain step that can be recorded."""
     recipe = member.recipe
     plain = recipe.algorithm in ("adam", "adamw") and not recipe.annealed and recipe.microbatch is None
-    return plain and getattr(member.model.architecture, "stackable", True)
+    return plain and not recipe.by_modality and getattr(member.model.architecture, "stackable", True)
 
 
 def pays_on_cpu(member: Member) -> bool:

@@ -54,6 +54,8 @@ def train_fleet(
     """
     if len({stack_key(member) for member in members}) > 1:
         raise ValueError("members of different architectures or minibatches cannot be stacked")
+    if any(member.recipe.by_modality for member in members):
+        raise ValueError("members whose training asks for each modality's own outputs cannot be stacked")
     runs = []
     for i, (member, source) in enumerate(zip(members, streams, strict=True)):
         with source.session():

@@ -27,6 +27,8 @@ def train_epoch(run: Run, train: Batches, strategy: ModalityDropout) -> float:
         for rows in minibatches(len(train), run.recipe)[run.batches_done :]:
             run.optimiser.zero_grad(set_to_none=True)
             loss, size = gradients(run, train.take(rows), strategy, device)
+            if run.modulation:
+                run.modulation.modulate(run.model, run.streams.gradient_noise(run.batches_done, device))
             update(run.model, run.optimiser, run.recipe)
             run.end_batch(loss, size)
     return run.epoch_loss(train)
@@ -40,7 +42,10 @@ def gradients(run: Run, batch: Batches, strategy: ModalityDropout, device: torch
         part = batch if at_once >= len(batch) else batch.take(slice(start, start + at_once))
         inputs = strategy.on_batch(part.inputs, run.streams)
         with autocast(run.recipe, device):
-            loss = run.objective.loss(run.model(**inputs), part)
+            outputs = run.model.by_modality(**inputs) if run.recipe.by_modality else run.model(**inputs)
+            loss = run.objective.loss(outputs, part)
+            if run.modulation:
+                run.modulation.observe(outputs[1], part.targets)
         if part is not batch:
             loss = loss * run.objective.share(len(part.targets), size)
         loss.backward()

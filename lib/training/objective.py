@@ -38,6 +38,7 @@ class Objective:
                     f"no training sample shows emotion {int(weights.isinf().nonzero()[0])}", todo="leave its column out"
                 )
             self._weights = {"positive_weights": weights}
+        self._unimodal = {m: weight for m, weight in (recipe.unimodal_weights or {}).items() if weight}
         self.curriculum = SelfPaced(**asdict(recipe.curriculum)) if recipe.curriculum else None
 
     def loss(self, outputs: Outputs, batch: Batches) -> Tensor:
@@ -45,7 +46,10 @@ class Objective:
         if self.curriculum:
             total, by_modality = outputs
             return self.curriculum.loss(total, by_modality, batch.targets, batch.inputs["lengths"])
-        return self._loss(joint(outputs), batch.targets, **self._weights)
+        total = self._loss(joint(outputs), batch.targets, **self._weights)
+        for m, weight in self._unimodal.items():
+            total = total + weight * self._loss(outputs[1][m], batch.targets, **self._weights)
+        return total
 
     def share(self, part: int, whole: int) -> float:
         """What the loss of `part` targets counts in that of the minibatch of `whole` targets that they belong to."""

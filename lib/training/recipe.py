@@ -43,6 +43,14 @@ class SelfPacedSpec:
 
 
 @dataclass(frozen=True)
+class ModulationSpec:
+    """Parameters of `lib.training.gradient_modulation.GradientModulation`."""
+
+    alpha: float
+    noise: bool = True
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Optimisation and selection; the defaults are those of the co-learning paper (spec colearning, section 6).
 
@@ -56,9 +64,13 @@ class Recipe:
     Held-out splits are evaluated in parts that their shapes decide (`lib.training.loop.evaluation_parts`), or in
     batches of `evaluation_batch` for models whose result depends on their batch (spec self_paced_balance, quirk 3), or
     whose batches are made one by one. `curriculum` selects the utterances that count (spec self_paced_balance,
-    section 3). `annealed` lowers every learning rate along a cosine to
-    zero, minibatch by minibatch (spec end_to_end, section 6). `microbatch` is how many samples are computed at once:
-    gradients are summed until they are those of the whole minibatch, up to what batch norm sees.
+    section 3). `modulation` slows the encoder of the modality that is ahead (`lib.training.gradient_modulation`).
+    `unimodal_weights` adds, by modality, so many times the loss of that modality's own outputs: offline Gradient-Blend
+    (Wang, Tran, Feiszli, "What makes training multi-modal classification networks hard?", CVPR 2020) with weights that
+    are given, 1 for the joint loss, and terms of the joint outputs where the paper has a head for each modality.
+    `annealed` lowers every learning rate along a cosine to zero, minibatch by minibatch (spec end_to_end, section 6).
+    `microbatch` is how many samples are computed at once: gradients are summed until they are those of the whole
+    minibatch, up to what batch norm sees.
     """
 
     loss: Loss
@@ -80,6 +92,8 @@ class Recipe:
     drop_last: bool = True
     evaluation_batch: int | None = None
     curriculum: SelfPacedSpec | None = None
+    modulation: ModulationSpec | None = None
+    unimodal_weights: Mapping[str, float] | None = None
     annealed: bool = False
     microbatch: int | None = None
     precision: Precision = "float32"
@@ -88,6 +102,11 @@ class Recipe:
     def dtype(self) -> torch.dtype:
         """Of the weights and the data."""
         return torch.float64 if self.precision == "float64" else torch.float32
+
+    @property
+    def by_modality(self) -> bool:
+        """Whether a training step asks for each modality's own outputs (`lib.models.by_modality`)."""
+        return self.modulation is not None or self.unimodal_weights is not None
 
     def optimiser(self, model: nn.Module) -> torch.optim.Optimizer:
         trained = model.parameters()

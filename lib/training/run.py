@@ -16,6 +16,7 @@ from torch import Tensor
 from lib.data.batches import Batches
 from lib.files import atomic_path
 from lib.models import kernels
+from lib.training.gradient_modulation import GradientModulation
 from lib.training.objective import Objective
 from lib.training.recipe import Member
 from lib.training.streams import Streams
@@ -107,6 +108,11 @@ class Run:
         self.schedule = recipe.schedule(self.optimiser)
         self.annealing = recipe.annealing(self.optimiser, len(train))
         self.objective = Objective(recipe, train)
+        self.modulation = (
+            GradientModulation(recipe.modulation.alpha, member.train_on, noise=recipe.modulation.noise)
+            if recipe.modulation
+            else None
+        )
         self.selection = recipe.selection()
         self._steps = kernels.tally()
         self.outcome = Outcome(engine=f"loop on {train.targets.device.type}")
@@ -145,13 +151,14 @@ class Run:
     def end_batch(self, loss: Tensor, size: int) -> None:
         """Note a minibatch of `size` targets; with a checkpoint, save when it is time.
 
-        A curriculum's statistics of half an epoch are not kept, so with one only whole epochs are saved.
+        Statistics of half an epoch are not kept, so with a curriculum or modulation only whole epochs are saved.
         """
         self._losses.append(loss)
         self._sizes.append(size)
         if self.annealing:
             self.annealing.step()
-        if self.checkpoint and self.objective.curriculum is None and self.checkpoint.due:
+        whole = self.objective.curriculum is not None or self.modulation is not None
+        if self.checkpoint and not whole and self.checkpoint.due:
             self.checkpoint.save(self._state() | {"batches": self._batches()})
 
     def epoch_loss(self, train: Batches) -> float:
@@ -166,6 +173,8 @@ class Run:
         valid_loss = self.objective.split_loss(outputs, targets)
         log(train_loss=train_loss, valid_loss=valid_loss, learning_rate=self.optimiser.param_groups[0]["lr"])
         log(**self.objective.end_epoch())
+        if self.modulation:
+            log(**self.modulation.end_epoch())
         value = valid_loss
         if criterion != "loss":
             score = validation_score(criterion, outputs.cpu().numpy(), targets.cpu().numpy())

@@ -53,6 +53,7 @@ class SeededStreams:
     def start_epoch(self, epoch: int) -> None:
         """Choices of an epoch do not depend on how the epochs before it were run."""
         self._modality = np.random.default_rng(derived_seed(self.seed, "modality dropout", epoch))
+        self._epoch = epoch
         self._noise_seed, self._noise_state = derived_seed(self.seed, "element dropout", epoch), None
 
     @contextmanager
@@ -75,6 +76,10 @@ class SeededStreams:
         """The source of this epoch's element dropout, at its beginning or where it was interrupted."""
         generator = torch.Generator(device).manual_seed(self._noise_seed)
         return generator if self._noise_state is None else generator.set_state(self._noise_state)
+
+    def gradient_noise(self, batch: int, device: torch.device) -> torch.Generator:
+        """The source of noise for the gradients of this minibatch of the epoch."""
+        return torch.Generator(device).manual_seed(derived_seed(self.seed, "gradient noise", self._epoch, batch))
 
     def uniform(self, size: int | None = None) -> float | np.ndarray:
         """Uniform draws in [0, 1) for modality dropout."""
@@ -113,6 +118,9 @@ class ReplayStreams:
     @contextmanager
     def element_dropout(self, device: torch.device) -> Iterator[None]:
         yield  # torch's global stream, as in the reference
+
+    def gradient_noise(self, batch: int, device: torch.device) -> None:
+        """None stands for torch's global stream."""
 
     def uniform(self, size: int | None = None) -> float | np.ndarray:
         if size is None:
