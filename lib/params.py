@@ -99,7 +99,7 @@ class Repeated(Parameters):
     """Runs whose seeds are listed or, with `seeds: auto`, as many as their results need (`lib.reporting.seed_plan`).
 
     Then `seeds` holds those that are run so far, at first the pilot's; what is written of it is the word of the YAML.
-    Such runs have one `dataset` and its `corpus_options`.
+    Such runs have a `dataset`, or several `datasets`, and `corpus_options` for one.
     """
 
     seeds: Seeds
@@ -123,7 +123,8 @@ class Repeated(Parameters):
     @property
     def turn(self) -> int:
         """Seeds that together test every sample of the corpus once: its folds with `fold: by_seed`, else one."""
-        return corpora.get(self.dataset).folds or 1 if self.corpus_options.get("fold") == "by_seed" else 1
+        in_turns = self.corpus_options.get("fold") == "by_seed"
+        return max(corpora.get(name).folds or 1 for name in self.corpora()) if in_turns else 1
 
     @property
     def pilot(self) -> int:
@@ -134,6 +135,11 @@ class Repeated(Parameters):
     def possible_seeds(self) -> tuple[int, ...]:
         """All that may be run: those listed, or with `seeds: auto` whole turns up to the cap."""
         return tuple(range(self.most_seeds // self.turn * self.turn)) if self.most_seeds else self.seeds
+
+    @property
+    def seeds_in_words(self) -> str:
+        """How many there will be, before anything is trained."""
+        return f"{self.pilot} to {len(self.possible_seeds)} seeds" if self.most_seeds else f"{len(self.seeds)} seeds"
 
 
 def _words(value: object) -> str:

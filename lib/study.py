@@ -161,7 +161,9 @@ class Study:
     with `dataclasses.replace`.
 
     With `seeds: auto` `plan` says how many seeds the runs so far ask for, by the comparisons `pairs` of a task, each a
-    variant and its baseline. `grid` then lists all seeds up to the cap; those of `p.seeds` are trained.
+    variant and its baseline, and by those of `composed`, rows of gain tables whose sides are made of several variants.
+    `grid` and `later` then list all seeds up to the cap; those of `p.seeds` are trained. Where a seed has a corpus of
+    its own, `tasks_of` reads those of further seeds when they are asked for.
     """
 
     p: Parameters
@@ -171,7 +173,9 @@ class Study:
     about: Callable[[Record], Mapping[str, object]] = lambda record: record.tags
     cost: Callable[[Member], float] = lambda member: 0.0
     pairs: Callable[[Task], Sequence[tuple[str, str]]] = lambda task: ()
+    composed: Callable[["Runs"], pd.DataFrame] = lambda runs: pd.DataFrame()
     plan: Callable[["Runs"], int] | None = None
+    tasks_of: Callable[[Parameters], Sequence[Task]] | None = None
 
     @property
     def questions(self) -> tuple[Task, ...]:
@@ -189,8 +193,12 @@ class Study:
     @cached_property
     def members(self) -> list[tuple[Task, Member]]:
         """What does not depend on results: this can be cut into chunks. Of `seeds: auto` at first the pilot."""
-        listed = [(task, member) for task in self.tasks for member in self.grid(task)]
-        return [run for run in listed if self.plan is None or run[1].seed in self.p.seeds]
+        return self._so_far((task, member) for task in self.tasks for member in self.grid(task))
+
+    def _so_far(self, listed: Iterable[tuple[Task, Member]]) -> list[tuple[Task, Member]]:
+        """Without those of seeds that no plan has asked for yet; a search has a seed of its own."""
+        waiting = set(self.p.possible_seeds) - set(self.p.seeds) if self.plan is not None else ()
+        return [run for run in listed if run[1].seed not in waiting]
 
     @property
     def grids(self) -> list[tuple[Corpus, list[Member]]]:
@@ -220,13 +228,17 @@ class Study:
         """
         runs = self._train()
         while self.plan is not None and (wanted := self.plan(runs)) > len(runs.study.p.seeds):
-            runs = replace(self, p=self.p.model_copy(update={"seeds": tuple(range(wanted))}))._train()
+            runs = self._with_seeds(wanted)._train()
         return runs
+
+    def _with_seeds(self, number: int) -> "Study":
+        p = self.p.model_copy(update={"seeds": self.p.possible_seeds[:number]})
+        return replace(self, p=p, tasks=self.tasks if self.tasks_of is None else tuple(self.tasks_of(p)))
 
     def _train(self) -> "Runs":
         done = self._trained(self.members)
         later = [(task, m) for task in self.tasks for m in self.later(task, [r for its, _, r in done if its is task])]
-        return Runs(self, done + self._trained(later))
+        return Runs(self, done + self._trained(self._so_far(later)))
 
     def _trained(self, members: Sequence[tuple[Task, Member]]) -> list[Done]:
         if not members:
@@ -326,7 +338,7 @@ class Runs:
     def first(self, seeds: int) -> "Runs":
         """Those of so many of the study's seeds."""
         chosen = self.study.p.seeds[:seeds]
-        return Runs(self.study, [run for run in self.done if run[2].seed in chosen])
+        return replace(self, done=[run for run in self.done if run[2].seed in chosen])
 
     def scored(self, variants: Sequence[str], task: Task | None = None) -> list[Done]:
         """Those of these variants (of one task) that have finished with finite outputs."""

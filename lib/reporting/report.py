@@ -255,7 +255,7 @@ class Report:
         write_manifest(
             self.folder,
             params=self.study.p.model_dump(mode="json", exclude={"results", "data_root", "cores"}),
-            sources=_once(task.corpus.source for task in self.study.tasks),
+            sources=_once(task.corpus.source for task in runs.study.tasks),
             seeds=runs.study.p.seeds if seeds is None else seeds,
             engine=runs.engines,
             device="cuda" if "cuda" in runs.engines else "cpu",

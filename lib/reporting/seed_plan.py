@@ -96,10 +96,9 @@ def _asks(runs: Runs, pilot: int) -> list[Asked]:
     study, runs = runs.study, runs.first(pilot)
     limits = {"pilot": pilot, "most": len(study.p.possible_seeds), "turn": study.p.turn}
     found = []
-    for task in study.questions:
-        metric = task.metrics[0]
-        for row in gains.pairs(runs.table, metric, study.pairs(task), runs).to_dict("records"):
-            asked = ask(spread_of(row, row["gain"], row["n"]), row["margin"], unit=row["unit"], **limits)
-            about = {"comparison": f"{row['variant']} against {row['baseline']}", "metric": metric}
-            found.append((about | {"margin": row["margin"], "pilot": pilot}, asked))
+    tables = [gains.pairs(runs.table, task.metrics[0], study.pairs(task), runs) for task in study.questions]
+    for row in (row for table in (*tables, study.composed(runs)) for row in table.to_dict("records")):
+        asked = ask(spread_of(row, row["gain"], row["n"]), row["margin"], unit=row["unit"], **limits)
+        about = {"comparison": f"{row['variant']} against {row['baseline']}", "metric": row["metric"]}
+        found.append((about | {"margin": row["margin"], "pilot": pilot}, asked))
     return found

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.data import corpora, word_vectors
-from lib.params import CORPUS_OPTIONS, NONFINITE, CorpusOptions, Modality, Nonfinite, Parameters, Positive, Seed
+from lib.params import CORPUS_OPTIONS, NONFINITE, CorpusOptions, Modality, Nonfinite, Positive, Repeated
 
 MODALITIES = ("text", "audio", "video")
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -25,6 +25,8 @@ CONTRASTED: dict[Contrast, Model] = {
     "other_loss": "eea",
 }
 """The model whose reference behaviour each contrast changes in one point."""
+RECURRENT: tuple[Model, ...] = ("ef_rnn", "lf_rnn", "ef_lf_rnn", "text_selective")
+"""The baselines that the paper's claim is about."""
 FEWER: dict[str, tuple[Modality, ...]] = {
     **dict.fromkeys(word_vectors.TEXT_ALONE, ("text",)),
     "ravdess": ("audio", "video"),
@@ -66,10 +68,11 @@ class MulTSizes(_Sizes):
     layers: Positive = 4
 
 
-class EmotionEmbeddings(Parameters):
+class EmotionEmbeddings(Repeated):
     """EEA and its baselines on one corpus or several, EEA's modality ablation, and named changes of the reference.
 
-    `select_by` null takes the reference's average validation accuracy: weighted on CMU-MOSEI, plain on IEMOCAP.
+    `select_by` null takes the reference's average validation accuracy: weighted on CMU-MOSEI, plain on IEMOCAP. With
+    `seeds: auto` several corpora get the same seeds, as many as the one that needs most.
     """
 
     samples: int = Field(0, ge=0, description="samples of each stand-in corpus, all splits; 0 for real data")
@@ -78,7 +81,6 @@ class EmotionEmbeddings(Parameters):
     modalities: tuple[Modality, ...] = Field(MODALITIES, min_length=1, description="those that EEA scores")
     ablation: bool = Field(False, description="whether EEA is also trained on every smaller set of its modalities")
     contrasts: tuple[Contrast, ...] = Field((), description="changes of the reference that are trained beside it")
-    seeds: tuple[Seed, ...] = Field(min_length=1)
     epochs: Positive
     patience: Positive = Field(8, description="epochs in a row without a better validation accuracy that end a run")
     batch_size: Positive = 64
@@ -144,6 +146,9 @@ class EmotionEmbeddings(Parameters):
         for contrast in self.contrasts:
             if CONTRASTED[contrast] not in self.models:
                 raise ValueError(f"{contrast} is compared with {CONTRASTED[contrast]}: add it to models")
+        if self.most_seeds and not ("eea" in self.models and set(RECURRENT) & set(self.models)):
+            what = "seeds: auto runs as many as tell eea from recurrent baselines"
+            raise ValueError(f"{what}: add eea and one of {', '.join(RECURRENT)} to models, or list the seeds")
         if "other_loss" in self.contrasts and self.loss not in ("bce", "soft_cross_entropy"):
             raise ValueError("other_loss compares bce with soft_cross_entropy: the loss must be one of them")
         return self

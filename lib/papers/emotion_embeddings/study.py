@@ -14,9 +14,9 @@ from lib.data.corpus import Corpus
 from lib.data.word_vectors import TEXT_ALONE, emotion_vectors, origin
 from lib.metrics.presence import best_thresholds, decisions
 from lib.metrics.scores import Answers, detected, emotion_scores, emotion_set_scores, predicted_classes
-from lib.papers.emotion_embeddings import CONTRASTED, Contrast, EmotionEmbeddings, Model
+from lib.papers.emotion_embeddings import CONTRASTED, RECURRENT, Contrast, EmotionEmbeddings, Model
 from lib.params import CorpusOptions
-from lib.reporting import published
+from lib.reporting import published, seed_plan
 from lib.study import Classes, Runs, Study, Task, in_turns, once, variant_name
 from lib.training.recipe import Member, ModelSpec, Recipe
 from lib.training.records import Record
@@ -59,7 +59,7 @@ EXCLUSIVE = "acc_exclusive"
 class Emotions:
     """A corpus with the word vectors of its emotions `(emotions, width)`. `name` is empty where the run has one.
 
-    `seeds` are those that it is trained with, where the corpus is split anew for each; without any, all of the run.
+    `seeds` are those that it may be trained with, where the corpus is split anew for each; without any, all of the run.
     """
 
     name: str
@@ -101,7 +101,14 @@ def study(p: EmotionEmbeddings, read: Sequence[Emotions] | None = None) -> Study
         lambda task: grid(p, of_task(read, task)),
         about=about,
         cost=lambda member: float(member.tags["parameters"]),  # every weight acts on every step
+        pairs=lambda task: pairs(p, task),
+        plan=seed_plan.wanted if p.most_seeds else None,
     )
+
+
+def pairs(p: EmotionEmbeddings, task: Task) -> list[tuple[str, str]]:
+    """What the paper claims something of: EEA against each recurrent baseline."""
+    return [(task.variant(EEA), task.variant(KINDS[model])) for model in p.models if model in RECURRENT]
 
 
 def load(p: EmotionEmbeddings) -> list[Emotions]:
@@ -120,9 +127,9 @@ def load(p: EmotionEmbeddings) -> list[Emotions]:
             name = _TITLES[_family(dataset)] if len(p.datasets) > 1 else ""
             return Emotions(name, dataset, corpus, vectors)
 
-        asked = in_turns(dataset, p.corpus_options, p.seeds, ask)
+        asked = in_turns(dataset, p.corpus_options, p.possible_seeds, ask)
         for one in once(asked.values()):
-            found.append(replace(one, seeds=tuple(seed for seed in p.seeds if asked[seed] is one)))
+            found.append(replace(one, seeds=tuple(seed for seed in p.possible_seeds if asked[seed] is one)))
     return found
 
 
@@ -276,7 +283,7 @@ def members(p: EmotionEmbeddings, emotions: Emotions, variant: Variant) -> list[
             evaluate_on=variant.modalities,
             tags={"task": emotions.name, "kind": variant.kind, "parameters": size},
         )
-        for seed in emotions.seeds or p.seeds
+        for seed in emotions.seeds or p.possible_seeds
     ]
 
 

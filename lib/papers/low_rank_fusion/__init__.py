@@ -21,9 +21,9 @@ from lib.params import (
     NONFINITE,
     CorpusOptions,
     Nonfinite,
-    Parameters,
     Part,
     Positive,
+    Repeated,
     Seed,
 )
 
@@ -86,7 +86,7 @@ class Setting(Part):
     weight_decay: float = Field(ge=0.0)
 
 
-class LowRankFusion(Parameters):
+class LowRankFusion(Repeated):
     """LMF, TFN and concatenation on the same sub-networks, LMF as before April 2020, a rank sweep and a random search.
 
     `targets`: `sentiment` (MOSI); `all` 16 traits by one network, or traits by name, one network each (POM); emotions
@@ -98,7 +98,6 @@ class LowRankFusion(Parameters):
     dataset: Literal[tuple(FAMILIES)]
     targets: tuple[str, ...] = Field(min_length=1)
     setting: Setting | None
-    seeds: tuple[Seed, ...] = Field(min_length=1)
     epochs: Positive
     patience: Positive = Field(20, description="epochs in a row without a better validation loss that end a run")
     tfn_size: int = Field(32, ge=1, description="hidden units after the outer product, or after the concatenation")
@@ -136,7 +135,7 @@ class LowRankFusion(Parameters):
             raise ValueError(f"hyperparams.txt has no row for {self.targets[0]!r}: give a setting")
         if self.setting is None and self.search_draws:
             raise ValueError("the search is compared with one setting: give it, or set search_draws to 0")
-        if self.search_draws and self.search_seed in self.seeds:
+        if self.search_draws and self.search_seed in self.possible_seeds:
             raise ValueError("search_seed is among the seeds: the winner must be repeated with seeds it has not seen")
         if self.search_draws and self.corpus_options.get("fold") == "by_seed":
             raise ValueError("a search knows one fold, fold by_seed tests them all: set search_draws to 0")

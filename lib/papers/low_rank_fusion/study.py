@@ -1,6 +1,7 @@
 """Which networks are trained on what, and what is published of them (see SPEC.md)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from lib.data.text.frozen import PART
 from lib.errors import InputError
 from lib.metrics import scores
 from lib.papers.low_rank_fusion import SPACES, TRAITS, LowRankFusion, Setting, chosen, search_settings
+from lib.papers.low_rank_fusion.means import MEAN, groups, run_table, with_means
 from lib.params import CorpusOptions
-from lib.reporting import published
+from lib.reporting import gains, published, seed_plan
 from lib.study import Classes, Runs, Study, Task, in_turns, once, variant_name
 from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
 from lib.training.records import Record
@@ -31,8 +33,6 @@ FUSIONS = {
 THIRD_PARTY = "LMF, third party"
 SEARCHED = "searched"
 """Kind of a network that was trained once, with a drawn setting."""
-MEAN = "mean"
-"""Name of the mean over the traits, where each trait has a network of its own."""
 COMPARED = {
     "mosi": ("mae", "acc2_nonneg"),
     "pom": ("mae", "corr"),
@@ -52,7 +52,7 @@ _FLOORS = ("weighted_f1", "mae", "acc2_nonneg", "acc7_rounded")
 def study(p: LowRankFusion) -> Study:
     """One task per target, or per target and fold. Raises InputError for unusable data, or a batch of one sample, which
     batch norm refuses."""
-    turns = [in_turns(p.dataset, p.corpus_options, p.seeds, partial(task, p, target)) for target in p.targets]
+    turns = [in_turns(p.dataset, p.corpus_options, p.possible_seeds, partial(task, p, target)) for target in p.targets]
     tasks = tuple(once(each for turn in turns for each in turn.values()))
     for each in tasks:
         samples = len(each.corpus.splits["train"])
@@ -68,7 +68,16 @@ def study(p: LowRankFusion) -> Study:
         partial(repeats_of_winner, p),
         partial(about, p),
         cost,
+        pairs=lambda task: [] if MEAN in groups(p) else [(task.variant(LMF), task.variant(TFN))],
+        composed=over_mean,
+        plan=seed_plan.wanted if p.most_seeds else None,
     )
+
+
+def over_mean(runs: Runs) -> pd.DataFrame:
+    """What the paper claims where its scores are means over traits: LMF's against TFN's. Empty elsewhere."""
+    metric, pair = runs.study.tasks[0].metrics[0], (variant_name(MEAN, LMF), variant_name(MEAN, TFN))
+    return gains.pairs(run_table(runs), metric, [pair], with_means(runs))
 
 
 def task(p: LowRankFusion, target: str, options: CorpusOptions) -> Task:
@@ -214,11 +223,17 @@ def alone(modality: str) -> str:
 def repeated(p: LowRankFusion, task: Task) -> list[Member]:
     """LMF, TFN, concatenation, LMF as before April 2020, each modality alone if asked for, and the ranks of the sweep,
     each with every seed."""
-    base, modalities = setting(p, task), tuple(task.corpus.modalities) if p.unimodal else ()
-    found = [member(p, task, kind, seed, base) for kind in (*FUSIONS, LEGACY) for seed in p.seeds]
-    found += [member(p, task, alone(m), seed, base, alone=m) for m in modalities for seed in p.seeds]
+    base, modalities, first = setting(p, task), tuple(task.corpus.modalities) if p.unimodal else (), p.seeds[0]
+    found = [member(p, task, kind, first, base) for kind in (*FUSIONS, LEGACY)]
+    found += [member(p, task, alone(m), first, base, alone=m) for m in modalities]
     ranks = {rank: base.model_copy(update={"rank": rank}) for rank in p.ranks if rank != base.rank}
-    return found + [member(p, task, rank_kind(r), seed, varied) for r, varied in ranks.items() for seed in p.seeds]
+    found += [member(p, task, rank_kind(rank), first, varied) for rank, varied in ranks.items()]
+    return [each for one in found for each in with_every_seed(p, one)]
+
+
+def with_every_seed(p: LowRankFusion, one: Member) -> list[Member]:
+    """A network with each seed that may be run; it is built once, to be counted."""
+    return [replace(one, seed=seed) for seed in p.possible_seeds]
 
 
 def search(p: LowRankFusion, task: Task) -> list[Member]:
@@ -243,7 +258,7 @@ def repeats_of_winner(p: LowRankFusion, task: Task, records: Sequence[Record]) -
     if winner is None:
         return []
     best = drawn(p)[int(str(winner.tags["kind"]).split()[1])]
-    return [member(p, task, WINNER, seed, best) for seed in p.seeds]
+    return with_every_seed(p, member(p, task, WINNER, p.seeds[0], best))
 
 
 def searched(records: Sequence[Record]) -> list[Record]:
@@ -306,13 +321,6 @@ def asked(runs: Runs) -> list[Trained]:
     encoders = {m: f"{m}_subnet" for m in tasks[0].corpus.modalities}
     kinds = [task.variant(kind) for task in tasks for kind in (LMF, TFN)]
     return runs.trained(kinds, encoders=encoders, quiet=("text",) if by_number(p) else ())
-
-
-def groups(p: LowRankFusion) -> list[str]:
-    """Names under which variants stand in the run table: one per task, and the mean over several traits."""
-    if len(p.targets) == 1:
-        return [""]
-    return [*p.targets, MEAN] if p.family == "pom" else list(p.targets)
 
 
 def describe(study: Study) -> pd.DataFrame:

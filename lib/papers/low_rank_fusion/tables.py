@@ -5,7 +5,6 @@ The references are the paper's complexity claim, measured, and what a bag of wor
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -24,11 +23,9 @@ from lib.metrics.scores import direction
 from lib.papers.low_rank_fusion.study import (
     FUSIONS,
     LMF,
-    MEAN,
     TABLE_2,
     WINNER,
     best_draw,
-    groups,
     rank_kind,
     searched,
     valid_loss,
@@ -36,30 +33,10 @@ from lib.papers.low_rank_fusion.study import (
 from lib.reporting import gains
 from lib.reporting.statistics import mean, std, t_interval
 from lib.run_table import by_seed
-from lib.study import Runs, Study, Task, variant_name
+from lib.study import Runs, Study, Task
 from lib.training.execution import one_thread
 from lib.training.recipe import ModelSpec
 from lib.training.records import FINISHED
-
-
-def with_means(runs: Runs) -> Runs:
-    """The runs, of several traits with their mean per kind beside them."""
-    kinds = dict.fromkeys(record.tags["kind"] for record in runs.records) if MEAN in groups(runs.study.p) else ()
-    parts = {variant_name(MEAN, kind): [task.variant(kind) for task in runs.study.tasks] for kind in kinds}
-    return replace(runs, means=parts)
-
-
-def run_table(runs: Runs) -> pd.DataFrame:
-    """That of the runs; of several traits also, per kind and seed, the mean over all of them, where all have scores."""
-    table, means = runs.table, []
-    if MEAN not in groups(runs.study.p):
-        return table
-    for (kind, _), own in table.dropna(subset="metric").groupby(["kind", "seed"], sort=False):
-        parts = [part for _, part in own.groupby("task", sort=False)]
-        if len(parts) == len(runs.study.tasks):
-            values = np.stack([part["value"] for part in parts], axis=1).mean(axis=1)
-            means.append(parts[0].assign(variant=variant_name(MEAN, kind), task=MEAN, value=values, best_epoch=-1))
-    return pd.concat([table, *means], ignore_index=True)
 
 
 def score_table(table: pd.DataFrame, metric: str) -> pd.DataFrame:

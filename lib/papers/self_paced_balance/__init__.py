@@ -15,10 +15,9 @@ from lib.params import (
     NONFINITE,
     CorpusOptions,
     Nonfinite,
-    Parameters,
     Part,
     Positive,
-    Seed,
+    Repeated,
 )
 
 Family = Literal["iemocap", "meld", "mosi", "ravdess"]
@@ -83,7 +82,7 @@ class Backbones(Part):
         return {name: setting for name in type(self).model_fields if (setting := getattr(self, name)) is not None}
 
 
-class SelfPacedBalance(Parameters):
+class SelfPacedBalance(Repeated):
     """Backbones x modality subsets x with and without SPCL x seeds, and the same under each mend.
 
     `pace` names the README table whose thresholds and growths are used (LateFusion, which has no row, takes the
@@ -106,7 +105,6 @@ class SelfPacedBalance(Parameters):
     ]
     mends: tuple[Mend, ...] = ()
     mend_subsets: tuple[Subset, ...] = Field((), description="subsets that are trained again under each mend")
-    seeds: tuple[Seed, ...] = Field(min_length=1)
     batch_size: Positive = Field(16, description="dialogues, in training and in evaluation (quirk 3)")
     weight_decay: float = Field(1e-8, ge=0.0)
     clip_norm: float = Field(2.0, gt=0.0, description="always on (quirk 11)")

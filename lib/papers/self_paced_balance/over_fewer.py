@@ -12,7 +12,7 @@ from dataclasses import replace
 import pandas as pd
 
 from lib.papers.self_paced_balance import SelfPacedBalance
-from lib.papers.self_paced_balance.study import TITLES, pair, subsets
+from lib.papers.self_paced_balance.variants import TITLES, pair, subsets
 from lib.reporting import gains
 from lib.reporting.gains import Side
 from lib.reporting.statistics import mean, std, t_interval, t_test
@@ -133,6 +133,11 @@ def in_points(found: pd.DataFrame) -> pd.DataFrame:
 def answering(found: pd.DataFrame) -> pd.DataFrame:
     """The rows that say whether SPCL gives a further modality its worth back; over one modality, the better one."""
     return found[(found["spcl"] == CHANGE) | ((found["spcl"] == "with") & found["over"].str.startswith(BETTER))]
+
+
+def claimed(runs: Runs) -> pd.DataFrame:
+    """What the paper claims of these gains, by the first metric; for `Study.composed`."""
+    return answering(over_fewer(runs, runs.study.tasks[0].metrics[0]))
 
 
 def _less(name: str, more: Side, less: Side) -> Side:

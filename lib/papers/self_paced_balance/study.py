@@ -1,7 +1,7 @@
 """Which backbones are trained with SPCL and without, at which pace, on which conversations (spec self_paced_balance, 1
 to 4)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +13,10 @@ from lib.data.dialogues import mosi_conversations, stored_dialogues
 from lib.data.ravdess import ravdess_dialogues
 from lib.errors import InputError
 from lib.metrics import scores
-from lib.papers.self_paced_balance import Pace, SelfPacedBalance
+from lib.papers.self_paced_balance import Pace, SelfPacedBalance, over_fewer
+from lib.papers.self_paced_balance.variants import TITLES, pair, several, sides, subsets, variant
 from lib.params import CorpusOptions
+from lib.reporting import seed_plan
 from lib.study import Classes, Study, Task, corpus_with, in_turns, once
 from lib.training.recipe import Member, ModelSpec, Recipe, SelfPacedSpec
 from lib.training.records import Record
@@ -28,14 +30,6 @@ SPEAKERS = {
     "ravdess": ravdess_dialogues.SPEAKERS,
 }
 NUMBERS = ("no modality", "one modality", "two modalities", "three modalities")
-TITLES = {
-    "biddin": "BiDDIN",
-    "dialogue_gcn": "DialogueGCN",
-    "mm_dfn": "MM-DFN",
-    "mmgcn": "MMGCN",
-    "late_fusion": "LateFusion",
-}
-"""In the order of what an epoch costs, dearest first."""
 PLAIN = SelfPacedSpec(threshold=1.0, growth=1.0, enabled=False)
 """Without SPCL: the same bits as without a curriculum, with the modality ratios on record."""
 SETTINGS = Path(__file__).with_name("settings.csv")
@@ -56,12 +50,18 @@ def study(p: SelfPacedBalance) -> Study:
     def ask(options: CorpusOptions) -> Task:
         return task(corpus_with(p, modalities, **options))
 
-    if p.family == "iemocap":
-        name = "split_seed" if p.samples else "seed"
-        tasks = {seed: ask(p.corpus_options | {name: seed}) for seed in p.seeds}
-    else:
+    tasks: dict[int, Task] = {}
+    if p.family != "iemocap":
         official = {"split": p.split} if p.family == "meld" else {}
-        tasks = in_turns(p.dataset, p.corpus_options, p.seeds, ask, fixed=official)
+        tasks |= in_turns(p.dataset, p.corpus_options, p.possible_seeds, ask, fixed=official)
+
+    def asked(p: SelfPacedBalance) -> tuple[Task, ...]:
+        """Those of the seeds so far; where each has a corpus of its own, it is read when the seed is asked for."""
+        name = "split_seed" if p.samples else "seed"
+        tasks.update({seed: ask(p.corpus_options | {name: seed}) for seed in p.seeds if seed not in tasks})
+        return tuple(once(tasks[seed] for seed in p.seeds))
+
+    first = asked(p)
     found = tasks[p.seeds[0]].corpus
     if p.widths is not None and dict(p.widths) != dict(found.modalities):
         raise InputError(
@@ -76,7 +76,23 @@ def study(p: SelfPacedBalance) -> Study:
         order = list(TITLES)
         return sorted(mine, key=lambda m: (order.index(m.tags["backbone"]), -len(m.train_on)))
 
-    return Study(p, tuple(once(tasks.values())), members, about=partial(about, p))
+    return Study(
+        p,
+        first,
+        members,
+        about=partial(about, p),
+        pairs=lambda task: pairs(p),
+        composed=over_fewer.claimed,
+        plan=seed_plan.wanted if p.most_seeds else None,
+        tasks_of=asked,
+    )
+
+
+def pairs(p: SelfPacedBalance) -> list[tuple[str, str]]:
+    """What the paper claims of single networks: with SPCL against without. `over_fewer.claimed` has the other claim."""
+    return [
+        pair(backbone, subset)[::-1] for backbone in p.backbones.chosen() for subset in several(subsets(p, backbone))
+    ]
 
 
 def task(corpus: Corpus) -> Task:
@@ -97,43 +113,6 @@ def flat_labels(corpus: Corpus, split: str) -> np.ndarray:
     """`(N,)`: the labels of the real utterances, one dialogue after another."""
     labels = corpus.splits[split].labels
     return labels[labels >= 0]
-
-
-def variant(backbone: str, subset: str, *, spcl: bool, mend: str = "") -> str:
-    """Name of a variant in the run table."""
-    return f"{TITLES[backbone]} {subset}{' + SPCL' if spcl else ''}{f', {mend}' if mend else ''}"
-
-
-def pair(backbone: str, subset: str, mend: str = "") -> tuple[str, str]:
-    """Variants without and with SPCL; a mend of SPCL's loss does not touch the former. One modality has no SPCL."""
-    without = variant(backbone, subset, spcl=False, mend="" if mend == "selected" else mend)
-    return without, variant(backbone, subset, spcl=True, mend=mend) if len(subset) > 1 else without
-
-
-def subsets(p: SelfPacedBalance, backbone: str, mend: str = "") -> tuple[str, ...]:
-    """Those that a backbone is trained on, as published or under a mend.
-
-    `axis` concerns BiDDIN alone; MM-DFN mixes each modality with another, so it has no network for one.
-    """
-    if mend == "axis" and backbone != "biddin":
-        return ()
-    asked = p.mend_subsets if mend else p.subsets
-    return several(asked) if backbone == "mm_dfn" else asked
-
-
-def several(subsets: Sequence[str]) -> tuple[str, ...]:
-    """Those of more than one modality, which SPCL can compare."""
-    return tuple(subset for subset in subsets if len(subset) > 1)
-
-
-def sides(mend: str, subset: str) -> tuple[bool, ...]:
-    """Without SPCL and with it; `selected` changes nothing without, and is compared with the variant as published.
-
-    One modality alone is trained without (quirk 9).
-    """
-    if len(subset) < 2:
-        return (False,)
-    return (True,) if mend == "selected" else (False, True)
 
 
 def grid(p: SelfPacedBalance, corpus: Corpus, seed: int) -> Iterator[Member]:
@@ -285,21 +264,21 @@ def selected_on(p: SelfPacedBalance) -> dict[str, str]:
 
 def development_sets(study: Study) -> str:
     """In words, whether the seeds share a development set, and a test set."""
-    seeds, sets = len(study.p.seeds), {frozenset(task.corpus.splits["valid"].ids) for task in study.tasks}
+    sets = {frozenset(task.corpus.splits["valid"].ids) for task in study.tasks}
+    seeds = "" if study.p.most_seeds else f"{len(study.p.seeds)} "
     folds = corpora(study)
     if len(folds) > 1:
         utterances = sum(len(flat_labels(corpus, "test")) for corpus in folds)
         return (
-            f"The {seeds} seeds test {len(folds)} different folds, {utterances} utterances in all, each with its own "
+            f"The {seeds}seeds test {len(folds)} different folds, {utterances} utterances in all, each with its own "
             "development set, so that intervals over the seeds also hold the differences between the folds."
         )
     if len(sets) == 1:
-        return f"All {seeds} seeds share the development set."
+        return f"All {seeds}seeds share the development set."
     size = len(next(iter(sets)))
-    return (
-        f"The {seeds} seeds have {len(sets)} different development sets of {size} dialogues; each run's record "
-        "names its own. The test set is the same for all."
-    )
+    own = f"{len(sets)} different development sets" if seeds else "development sets of their own,"
+    test = "The test set is the same for all."
+    return f"The {seeds}seeds have {own} of {size} dialogues; each run's record names its own. {test}"
 
 
 def corpora(study: Study) -> list[Corpus]:

@@ -9,7 +9,8 @@ import pandas as pd
 from lib.data.corpus import Source
 from lib.papers.self_paced_balance import SelfPacedBalance
 from lib.papers.self_paced_balance.over_fewer import compared, over_fewer, values
-from lib.papers.self_paced_balance.study import TITLES, corpora, flat_labels, pair, several, sides, subsets, variant
+from lib.papers.self_paced_balance.study import corpora, flat_labels
+from lib.papers.self_paced_balance.variants import TITLES, pair, several, sides, subsets, variant
 from lib.reporting import gains, published
 from lib.reporting.gains import Side
 from lib.reporting.words import deciding

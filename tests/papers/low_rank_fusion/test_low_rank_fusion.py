@@ -11,6 +11,7 @@ from lib import papers, params
 from lib.errors import InputError
 from lib.papers.low_rank_fusion import LowRankFusion, chosen, conclusions, tables
 from lib.papers.low_rank_fusion import study as lmf
+from lib.papers.low_rank_fusion.means import run_table, with_means
 from lib.reporting import gains
 from lib.reporting.report import Report
 from lib.run_table import by_seed
@@ -300,7 +301,7 @@ def test_traits_by_name_have_a_network_each_with_its_chosen_setting(tmp_path):
     assert [(t.name, lmf.output(t.corpus, t.name), lmf.setting(p, t)) for t in tasks] == [
         (name, column, chosen("pom", name)) for name, column in columns.items()
     ]
-    table = tables.run_table(runs)
+    table = run_table(runs)
     test = table[(table["split"] == "test") & (table["metric"] == "mae")].set_index(["variant", "seed"])["value"]
     labels = tasks[0].corpus.splits["test"].labels
     for record in runs.records:
@@ -317,9 +318,9 @@ def test_traits_by_name_have_a_network_each_with_its_chosen_setting(tmp_path):
     assert list(dict.fromkeys(run.name for run in lmf.asked(runs))) == asked
     floor = {t.name: lmf.constant(t) for t in tasks}
     train = tasks[0].corpus.splits["train"].labels
-    (mean,) = gains.pairs(table, "mae", [("mean: LMF", "mean: TFN")], tables.with_means(runs)).to_dict("records")
-    both = [tables.with_means(runs).without_units("mae")[f"{trait}: LMF", 1].scores for trait in columns]
-    assert tables.with_means(runs).without_units("mae")["mean: LMF", 1].scores == pytest.approx(np.mean(both, axis=0))
+    (mean,) = gains.pairs(table, "mae", [("mean: LMF", "mean: TFN")], with_means(runs)).to_dict("records")
+    both = [with_means(runs).without_units("mae")[f"{trait}: LMF", 1].scores for trait in columns]
+    assert with_means(runs).without_units("mae")["mean: LMF", 1].scores == pytest.approx(np.mean(both, axis=0))
     assert mean["units"] == len(labels) and np.isfinite(mean["new_units_low"])
     assert floor["Nervous"]["mae"] == pytest.approx(np.abs(labels[:, 13] - np.median(train[:, 13])).mean())
 
@@ -327,7 +328,7 @@ def test_traits_by_name_have_a_network_each_with_its_chosen_setting(tmp_path):
 def test_a_mean_over_traits_needs_all_of_them(tmp_path):
     traits = {"dataset": "pom_lmf_like", "targets": ["Vivid", "Nervous"], "setting": None, "search_draws": 0}
     runs = lmf.study(given(**traits, ranks=[], epochs=1, results=str(tmp_path))).train()
-    found = by_seed(tables.run_table(lost(runs, "Nervous: LMF", 0)), "mae")
+    found = by_seed(run_table(lost(runs, "Nervous: LMF", 0)), "mae")
     assert np.isnan(found.loc[0, "mean: LMF"])
     assert np.isfinite(found.loc[[0, 1], "mean: TFN"]).all()
     assert np.isfinite(found.loc[1, "mean: LMF"])
