@@ -482,7 +482,7 @@ READERS: dict[str, Reader] = {
         lambda root: own.write_folder(root / "own" / "mine"),
         lambda root: corpus_folder.read(root, name="mine"),
         ("own/mine/corpus.yaml", "own/mine/test.npz"),
-        ("yaml_files", "split_files"),
+        ("yaml_files", "split_files", "corpus_folder"),
     ),
     "own, tables": Reader(
         lambda root: own.write_tables(root / "own" / "mine"),
