@@ -50,7 +50,8 @@ def test_the_end_of_time_ends_the_process(tmp_path, monkeypatch):
 
 def test_after_an_interruption_it_goes_on_where_it_was(tmp_path):
     file = tmp_path / "t.csv"
-    command = [sys.executable, "-P", "-m", MODULE, "fill", str(file), str(PATIENCE), "answers,hangs,answers"]
+    enough = 10 * PATIENCE  # on a busy machine too, it is the interrupt that ends it and not the time
+    command = [sys.executable, "-P", "-m", MODULE, "fill", str(file), str(enough), "answers,hangs,answers"]
     surroundings = os.environ | {"PYTHONPATH": str(ROOT)}
     started = subprocess.Popen(command, cwd=ROOT, env=surroundings, stderr=subprocess.DEVNULL)
     wait_until(lambda: file.exists() and "measured" in states(file))

@@ -52,7 +52,7 @@ def random_runs(offset: float) -> Runs:
             for setting, value in values.items():
                 about = {"selected_on": "valid", "status": "finished", "metrics": {"test": {"auc": value}}}
                 rows.append({"variant": f"{emotion}: {setting}", "seed": seed, **about})
-    runs = Runs(SimpleNamespace(tasks=()), ())
+    runs = Runs(SimpleNamespace(tasks=(), plan=None), ())
     runs.__dict__["table"] = run_table(rows)  # in the place of what is computed from networks
     return runs
 
