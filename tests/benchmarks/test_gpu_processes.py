@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -50,10 +51,10 @@ def test_the_end_of_time_ends_the_process(tmp_path, monkeypatch):
 
 def test_after_an_interruption_it_goes_on_where_it_was(tmp_path):
     file = tmp_path / "t.csv"
-    enough = 10 * PATIENCE  # on a busy machine too, it is the interrupt that ends it and not the time
-    command = [sys.executable, "-P", "-m", MODULE, "fill", str(file), str(enough), "answers,hangs,answers"]
+    command = [sys.executable, "-P", "-m", MODULE, "fill", str(file), str(PATIENCE), "answers,hangs,answers"]
     surroundings = os.environ | {"PYTHONPATH": str(ROOT)}
-    started = subprocess.Popen(command, cwd=ROOT, env=surroundings, stderr=subprocess.DEVNULL)
+    heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what a shell starts in the background does not
+    started = subprocess.Popen(command, cwd=ROOT, env=surroundings, stderr=subprocess.DEVNULL, preexec_fn=heeds)
     wait_until(lambda: file.exists() and "measured" in states(file))
     first = measuring(file)
     started.send_signal(signal.SIGINT)
