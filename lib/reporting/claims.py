@@ -16,7 +16,7 @@ import pandas as pd
 
 from lib.errors import InputError
 from lib.reporting.result_folders import ResultFolder
-from lib.reporting.verdicts import RULE, UNDECIDED, Kind, deciding, has_units, verdict, what_would_decide
+from lib.reporting.verdicts import RULE, UNDECIDED, Kind, deciding_spread, has_units, verdict, what_would_decide
 
 PAPERS = Path(__file__).parents[1] / "papers"
 DIRECTION_RULE = (
@@ -138,7 +138,7 @@ def _answer(
     against = {name: row.get(column, np.nan) for name, column in _PUBLISHED.items()}
     if "paper" not in row:
         against["verdict"] = ""
-    found = deciding(row, ours["value"], std, ours["seeds"])
+    found = deciding_spread(row, ours["value"], std, ours["seeds"])
     said = verdict(claim.kind, found.mean, found.combined, margin)
     unit = row["unit"] if has_units(row) else ""
     return {

@@ -156,7 +156,7 @@ def has_units(row: Row) -> bool:
     return "combined_error" in row and not np.isnan(row["combined_error"])
 
 
-def deciding(row: Row, mean: float, std: float, seeds: float) -> Spread:
+def deciding_spread(row: Row, mean: float, std: float, seeds: float) -> Spread:
     """Over seeds and units where the table has both; else over the seeds alone."""
     return spread_of(row, mean, int(seeds)) if has_units(row) else over_seeds(mean, std, seeds)
 

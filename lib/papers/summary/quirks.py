@@ -20,7 +20,7 @@ from lib.papers.summary.evidence import evidence
 from lib.reporting.claims import PAPERS, titles
 from lib.reporting.result_folders import ResultFolder
 from lib.reporting.two_sources import Error
-from lib.reporting.verdicts import answer, margin, spread_of
+from lib.reporting.verdicts import answer, deciding_spread, has_units, margin, over_seeds
 
 COLUMNS = ("paper", "quirk", "what", "mend", "run", "evidence", "metric", "row", "gain", "low", "high", "seeds")
 COLUMNS += ("combined_low", "combined_high", "units", "answer", "not measured")
@@ -32,8 +32,6 @@ RULE = (
 )
 _NUMBERS = ("gain", "low", "high", "seeds", "combined_low", "combined_high")
 _NAMES = ("variant", "backbone", "modalities", "spcl", "baseline")
-_METRIC = "weighted_f1"
-"""Of tables that have no column `metric` (SPCL's)."""
 
 
 @dataclass(frozen=True)
@@ -118,11 +116,9 @@ def _measured(quirk: Quirk, folders: Sequence[ResultFolder]) -> Iterator[Mapping
 
 def _within(row: Mapping[str, object], sign: int) -> dict[str, object]:
     """A row of a gain table, turned over for a `sign` of -1."""
-    both = not np.isnan(row.get("combined_error", np.nan))
-    metric, gain = row.get("metric", _METRIC), sign * row["gain"]
-    error = _error_of(row["t_interval_low"], row["t_interval_high"], row["n"])
-    decides = spread_of(row, gain, int(row["n"])).combined if both else error
-    low, high = error.interval(gain)
+    metric, gain, both = row["metric"], sign * row["gain"], has_units(row)
+    low, high = over_seeds(gain, row["gain_std"], row["n"]).combined.interval(gain)
+    decides = deciding_spread(row, gain, row["gain_std"], row["n"]).combined
     combined_low, combined_high = decides.interval(gain) if both else (np.nan, np.nan)
     return {
         "metric": metric,
@@ -161,10 +157,3 @@ def welch(*sides: tuple[float, int]) -> Error:
     parts = [(std**2 / n, n - 1) for std, n in sides]
     variance = sum(part for part, _ in parts)
     return Error(variance, variance**2 / sum(part**2 / freedom for part, freedom in parts))
-
-
-def _error_of(low: float, high: float, seeds: int) -> Error:
-    """That of the mean whose 95 % Student interval this is; nothing is known with one seed."""
-    if seeds < 2:
-        return Error()
-    return Error(((high - low) / 2 / Error(1.0, seeds - 1).interval(0.0)[1]) ** 2, seeds - 1)

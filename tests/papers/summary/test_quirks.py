@@ -27,6 +27,7 @@ def folder(tmp_path, name, **tables) -> ResultFolder:
 def gains(values, **further) -> pd.DataFrame:
     low, high = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
     row = {"variant": "LMF", "baseline": "LMF legacy", "metric": "acc", "n": len(values), "gain": np.mean(values)}
+    row["gain_std"] = np.std(values, ddof=1)
     return pd.DataFrame([row | {"t_interval_low": low, "t_interval_high": high} | further, row | {"variant": "TFN"}])
 
 
