@@ -16,7 +16,7 @@ from lib.data.corpus import SPLITS, Task
 from lib.data.io import safe_pickle
 from lib.data.own.alignment import by_share
 from lib.data.own.declaration import Declaration, ScaleOf
-from lib.data.own.parts import Brought, Part
+from lib.data.own.parts import Brought, Part, a_few_rows
 from lib.data.own.split_files import told_by_zeros
 from lib.errors import InputError
 
@@ -25,7 +25,6 @@ _NAMES = {"text": "text", "audio": "audio", "video": "vision"}
 _FOUR = ("neutral", "happy", "sad", "angry")
 """The order in which MulT's evaluation names the emotions of IEMOCAP's four columns."""
 _SCALES = ((-1.0, 1.0), (-3.0, 3.0))
-_ROWS = 512
 _BETWEEN = "$_$"
 """Between video and clip in MMSA's ids."""
 _SAYS = "a dictionary of train, valid and test, each with arrays vision, audio, text and labels"
@@ -59,8 +58,7 @@ def _part(found: Mapping[str, object], labels: np.ndarray, split: str, path: Pat
     if not features:
         raise InputError("no features", where=where, todo=f"such a file is {_SAYS}")
     for modality, x in features.items():
-        # A few rows at a time: of all at once it would take as much memory again.
-        if silent := sum(int((x[start : start + _ROWS] == -np.inf).sum()) for start in range(0, len(x), _ROWS)):
+        if silent := sum(int((rows == -np.inf).sum()) for rows in a_few_rows(x)):
             features[modality] = np.where(x == -np.inf, 0, x)
             notes.append(f"{split} {modality}: {silent} times -inf set to 0, as the loaders of MMSA and MulT do")
     ids, units = _names(found.get("id"), split, len(labels), where)

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from lib.data.own.declaration import Declaration
-from lib.data.own.parts import Part
+from lib.data.own.parts import Part, a_few_rows
 
-_ROWS = 512
 _SHOWN = 3
 _LEAK = "what is learned of the one tells the other"
 
@@ -61,15 +60,11 @@ def _features(part: Part, modality: str) -> str:
     return f"width {x.shape[2]}; {steps if x.shape[1] > 1 else ''}{x.dtype}"
 
 
-def _rows(x: np.ndarray) -> Iterator[np.ndarray]:
-    return (x[start : start + _ROWS] for start in range(0, len(x), _ROWS))
-
-
 def _holes(split: str, modality: str, x: np.ndarray) -> Iterator[str]:
     """NaN and infinities, samples that are all zero, and columns that never change."""
     bad, touched, empty = Counter(), 0, 0
     low, high = np.full(x.shape[2], np.inf), np.full(x.shape[2], -np.inf)
-    for rows in _rows(x):
+    for rows in a_few_rows(x):
         finite = np.isfinite(rows)
         if not finite.all():
             kinds = {"NaN": np.isnan, "-inf": np.isneginf, "inf": np.isposinf}

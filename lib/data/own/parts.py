@@ -1,6 +1,6 @@
 """A split as it was brought: arrays that nobody has checked yet, whatever the format they came in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,3 +30,8 @@ class Brought:
     about: Declaration
     parts: Mapping[str, Part]
     notes: tuple[str, ...] = field(default=())
+
+
+def a_few_rows(x: np.ndarray, rows: int = 512) -> Iterator[np.ndarray]:
+    """The array in parts: what is computed of all at once may take as much memory as the array again, or more."""
+    return (x[start : start + rows] for start in range(0, len(x), rows))
