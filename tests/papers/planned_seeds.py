@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
+from lib.reporting import seed_plan
+from lib.study import Runs
 from lib.training import execution, loop
 from lib.training.recipe import Member
 from lib.training.run import Outcome
@@ -44,3 +47,18 @@ def answering(
     monkeypatch.setattr(execution, "train", train)
     monkeypatch.setattr("lib.training.engine.pays_on_cpu", lambda member: False)
     return done
+
+
+def check_goes_on(train: Callable[[str], Runs], trained: Trained, number: int, every: Callable) -> None:
+    """A study that is interrupted after so many trainings plans, in the end, as one that was not, and trains nothing
+    twice. `train` trains it in a folder of this name, `every` says what that trains with the seeds that were planned.
+    """
+    whole = train("whole")
+    trained.clear()
+    trained.stop_at = number
+    with pytest.raises(KeyboardInterrupt):
+        train("again")
+    again = train("again")
+    assert again.study.p.seeds == whole.study.p.seeds
+    assert seed_plan.table(again).equals(seed_plan.table(whole))
+    assert sorted(trained) == every(whole.study.p.seeds), "nothing twice"

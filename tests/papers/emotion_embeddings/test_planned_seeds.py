@@ -11,7 +11,7 @@ from lib.reporting import gains, seed_plan
 from tests.data.ravdess.test_ravdess import write_ravdess
 from tests.papers.emotion_embeddings.test_emotion_embeddings import READ, given
 from tests.papers.notebook_cells import HIDDEN, run_cells
-from tests.papers.planned_seeds import answering
+from tests.papers.planned_seeds import answering, check_goes_on
 
 AUTO = {
     "models": ["eea", "lf_rnn", "transformer"],
@@ -83,15 +83,7 @@ def test_scores_at_the_published_thresholds_know_the_pilot(trained, tmp_path):
 
 @pytest.mark.parametrize("number", [13, 37], ids=["in the pilot", "after it"])
 def test_what_is_interrupted_goes_on_with_the_same_plan(number, trained, tmp_path):
-    whole = study(tmp_path / "whole").train()
-    trained.clear()
-    trained.stop_at = number
-    with pytest.raises(KeyboardInterrupt):
-        study(tmp_path / "again").train()
-    again = study(tmp_path / "again").train()
-    assert again.study.p.seeds == whole.study.p.seeds
-    assert seed_plan.table(again).equals(seed_plan.table(whole))
-    assert sorted(trained) == every(whole.study.p.seeds), "nothing twice"
+    check_goes_on(lambda name: study(tmp_path / name).train(), trained, number, every)
 
 
 def test_the_notebook_shows_the_seeds_and_its_tables_are_over_all_of_them(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from lib.reporting import seed_plan
 from tests.data.ravdess.test_ravdess import write_ravdess
 from tests.papers.low_rank_fusion.test_low_rank_fusion import GIVEN
 from tests.papers.notebook_cells import run_cells
-from tests.papers.planned_seeds import answering
+from tests.papers.planned_seeds import answering, check_goes_on
 
 AUTO = {"seeds": "auto", "most_seeds": 24, "epochs": 1, "search_seed": 1000}
 TRAITS = {"dataset": "pom_lmf_like", "targets": ["Vivid", "Nervous"], "setting": None, "search_draws": 0, "ranks": []}
@@ -63,15 +63,7 @@ def test_the_searched_settings_run_once_and_their_winner_with_every_planned_seed
 
 @pytest.mark.parametrize("number", [11, 34], ids=["in the pilot", "among the winner's repeats"])
 def test_what_is_interrupted_goes_on_with_the_same_plan(number, trained, tmp_path):
-    whole = study(tmp_path / "whole").train()
-    trained.clear()
-    trained.stop_at = number
-    with pytest.raises(KeyboardInterrupt):
-        study(tmp_path / "again").train()
-    again = study(tmp_path / "again").train()
-    assert again.study.p.seeds == whole.study.p.seeds
-    assert seed_plan.table(again).equals(seed_plan.table(whole))
-    assert sorted(trained) == every(whole.study.p.seeds), "nothing twice"
+    check_goes_on(lambda name: study(tmp_path / name).train(), trained, number, every)
 
 
 def test_the_notebook_shows_the_seeds_and_its_tables_are_over_all_of_them(trained, tmp_path, monkeypatch):

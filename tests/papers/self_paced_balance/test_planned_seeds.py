@@ -12,7 +12,7 @@ from lib.papers.self_paced_balance import study as self_paced
 from lib.reporting import gains, seed_plan
 from tests.data.ravdess.test_ravdess import write_ravdess
 from tests.papers.notebook_cells import run_cells
-from tests.papers.planned_seeds import answering
+from tests.papers.planned_seeds import answering, check_goes_on
 from tests.papers.self_paced_balance.small_grid import MMGCN, given
 
 BACKBONES = {"mmgcn": MMGCN | {"epochs": 1}}
@@ -128,15 +128,7 @@ def test_what_gains_are_made_of_knows_the_pilot(trained, tmp_path):
 
 @pytest.mark.parametrize("number", [7, 22], ids=["in the pilot", "after it"])
 def test_what_is_interrupted_goes_on_with_the_same_plan(number, trained, tmp_path):
-    whole = study(tmp_path / "whole").train()
-    trained.clear()
-    trained.stop_at = number
-    with pytest.raises(KeyboardInterrupt):
-        study(tmp_path / "again").train()
-    again = study(tmp_path / "again").train()
-    assert again.study.p.seeds == whole.study.p.seeds
-    assert seed_plan.table(again).equals(seed_plan.table(whole))
-    assert sorted(trained) == every(whole.study.p.seeds), "nothing twice"
+    check_goes_on(lambda name: study(tmp_path / name).train(), trained, number, every)
 
 
 def test_the_notebook_shows_the_seeds_and_its_tables_are_over_all_of_them(trained, tmp_path, monkeypatch):
