@@ -28,7 +28,7 @@ def busy_cores(quick: bool) -> Iterator[Row]:
     p = load(ROOT / "params" / "low_rank_fusion" / "mosi.yaml", results="-")
     p = p.model_copy(update={"dataset": "mosi_lmf_like", "samples": samples, "search_draws": draws, "epochs": 1})
     (target,) = p.targets
-    asked = task(p, target)
+    asked = task(p, target, {})
     members = sorted(search(p, asked), key=cost, reverse=True)
     folder = Path(tempfile.mkdtemp())
     try:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from types import ModuleType
 
 import pytest
 
@@ -44,27 +45,45 @@ def named(parameter: object) -> str:
 @contextmanager
 def mutated(mutant: Mutant) -> Iterator[None]:
     """Within the block the mutant is in place, wherever a loaded module of ours has imported the function by name."""
-    module_name, _, path = mutant.target.partition(":")
-    *owners, name = path.split(".")
-    owner = module = import_module(module_name)
-    for part in owners:
-        owner = getattr(owner, part)
+    module, owner, name = _place(mutant.target)
     before = vars(owner)[name]
-    wrong = _rewritten(mutant, before, owner if owners else None, vars(module))
+    wrong = _rewritten(mutant, before, None if owner is module else owner, vars(module))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(owner, name, wrong)
-        if not owners:
+        if owner is module:
             for other in [m for n, m in sys.modules.items() if n.startswith(("lib.", "tests.parity"))]:
                 for alias in [n for n, value in vars(other).items() if value is before]:
                     patch.setattr(other, alias, wrong)
         yield
 
 
-def _rewritten(mutant: Mutant, before: object, owner: type | None, namespace: dict) -> object:
-    """The function as its changed source defines it; `super()` without arguments needs the class around it."""
-    function = getattr(before, "fget", None) or getattr(before, "__func__", before)
+def _place(target: str) -> tuple[ModuleType, ModuleType | type, str]:
+    """The module, what in it holds the function (the module itself, or a class), and the function's name there."""
+    module_name, _, path = target.partition(":")
+    *owners, name = path.split(".")
+    owner = module = import_module(module_name)
+    for part in owners:
+        owner = getattr(owner, part)
+    return module, owner, name
+
+
+def _source(mutant: Mutant, function: object) -> str:
+    """The function as it stands, in which the mutant's place must be found."""
+    function = getattr(function, "fget", None) or getattr(function, "__func__", function)
     source = textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
     assert mutant.old in source, f"{mutant.name}: {mutant.target} no longer has {mutant.old!r}"
+    return source
+
+
+def assert_current(mutant: Mutant) -> None:
+    """The function still has the piece that the mutant replaces."""
+    _, owner, name = _place(mutant.target)
+    _source(mutant, vars(owner)[name])
+
+
+def _rewritten(mutant: Mutant, before: object, owner: type | None, namespace: dict) -> object:
+    """The function as its changed source defines it; `super()` without arguments needs the class around it."""
+    source = _source(mutant, before)
     changed = textwrap.indent(source.replace(mutant.old, mutant.new), "    ")
     scope: dict[str, Callable] = {}
     name = mutant.target.rpartition(":")[2].rpartition(".")[2]

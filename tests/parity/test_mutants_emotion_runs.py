@@ -71,7 +71,7 @@ LOOP = [
 METRICS, PRESENCE = "lib.metrics.scores", "lib.metrics.presence"
 SCORES = [
     *mutants(
-        f"{METRICS}:emotion_scores",
+        f"{METRICS}:detected",
         {
             "threshold included": ("likelihood > threshold", "likelihood >= threshold"),
             "AUC of the logits": ("Detected(likelihood,", "Detected(-likelihood,"),

@@ -217,7 +217,7 @@ RULES = {
         *mutants(
             "lib.metrics.scores:f1",
             {
-                "F1 unweighted": ("average=average", 'average="macro"'),
+                "F1 unweighted": ('of_labels if average == "weighted" else None', "None"),
             },
         ),
     ],

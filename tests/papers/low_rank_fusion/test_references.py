@@ -1,6 +1,7 @@
 """What stands beside LMF: the bag of words on the same folds, and the complexity claim."""
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
+from lib.data.pretrained import PARTS
 from lib.papers.low_rank_fusion import LowRankFusion, conclusions, tables
 from lib.papers.low_rank_fusion import study as lmf
 from tests.papers.low_rank_fusion.test_low_rank_fusion import given
@@ -28,8 +30,9 @@ def test_the_reference_point_of_the_standard_folds():
 
 @pytest.mark.slow  # MiniLM reads 2,199 utterances, unless the cache has their vectors
 def test_linear_models_on_the_vectors_that_the_network_reads():
-    if not os.environ.get("REPRISE_DATA"):
-        pytest.skip("needs the public corpora and MiniLM: set REPRISE_DATA to their folder")
+    root = os.environ.get("REPRISE_DATA")
+    if not root or PARTS["minilm"].survey(Path(root)).state != "present":
+        pytest.skip("needs the public corpora and MiniLM: set REPRISE_DATA, ./run_all.sh data get minilm")
     study = lmf.study(words(glove="minilm"))
     table = tables.linear_table(study, tables.text_models(study)).set_index("model")
     assert table.loc[tables.SENTENCE_VECTOR, "mae"] == pytest.approx(0.952, abs=0.02)
