@@ -57,6 +57,14 @@ class Claim:
     rule: str
     source: str
 
+    def margin_in(self, stem: str) -> float:
+        """That in the units of a table. Raises KeyError for one that does not answer the claim."""
+        patterns = zip(self.table.split("|"), self.margin, strict=True)
+        found = next((margin for pattern, margin in patterns if fnmatch(stem, pattern)), None)
+        if found is None:
+            raise KeyError(stem)
+        return found
+
     @property
     def kind_in_words(self) -> str:
         return f"{self.kind}, margin {' or '.join(f'{margin:g}' for margin in dict.fromkeys(self.margin))}"
@@ -77,6 +85,11 @@ def claims(papers: Path = PAPERS) -> tuple[Claim, ...]:
         if min(claim.margin) <= 0 or len(claim.margin) != len(claim.table.split("|")):
             raise InputError("a margin above 0 is needed for each of the claim's tables", where=where)
     return tuple(claim for _, claim in found)
+
+
+def named(name: str) -> Claim:
+    """That with this `id`. Raises KeyError without one."""
+    return {claim.id: claim for claim in claims()}[name]
 
 
 def titles() -> dict[str, str]:

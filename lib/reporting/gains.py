@@ -8,8 +8,8 @@ units and for both at once stand beside that over the seeds, with a verdict that
 (`lib.reporting.verdicts`). Intervals and p values are per comparison; `holm_p` is adjusted for all rows of the table.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -150,6 +150,29 @@ def sides(table: pd.DataFrame, metric: str, split: str = "test", runs: Runs | No
     """Every variant of a run table, by name. Raises InputError for an unknown metric or split."""
     scores, left = by_seed(table, metric, split), _by_variant(runs.without_units(metric)) if runs else {}
     return {name: Side(name, scores[name], left.get(name, {})) for name in scores}
+
+
+def difference(more: Side, less: Side, name: str = "") -> Side:
+    """What the first has more than the second, as a side of its own."""
+    left = {seed: replace(one, scores=one.scores - two.scores) for seed, (one, two) in _in_common((more, less))}
+    return Side(name or f"{more.name} - {less.name}", more.scores - less.scores, left)
+
+
+def average(parts: Sequence[Side], name: str = "") -> Side:
+    """The mean over several, of the seeds that all of them have."""
+    scores = pd.concat([part.scores for part in parts], axis=1).mean(axis=1, skipna=False)
+    left = {
+        seed: replace(each[0], scores=np.mean([one.scores for one in each], axis=0)) for seed, each in _in_common(parts)
+    }
+    return Side(name or f"mean of {', '.join(part.name for part in parts)}", scores, left)
+
+
+def _in_common(parts: Sequence[Side]) -> Iterator[tuple[int, list[WithoutUnits]]]:
+    """The scores without each unit of all parts, for seeds in which they have the same units."""
+    for seed in parts[0].left:
+        each = [part.left[seed] for part in parts if seed in part.left]
+        if len(each) == len(parts) and len({one.names for one in each}) == 1:
+            yield seed, each
 
 
 def between(

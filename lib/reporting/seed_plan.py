@@ -18,6 +18,7 @@ from lib.reporting.verdicts import spread_of
 from lib.study import Runs
 
 ENOUGH, CAP, LIMIT = "enough for the margin", "cap", "test units are the limit"
+COLUMNS = ("comparison", "metric", "margin", "pilot", "planned", "run", "why it stopped")
 UNTOLD, UNKNOWN = "one seed per fold does not tell whether more would do", "no spread known"
 
 
@@ -62,13 +63,13 @@ def wanted(runs: Runs) -> int:
 
 def table(runs: Runs) -> pd.DataFrame:
     """One row per comparison: `pilot` seeds that the plan rests on, seeds that it needs (`planned`), all that were
-    `run`, and why it got no more.
+    `run`, and why it got no more. No row for a study without comparisons, which runs its pilot.
     """
     rows = [
         about | {"planned": asked.needed, "run": len(runs.study.p.seeds), "why it stopped": asked.why}
         for about, asked in _plan(runs)[0]
     ]
-    return pd.DataFrame(rows).astype({"planned": "Int64"})
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"planned": "Int64"})
 
 
 Asked = tuple[dict[str, object], Ask]

@@ -35,17 +35,18 @@ def gain(row: Mapping[str, float]) -> str:
     return f"gain {number(row['gain'], '+.4f')} ({between}, {seeds(row['n'])})"
 
 
-_TOLD = {
+TOLD = {
     "better": "better than",
     "worse": "worse than",
     NO_DIFFERENCE: "no different beyond the margin from",
     UNDECIDED: "not told apart from",
 }
+"""What a gain comes to, in front of what it is over."""
 
 
 def told(row: Mapping[str, object]) -> str:
-    """What a row of a gain table comes to (`verdicts.outcome`), in front of what it is over."""
-    return _TOLD[outcome(row)[0]]
+    """What a row of a gain table comes to (`verdicts.outcome`), as `TOLD`."""
+    return TOLD[outcome(row)[0]]
 
 
 def deciding(row: Mapping[str, float]) -> tuple[float, float]:

@@ -1,11 +1,14 @@
 """How many seeds a spread asks for, and why it gets no more."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from lib.reporting.seed_plan import CAP, ENOUGH, LIMIT, UNKNOWN, UNTOLD, Ask, ask
+from lib.reporting import seed_plan
+from lib.reporting.seed_plan import CAP, COLUMNS, ENOUGH, LIMIT, UNKNOWN, UNTOLD, Ask, ask, wanted
 from lib.reporting.two_sources import need, spread
 from tests.reporting.test_two_sources import table
 
@@ -68,3 +71,12 @@ def test_a_turn_is_whole_where_a_training_of_the_pilot_is_lost():
 def test_a_larger_margin_never_needs_more(margin):
     wide = replace(OF_SEEDS, mean=0.0)
     assert ask(wide, 2 * margin, pilot=5, most=200).given <= ask(wide, margin, pilot=5, most=200).given
+
+
+def test_a_study_without_comparisons_runs_its_pilot_and_has_an_empty_table():
+    p = SimpleNamespace(pilot=5, possible_seeds=tuple(range(20)), seeds=tuple(range(5)), turn=1)
+    study = SimpleNamespace(p=p, questions=(), composed=lambda runs: pd.DataFrame())
+    runs = SimpleNamespace(study=study, first=lambda seeds: runs)
+    assert wanted(runs) == 5
+    found = seed_plan.table(runs)
+    assert found.empty and list(found) == list(COLUMNS)

@@ -81,6 +81,10 @@ class EmotionEmbeddings(Repeated):
     modalities: tuple[Modality, ...] = Field(MODALITIES, min_length=1, description="those that EEA scores")
     ablation: bool = Field(False, description="whether EEA is also trained on every smaller set of its modalities")
     contrasts: tuple[Contrast, ...] = Field((), description="changes of the reference that are trained beside it")
+    contrast_baselines: bool = Field(
+        False,
+        description="whether the recurrent baselines are trained with EEA's contrasts, too: what these do to the claim",
+    )
     epochs: Positive
     patience: Positive = Field(8, description="epochs in a row without a better validation accuracy that end a run")
     batch_size: Positive = 64
@@ -146,12 +150,19 @@ class EmotionEmbeddings(Repeated):
         for contrast in self.contrasts:
             if CONTRASTED[contrast] not in self.models:
                 raise ValueError(f"{contrast} is compared with {CONTRASTED[contrast]}: add it to models")
+        if self.contrast_baselines and not (set(RECURRENT) & set(self.models) and "eea" in self.contrasted):
+            raise ValueError("contrast_baselines needs a recurrent baseline in models, in contrasts one of eea")
         if self.most_seeds and not ("eea" in self.models and set(RECURRENT) & set(self.models)):
             what = "seeds: auto runs as many as tell eea from recurrent baselines"
             raise ValueError(f"{what}: add eea and one of {', '.join(RECURRENT)} to models, or list the seeds")
         if "other_loss" in self.contrasts and self.loss not in ("bce", "soft_cross_entropy"):
             raise ValueError("other_loss compares bce with soft_cross_entropy: the loss must be one of them")
         return self
+
+    @property
+    def contrasted(self) -> tuple[Model, ...]:
+        """The model that each contrast changes."""
+        return tuple(CONTRASTED[contrast] for contrast in self.contrasts)
 
     def selection(self, dataset: str) -> Literal["weighted_acc", "acc"]:
         """The validation score that selects the epoch on this corpus."""

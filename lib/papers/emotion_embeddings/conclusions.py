@@ -6,16 +6,9 @@ import pandas as pd
 
 from lib.papers.emotion_embeddings.study import EEA
 from lib.reporting.published import FEWER_MODALITIES
-from lib.reporting.verdicts import NO_DIFFERENCE, UNDECIDED, outcome
-from lib.reporting.words import between, decision, number
+from lib.reporting.verdicts import outcome
+from lib.reporting.words import TOLD, between, decision, number, told
 from lib.study import Task
-
-_AGAINST = {
-    "better": "better than",
-    "worse": "worse than",
-    NO_DIFFERENCE: f"{NO_DIFFERENCE} to",
-    UNDECIDED: "undecided against",
-}
 
 
 def comparisons(table: pd.DataFrame) -> list[str]:
@@ -60,12 +53,11 @@ def modalities(task: Task, table: pd.DataFrame, gain: pd.DataFrame) -> list[str]
 
 def _by_outcome(gains: Iterable[tuple[str, Mapping[str, object]]]) -> str:
     """Rows of a gain table under the names of what they are over, those that came to the same together."""
-    groups: dict[str, list[str]] = {words: [] for words in _AGAINST}
+    groups: dict[str, list[str]] = {words: [] for words in TOLD.values()}
     for name, row in gains:
-        said, plan = outcome(row)
-        words = f"{number(row['gain'], '+.4f')}, {between(row)}"
-        groups[said].append(f"{name} ({words}; {plan})" if plan else f"{name} ({words})")
-    return "; ".join(f"{_AGAINST[said]} {', '.join(names)}" for said, names in groups.items() if names)
+        worth = f"{number(row['gain'], '+.4f')}, {between(row)}"
+        groups[told(row)].append(f"{name} ({'; '.join(filter(None, (worth, outcome(row)[1])))})")
+    return "; ".join(f"{words} {', '.join(names)}" for words, names in groups.items() if names)
 
 
 def floors(task: Task, floor: pd.DataFrame, overview: pd.DataFrame) -> list[str]:

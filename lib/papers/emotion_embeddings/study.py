@@ -14,7 +14,7 @@ from lib.data.corpus import Corpus
 from lib.data.word_vectors import TEXT_ALONE, emotion_vectors, origin
 from lib.metrics.presence import best_thresholds, decisions
 from lib.metrics.scores import Answers, detected, emotion_scores, emotion_set_scores, predicted_classes
-from lib.papers.emotion_embeddings import CONTRASTED, RECURRENT, Contrast, EmotionEmbeddings, Model
+from lib.papers.emotion_embeddings import RECURRENT, Contrast, EmotionEmbeddings, Model
 from lib.params import CorpusOptions
 from lib.reporting import published, seed_plan
 from lib.study import Classes, Runs, Study, Task, in_turns, once, variant_name
@@ -193,15 +193,21 @@ def about(record: Record) -> dict[str, object]:
 
 
 def variants(p: EmotionEmbeddings, corpus: Corpus) -> list[Variant]:
-    """The models, EEA on every smaller set of its modalities, and the contrasts."""
+    """The models, EEA on every smaller set of its modalities, and the contrasts, of EEA's also on the baselines."""
     found = [Variant(KINDS[model], model, _read_by(p, corpus, model), p.loss) for model in p.models]
     found += [Variant(subset_kind(subset), "eea", subset, p.loss) for subset in smaller_sets(p)]
-    for name in p.contrasts:
-        model = CONTRASTED[name]
+    for name, model in contrasted(p):
         _, loss = _OTHER_LOSS[p.loss] if name == "other_loss" else ("", p.loss)
         changes = _CHANGES[name][1] if name in _CHANGES else {}
-        found.append(Variant(contrast_kind(p, name), model, _read_by(p, corpus, model), loss, changes))
+        found.append(Variant(contrast_kind(p, name, model), model, _read_by(p, corpus, model), loss, changes))
     return found
+
+
+def contrasted(p: EmotionEmbeddings) -> list[tuple[Contrast, Model]]:
+    """Each contrast and the model that it is trained on; the baselines come last."""
+    own = list(zip(p.contrasts, p.contrasted, strict=True))
+    of_eea = [name for name, model in own if model == "eea" and p.contrast_baselines]
+    return own + [(name, model) for name in of_eea for model in p.models if model in RECURRENT]
 
 
 def _read_by(p: EmotionEmbeddings, corpus: Corpus, model: Model) -> tuple[str, ...]:
@@ -220,10 +226,10 @@ def subset_kind(modalities: Sequence[str]) -> str:
     return f"{EEA}, {'+'.join(modalities)}"
 
 
-def contrast_kind(p: EmotionEmbeddings, name: Contrast) -> str:
+def contrast_kind(p: EmotionEmbeddings, name: Contrast, model: Model) -> str:
     """Kind of a changed model."""
     words, _ = _OTHER_LOSS[p.loss] if name == "other_loss" else _CHANGES[name]
-    return f"{KINDS[CONTRASTED[name]]}, {words}"
+    return f"{KINDS[model]}, {words}"
 
 
 def model_spec(p: EmotionEmbeddings, emotions: Emotions, variant: Variant) -> ModelSpec:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib.metrics.scores import always_present, never_present, words
-from lib.papers.end_to_end import MODALITIES, TEXT, Encoder, EndToEnd, RandomAlbert
+from lib.papers.end_to_end import MODALITIES, TEXT, Change, Encoder, EndToEnd, RandomAlbert
 from lib.papers.end_to_end.study import (
     BASELINES,
     CLASS_METRICS,
@@ -18,11 +18,14 @@ from lib.papers.end_to_end.study import (
     sweep_thresholds,
     variant,
 )
-from lib.reporting import gains, published
+from lib.reporting import claims, gains, mended_claims, published
+from lib.reporting.mended_claims import Comparison
 from lib.run_table import by_seed
 from lib.study import Runs
 
 NEVER, ALWAYS = "no emotion, ever", "every emotion, always"
+QUIRKS: dict[Change, str] = {"corrected": "Q1", "learned": "Q2"}
+"""What each change mends, as `quirks.csv` calls it."""
 PUBLISHED = Path(__file__).with_name("published.csv")
 _README = {
     "mme2e": (5e-5, 40, 8, 6, None),
@@ -90,6 +93,30 @@ def change_table(runs: Runs) -> pd.DataFrame:
     p = runs.study.p
     base = variant("mme2e_sparse", p.threshold)
     return _against(runs, [(variant("mme2e_sparse", p.threshold, change), base) for change in p.changes])
+
+
+def claims_mended(runs: Runs) -> pd.DataFrame:
+    """What each change of the sparse model does to its difference from the dense one, which has no places to move; rows
+    of `mended_claims.table`, by the F1 that the claim is about. Empty where either was not trained.
+    """
+    p, claim, metric = runs.study.p, claims.named("sparse_no_worse"), "f1_positive"
+    if not (p.models.mme2e and p.models.mme2e_sparse):
+        return pd.DataFrame()
+    each, margin = gains.sides(runs.table, metric, runs=runs), claim.margin_in("dense_and_sparse")
+    dense, old = each[variant("mme2e")], each[variant("mme2e_sparse", p.threshold)]
+    found = [
+        Comparison(
+            quirk=QUIRKS[change],
+            mend=change,
+            claim=claim,
+            margin=margin,
+            what=f"{old.name} over {dense.name}",
+            published=(old, dense),
+            mended=(each[variant("mme2e_sparse", p.threshold, change)], dense),
+        )
+        for change in p.changes
+    ]
+    return mended_claims.table(found, metric)
 
 
 def dense_table(runs: Runs) -> pd.DataFrame:

@@ -20,23 +20,30 @@ from lib.data.corpus import Corpus
 from lib.data.mosi import mosi_words
 from lib.data.text.frozen import sentence_vectors
 from lib.metrics.scores import direction
+from lib.papers.low_rank_fusion import means
 from lib.papers.low_rank_fusion.study import (
     FUSIONS,
+    LEGACY,
     LMF,
     TABLE_2,
+    TFN,
     WINNER,
     best_draw,
     rank_kind,
     searched,
     valid_loss,
 )
-from lib.reporting import gains
+from lib.reporting import claims, gains, mended_claims
+from lib.reporting.mended_claims import Comparison
 from lib.reporting.statistics import mean, std, t_interval
 from lib.run_table import by_seed
-from lib.study import Runs, Study, Task
+from lib.study import Runs, Study, Task, variant_name
 from lib.training.execution import one_thread
 from lib.training.recipe import ModelSpec
 from lib.training.records import FINISHED
+
+LEGACY_QUIRK = "1 and 3"
+"""What LMF legacy has, as `quirks.csv` calls it."""
 
 
 def score_table(table: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -46,6 +53,19 @@ def score_table(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     found = gains.summary(repeated, metric)
     found.insert(1, "parameters", [int(size[name]) for name in found["variant"]])
     return found
+
+
+def claims_mended(runs: Runs, table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """What the corrected optimiser does to LMF's gain over TFN, on each target or on their mean where this is what is
+    claimed; rows of `mended_claims.table`. As published is LMF as before April 2020. TFN never had the fault.
+    """
+    claim, each = claims.named("low_rank_beats_tensor"), gains.sides(table, metric, runs=runs)
+    margin, found, named = claim.margin_in(f"published_{metric}"), [], means.groups(runs.study.p)
+    for group in [means.MEAN] if means.MEAN in named else named:
+        old, new, tensor = (each[variant_name(group, kind)] for kind in (LEGACY, LMF, TFN))
+        what, sides = f"{new.name} over TFN", {"published": (old, tensor), "mended": (new, tensor)}
+        found.append(Comparison(quirk=LEGACY_QUIRK, mend=LMF, claim=claim, margin=margin, what=what, **sides))
+    return mended_claims.table(found, metric)
 
 
 def rank_table(runs: Runs, task: Task, scores: pd.DataFrame) -> pd.DataFrame:

@@ -108,22 +108,12 @@ def balance(curves: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def mends(claims: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
-    """What the mends do to the scores and to the answers to the claims."""
+def mends(scores: pd.DataFrame) -> list[str]:
+    """What the mends do to the scores; from `mend_scores`."""
     sentences = []
-    for mend, rows in claims.groupby("mend", sort=False) if len(claims) else ():
-        own = scores[scores["mend"] == mend]
-        other = rows[rows["answer_as_published"] != rows["answer_mended"]]
+    for mend, own in scores.groupby("mend", sort=False) if len(scores) else ():
         ends = (number(100 * own["gain"].agg(how), "+.2f") for how in ("min", "max"))
-        spread = f"{' to '.join(ends)} points ({_counted(own['answer'])})"
-        changed = "; ".join(
-            f"{row['backbone']} {row['quantity']} from {row['answer_as_published']} to {row['answer_mended']}"
-            for row in other.to_dict("records")
-        )
-        sentences.append(
-            f"Mend `{mend}`: scores change by {spread}; "
-            f"{len(other)} of {len(rows)} answers to the claims change{': ' + changed if changed else ''}."
-        )
+        sentences.append(f"Mend `{mend}`: scores change by {' to '.join(ends)} points ({_counted(own['answer'])}).")
     return sentences
 
 

@@ -7,7 +7,6 @@ compared with one, which is always trained without SPCL.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 import pandas as pd
 
@@ -72,11 +71,7 @@ def over_fewer(runs: Runs, metric: str, mend: str = "") -> pd.DataFrame:
             }
             relative = {spcl: values(*pair_of)["gain_relative"] for spcl, pair_of in both.items()}
             if len(p.whole) > 2:
-                stem = f"{TITLES[backbone]} {p.whole} - {over}{f', {mend}' if mend else ''}"
-                both[CHANGE] = (
-                    _less(f"{stem}, with SPCL", *both["with"]),
-                    _less(f"{stem}, without SPCL", *both["without"]),
-                )
+                both[CHANGE] = _change(both, f"{TITLES[backbone]} {p.whole} - {over}{f', {mend}' if mend else ''}")
                 relative[CHANGE] = relative["with"] - relative["without"]
             about = {"backbone": TITLES[backbone], "modalities": p.whole, "over": over}
             found += [
@@ -101,7 +96,7 @@ def compared(
 ) -> tuple[Side, Side]:
     """All modalities, and the subset `over`, or `BETTER` several: that which each seed's development set names."""
     p = runs.study.p
-    parts = [each[pair(backbone, part.strip(), mend)[spcl]] for part in over.removeprefix(BETTER).split(", ")]
+    parts = [each[pair(backbone, part, mend)[spcl]] for part in _parts(over)]
     if len(parts) > 1:
         development = by_seed(runs.table, CHOSEN_BY, "valid")[[part.name for part in parts]]
         chosen = development.rank(axis=1, ascending=False, method="first") == 1
@@ -140,14 +135,31 @@ def claimed(runs: Runs) -> pd.DataFrame:
     return answering(over_fewer(runs, runs.study.tasks[0].metrics[0]))
 
 
-def _less(name: str, more: Side, less: Side) -> Side:
-    """What the first has more than the second, as a side of its own."""
-    left = {
-        seed: replace(mine, scores=mine.scores - less.left[seed].scores)
-        for seed, mine in more.left.items()
-        if seed in less.left and mine.names == less.left[seed].names
-    }
-    return Side(name, more.scores - less.scores, left)
+def claimed_of(p: SelfPacedBalance, backbone: str, mend: str) -> list[str]:
+    """What the paper's claim sets all modalities of a backbone against, of which a run has all networks of a mend.
+
+    One modality alone is plain training, which the mend `selected` does not touch.
+    """
+    there = {*subsets(p, backbone, mend), *(s for s in p.subsets if len(s) == 1 and mend == "selected")}
+    asked = (over for over in fewer(p, backbone) if len(p.whole) > 2 or over.startswith(BETTER))
+    return [over for over in asked if {p.whole, *_parts(over)} <= there]
+
+
+def claim(runs: Runs, each: Mapping[str, Side], backbone: str, over: str, mend: str = "") -> tuple[Side, Side]:
+    """The sides of the paper's claim: what SPCL changes in a gain, or the gain with SPCL over the better modality."""
+    both = {spcl: compared(runs, each, backbone, over, spcl=spcl == "with", mend=mend) for spcl in ("with", "without")}
+    return both["with"] if over.startswith(BETTER) else _change(both)
+
+
+def _change(both: Mapping[str, tuple[Side, Side]], stem: str = "") -> tuple[Side, Side]:
+    """The gains with SPCL and without, as sides; called after what is subtracted, or `stem`."""
+    with_spcl, without = (gains.difference(*both[how], stem and f"{stem}, {how} SPCL") for how in ("with", "without"))
+    return with_spcl, without
+
+
+def _parts(over: str) -> list[str]:
+    """The subsets that are named in what all modalities are set against."""
+    return over.removeprefix(f"{BETTER} ").split(", ")
 
 
 def _relative(gains_by_seed: pd.Series) -> dict[str, float]:

@@ -1,19 +1,19 @@
 """Scores, the effect of SPCL, classes, the pace, mends, and the published numbers."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from lib.data.corpus import Source
-from lib.papers.self_paced_balance import SelfPacedBalance
-from lib.papers.self_paced_balance.over_fewer import compared, over_fewer, values
+from lib.papers.self_paced_balance import Mend, SelfPacedBalance, over_fewer
+from lib.papers.self_paced_balance.over_fewer import compared, values
 from lib.papers.self_paced_balance.study import corpora, flat_labels
 from lib.papers.self_paced_balance.variants import TITLES, pair, several, sides, subsets, variant
-from lib.reporting import gains, published
+from lib.reporting import claims, gains, mended_claims, published
 from lib.reporting.gains import Side
-from lib.reporting.words import deciding
+from lib.reporting.mended_claims import Comparison
 from lib.run_table import run_table
 from lib.study import Runs
 
@@ -25,6 +25,8 @@ EFFECT = ("backbone", "modalities", "n", "units", "without", "with_spcl", *_WORT
 CLASSES = ("backbone", "class", "test utterances", "without", "with_spcl", *_WORTH)
 MENDED = ("mend", "backbone", "modalities", "spcl", "n", "baseline_score", "score", *_WORTH)
 """What is shown of the tables."""
+QUIRKS: dict[Mend, str] = {"selected": "1", "masks": "3", "axis": "4"}
+"""What each mend mends, as `quirks.csv` calls it."""
 BASELINE = "two modalities"
 PUBLISHED = Path(__file__).with_name("published.csv")
 
@@ -91,29 +93,35 @@ def curves(runs: Runs) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
-def mend_claims(runs: Runs, metric: str) -> pd.DataFrame:
-    """Each mend's effect on the two claims, as published beside mended, with the answers to both.
+def claims_mended(runs: Runs, metric: str) -> pd.DataFrame:
+    """What each mend does to the two claims: SPCL's gain, and what it changes in the gain of all modalities over fewer
+    (over one modality, the gain with SPCL over the better one); rows of `mended_claims.table`.
 
-    `quantity` is the gain of SPCL on a subset in points, or the gain in points of all modalities over fewer, with SPCL.
+    Of the second as far as what it compares was trained under the mend.
     """
-    rows, as_published = [], _claims(runs, metric, "")
-    for mend in runs.study.p.mends:
-        for (backbone, quantity), mended in _claims(runs, metric, mend).items():
-            row = {"mend": mend, "backbone": backbone, "quantity": quantity}
-            for name, gain in (("as_published", as_published[backbone, quantity]), ("mended", mended)):
-                low, high = (100 * end for end in deciding(gain))
-                row |= {name: 100 * gain["gain"], f"{name}_interval_low": low, f"{name}_interval_high": high}
-                row |= {f"answer_{name}": gain["answer"]}
-            rows.append(row)
-    return pd.DataFrame(rows)
+    p, each = runs.study.p, gains.sides(runs.table, metric, runs=runs)
+    raises, third = (claims.named(name) for name in ("spcl_raises_f1", "third_modality_gains"))
+    points = third.margin_in(f"{over_fewer.name(p)}_{metric}")
+    found = []
+    for mend in p.mends:
+        about = {"quirk": QUIRKS[mend], "mend": mend}
+        for backbone in p.backbones.chosen():
+            for subset in several(subsets(p, backbone, mend)):
+                on_and_off = ([each[name] for name in reversed(pair(backbone, subset, m))] for m in ("", mend))
+                what = f"SPCL on {TITLES[backbone]} {subset}"
+                margin = raises.margin_in(f"spcl_effect_{metric}")
+                found.append(Comparison(**about, claim=raises, margin=margin, what=what, **_sides(on_and_off)))
+            for over in over_fewer.claimed_of(p, backbone, mend):
+                asked = (over_fewer.claim(runs, each, backbone, over, m) for m in ("", mend))
+                what = f"{TITLES[backbone]} {p.whole} over {over}"
+                found.append(Comparison(**about, claim=third, margin=points / 100, what=what, **_sides(asked)))
+    return mended_claims.table(found, metric)
 
 
-def _claims(runs: Runs, metric: str, mend: str) -> dict[tuple[str, str], Mapping[str, object]]:
-    """Rows of gain tables by backbone and quantity."""
-    spcl, more = (table.to_dict("records") for table in (effect(runs, metric, mend), over_fewer(runs, metric, mend)))
-    found = {(row["backbone"], f"SPCL on {row['modalities']}"): row for row in spcl}
-    with_spcl = (row for row in more if row["spcl"] == "with")
-    return found | {(r["backbone"], f"{r['modalities']} over {r['over']}, with SPCL"): r for r in with_spcl}
+def _sides(pairs: Iterable[Sequence[Side]]) -> dict[str, tuple[Side, Side]]:
+    """Of a comparison, from its sides as published and mended."""
+    published, mended = pairs
+    return {"published": tuple(published), "mended": tuple(mended)}
 
 
 def mend_scores(runs: Runs, metric: str) -> pd.DataFrame:

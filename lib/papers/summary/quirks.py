@@ -2,7 +2,8 @@
 
 `quirks.csv` in a paper's folder lists the quirks of its SPEC.md that change results. For one with a mend that a run can
 be asked for, it names the table and the rows that hold the mend's gain; for any other, why there is none. Nothing here
-is computed from runs but the difference between two runs' mean scores, where the mend is a run of its own.
+is computed from runs but the difference between two runs' mean scores, where the mend is a run of its own. What a mend
+does to the paper's claim is the business of `quirk_claims`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from lib.errors import InputError
 from lib.metrics.scores import direction
 from lib.papers.summary.evidence import evidence
 from lib.reporting.claims import PAPERS, titles
+from lib.reporting.mended_claims import BASELINE, BOTH, VARIANT
 from lib.reporting.result_folders import ResultFolder
 from lib.reporting.two_sources import Error
 from lib.reporting.verdicts import answer, deciding_spread, has_units, margin, over_seeds
@@ -30,6 +32,7 @@ RULE = (
     "(Welch). The answer is that of the combined interval where there is one, with a margin of one point, or 0.02 of "
     "an error."
 )
+SIDES = (VARIANT, BASELINE, BOTH)
 _NUMBERS = ("gain", "low", "high", "seeds", "combined_low", "combined_high")
 _NAMES = ("variant", "backbone", "modalities", "spcl", "baseline")
 
@@ -42,6 +45,11 @@ class Quirk:
     without ending) are gains of one side over the other, of which `published` (`baseline` or `variant`) behaves as
     published and the other has the `mend`. If `over` names a run, they are scores of the run `run` instead, all with
     the mend, set against those of the same variants there. `reason` says why nothing is measured, if there is no table.
+
+    `claim` is the `id` of the claim that a measured quirk matters to, `metric` what it is about (of several, divided by
+    `|`, the first that is there), and `sides` which side of its difference the mended scores are: `variant`, `baseline`
+    or `both`. `beside` says what is not as in the claim, `claim_reason` why the effect on it, or its verdict, is not
+    known.
     """
 
     notebook: str
@@ -53,19 +61,30 @@ class Quirk:
     published: str
     run: str
     over: str
+    claim: str
+    metric: str
+    sides: str
+    beside: str
+    claim_reason: str
     reason: str
 
 
 @cache
 def quirks(papers: Path = PAPERS) -> tuple[Quirk, ...]:
-    """Those of all papers, folder by folder. Raises InputError for a row with both a table and a reason, or neither."""
+    """Those of all papers, folder by folder.
+
+    Raises InputError for a row with both a table and a reason, or neither, and for one with a table and no claim.
+    """
     found = []
     for path in sorted(papers.glob("*/quirks.csv")):
         for row in pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records"):
             quirk = Quirk(**row)
+            where = f"{path.parent.name}/{path.name}, {quirk.quirk}"
             if bool(quirk.table) == bool(quirk.reason):
-                where = f"{path.parent.name}/{path.name}, {quirk.quirk}"
                 raise InputError("a table, or the reason why there is none, is needed", where=where)
+            if quirk.table and not (quirk.claim and quirk.metric and quirk.sides in SIDES):
+                todo = f"sides is one of: {', '.join(SIDES)}"
+                raise InputError("a claim, its metric and its sides are needed with a table", where=where, todo=todo)
             found.append(quirk)
     return tuple(found)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from lib.papers.emotion_embeddings import study as eea
 from lib.reporting import modality_section
 from lib.reporting.report import Report
 from lib.reporting.verdicts import NO_DIFFERENCE, UNDECIDED
+from lib.run_table import run_table
 from lib.training.trained import ZEROS
 from tests.papers.emotion_tasks import small_task
 
@@ -211,7 +213,8 @@ def test_the_ablation_measures_all_modalities_against_each_set(trained):
     [
         (0.1, "better", "better than text (+0.1000, 95 % interval -0.2000 to +0.3000 over 5 seeds and 31 videos)."),
         (-0.1, "worse", "worse than text (-0.1000,"),
-        (0.001, NO_DIFFERENCE, "no difference beyond the margin to text (+0.0010,"),
+        (0.001, NO_DIFFERENCE, "no different beyond the margin from text (+0.0010,"),
+        (0.1, UNDECIDED, "not told apart from text (+0.1000, 95 % interval -0.2000 to +0.3000 over 5 seeds"),
         (0.1, UNDECIDED, "+0.3000 over 5 seeds and 31 videos; about 9 seeds would decide)."),
     ],
 )
@@ -231,6 +234,62 @@ def test_units_are_of_the_corpus_that_a_gain_is_on(trained):
         found = tables.contrast_gains(p, task, runs, "auc")
         assert set(found["units"]) == {len(task.corpus.splits["test"])}
         assert found["new_units_low"].notna().all() and found["combined_low"].isna().all()  # two seeds
+
+
+def test_the_baselines_are_trained_with_the_changes_of_eea_if_asked():
+    variants = {v.kind: v for v in eea.variants(given(contrast_baselines=True), MOSEI.corpus)}
+    added = [kind for kind in variants if kind not in {v.kind for v in eea.variants(given(), MOSEI.corpus)}]
+    names = ("EF-RNN", "LF-RNN", "EF+LF-RNN", "text-selective RNN")
+    assert added == [f"{name}, {change}" for change in ("final states", "cross-entropy") for name in names]
+    assert variants["LF-RNN, cross-entropy"].loss == "soft_cross_entropy"
+    spec = eea.model_spec(given(), ON_MOSEI, variants["LF-RNN, final states"])
+    assert spec.arguments["pooling"] == "final_states"
+    assert [kind for kind in variants if kind.endswith("over time")] == ["EF transformer, over time"]
+
+
+SCORES = {
+    "EEA": [0.60, 0.61, 0.62],
+    "EF-RNN": [0.58, 0.60, 0.62],  # EEA over it: 0.02, 0.01, 0
+    "EF transformer": [0.50, 0.50, 0.50],
+    "EF transformer, over time": [0.55, 0.56, 0.54],
+    "EEA, final states": [0.65, 0.65, 0.65],
+    "EF-RNN, final states": [0.60, 0.61, 0.62],  # 0.05, 0.04, 0.03
+    "EEA, cross-entropy": [0.50, 0.52, 0.51],
+    "EF-RNN, cross-entropy": [0.51, 0.52, 0.50],  # -0.01, 0, 0.01
+}
+
+
+def with_scores(metric: str) -> SimpleNamespace:
+    """Runs on CMU-MOSEI of which no prediction is kept."""
+    rows = [
+        {"variant": f"MOSEI: {kind}", "seed": seed, "metrics": {"test": {metric: value}}, "selected_on": "-"}
+        for kind, values in SCORES.items()
+        for seed, value in enumerate(values)
+    ]
+    table = run_table(row | {"status": "finished"} for row in rows)
+    return SimpleNamespace(table=table, without_units=lambda metric: {})
+
+
+def test_what_a_change_does_to_the_claim_is_eeas_gain_with_it_less_that_as_published():
+    options = {"models": ["eea", "ef_rnn", "transformer"], "ablation": False, "contrast_baselines": True}
+    p = given(**options, contrasts=["attention_over_time", "final_states", "other_loss"], seeds=[0, 1, 2])
+    found = tables.claims_mended(p, MOSEI, with_scores("weighted_acc"), "weighted_acc").set_index("mend")
+    time, states, loss = (found.loc[name] for name in p.contrasts)
+    assert (states["published"], states["mended"]) == (pytest.approx(0.01), pytest.approx(0.04))
+    assert (states["gain"], states["sides"]) == (pytest.approx(0.03), "both")
+    # Published is the README's cross-entropy, and bce the mend: from 0.00 to 0.01.
+    assert (loss["published"], loss["mended"]) == (pytest.approx(0.0), pytest.approx(0.01))
+    assert loss["gain"] == pytest.approx(0.01)
+    # The transformer is what EEA is set against: what it gains, EEA's gain loses.
+    assert (time["sides"], time["gain"]) == ("baseline", pytest.approx(-0.05))
+    assert time["note"].startswith("beside the claim") and not states["note"]
+    alone = tables.claims_mended(
+        given(**options | {"contrast_baselines": False}, contrasts=["final_states"], seeds=[0, 1, 2]),
+        MOSEI,
+        with_scores("weighted_acc"),
+        "weighted_acc",
+    )
+    assert alone.empty, "EEA's own mend says nothing of the claim without the baselines'"
 
 
 def test_each_change_is_measured_against_its_own_model(trained):

@@ -16,6 +16,11 @@ from tests.papers.emotion_embeddings.test_emotion_embeddings import given
         ({"samples": 0}, "samples must be positive for a stand-in"),
         ({"seeds": [1, 1]}, "seeds holds a value twice"),
         ({"models": ["ef_rnn"], "contrasts": []}, "an ablation needs the model eea"),
+        ({"contrasts": [], "contrast_baselines": True}, "contrast_baselines needs a recurrent baseline"),
+        (
+            {"models": ["eea", "mult"], "contrasts": ["final_states"], "contrast_baselines": True},
+            "contrast_baselines needs a recurrent baseline in models, in contrasts one of eea",
+        ),
         ({"models": ["eea"], "contrasts": ["every_step_positions"]}, "every_step_positions is compared with mult"),
         ({"loss": "mse"}, "other_loss compares bce with soft_cross_entropy"),
         ({"datasets": ["meld_text"], "samples": 0}, "meld_text has text alone: set modalities to [text]"),

@@ -1,6 +1,7 @@
 """The end-to-end notebook's library: which networks are trained, how, and what its tables say."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from lib.metrics.presence import best_thresholds
 from lib.metrics.scores import emotion_scores
 from lib.models.albert import ALBERT_V2, Albert
 from lib.models.mme2e_sparse import Stage
-from lib.papers.end_to_end import EndToEnd, attention, conclusions, costs, figures
+from lib.papers.end_to_end import EndToEnd, Models, attention, conclusions, costs, figures
 from lib.papers.end_to_end import study as e2e
 from lib.papers.end_to_end import tables as found
 from lib.reporting.report import Report
@@ -286,6 +287,20 @@ def test_changes_and_thresholds_are_compared_seed_by_seed(trained):
     assert set(dense["baseline"]) == {"FE2E"}
     assert set(dense["variant"]) == {"MESM 0.3", "MESM 0.7"}
     assert len(conclusions.gains(changed)) == 6
+
+
+def test_what_a_change_does_to_the_claim_is_what_it_does_to_the_sparse_model(trained):
+    _, _, runs, _ = trained
+    table = found.claims_mended(runs)
+    changed, dense = (t[t["metric"] == "f1_positive"] for t in (found.change_table(runs), found.dense_table(runs)))
+    single = table[table["of"] == 1]
+    assert list(single["quirk"]) == ["Q1", "Q2"]
+    assert set(table["sides"]) == {"variant"} and set(table["margin"]) == {0.02}
+    assert single["gain"].tolist() == changed["gain"].tolist()
+    assert set(single["published"]) == set(dense[dense["variant"] == "MESM 0.7"]["gain"])
+    assert (single["mended"] - single["published"]).tolist() == pytest.approx(changed["gain"].tolist())
+    lone = SimpleNamespace(study=SimpleNamespace(p=runs.study.p.model_copy(update={"models": Models()})))
+    assert found.claims_mended(lone).empty
 
 
 def test_without_an_utterance_a_score_keeps_the_thresholds_of_validation(trained):

@@ -60,6 +60,9 @@ def test_one_of_eight_emotions_is_scored_on_the_fold_of_the_seed(runs):
     assert counts.sum() == sum(len(task.corpus.splits["test"]) for task, _, r in runs.done if r.variant == "LMF")
 
 
+PAIRS = (("LMF legacy", "TFN"), ("LMF", "TFN"), ("LMF", "LMF legacy"))
+
+
 def test_alone_is_the_concatenation_that_is_fed_one_modality(runs):
     members = {member.variant: member for _, member, record in runs.done if record.seed == 0}
     assert members["audio alone"].train_on == members["audio alone"].evaluate_on == ("audio",)
@@ -81,6 +84,18 @@ def test_every_fusion_is_set_against_each_modality_alone(runs):
     found = gains.pairs(runs.table, "acc", asked["video alone"])
     assert set(found["n"]) == {3}
     assert "audio alone" not in lmf.contrasts(given(), ("audio", "video"))
+
+
+def test_what_the_corrected_optimiser_does_to_the_claim_is_what_it_does_to_lmf(runs):
+    """TFN never had the fault, and falls out."""
+    (row,) = tables.claims_mended(runs, runs.table, "weighted_f1").to_dict("records")
+    over = {(a, b): gains.pairs(runs.table, "weighted_f1", [(a, b)], runs).iloc[0] for a, b in PAIRS}
+    assert (row["sides"], row["margin"], row["quirk"]) == ("variant", 0.01, "1 and 3")
+    assert row["published"] == over["LMF legacy", "TFN"]["gain"]
+    assert row["mended"] == over["LMF", "TFN"]["gain"]
+    effect = over["LMF", "LMF legacy"]
+    columns = ["gain", "gain_std", "unit", "units", "combined_low", "combined_high"]
+    assert pd.Series(row)[columns].equals(effect[columns])
 
 
 def test_a_constant_answer_is_scored_on_every_fold_and_said_once(runs, capsys):

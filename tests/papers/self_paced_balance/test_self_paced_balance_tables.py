@@ -13,7 +13,7 @@ from lib.papers.self_paced_balance import SelfPacedBalance, conclusions, over_fe
 from lib.reporting.claims import claims
 from lib.reporting.statistics import t_interval_of
 from lib.reporting.two_sources import holm, spread
-from lib.reporting.verdicts import NO_DIFFERENCE
+from lib.reporting.verdicts import AS_CLAIMED, NO_DIFFERENCE
 from lib.run_table import run_table
 from lib.study import WithoutUnits
 from tests.papers.self_paced_balance.small_grid import MMGCN, given
@@ -161,15 +161,46 @@ def test_a_mend_that_undoes_the_effect_changes_the_verdict():
         "MMGCN at + SPCL, selected": TRI_AND_BI["MMGCN at + SPCL"],
     }
     table = run_table(fake(TRI_AND_BI) + fake(mended, mend="selected"))
-    claims = tables.mend_claims(runs_of(p, table), "weighted_f1").set_index("quantity")
-    row = claims.loc["SPCL on atv"]
-    assert (row["as_published"], row["mended"]) == (pytest.approx(6.0), 0.0)
-    assert (row["answer_as_published"], row["answer_mended"]) == ("better", NO_DIFFERENCE)
-    assert claims.loc["atv over at, with SPCL", "mended"] == pytest.approx(100 * np.mean([0.10, 0.00, -0.03]))
+    found = tables.claims_mended(runs_of(p, table), "weighted_f1").set_index("comparison")
+    row = found.loc["SPCL on MMGCN atv"]
+    assert (row["published"], row["mended"]) == (pytest.approx(0.06), 0.0)
+    assert (row["published_verdict"], row["mended_verdict"], row["changes"]) == (AS_CLAIMED, NO_DIFFERENCE, "yes")
+    assert (row["quirk"], row["sides"], row["gain"]) == ("1", "variant", pytest.approx(-0.06))
+    third = found.loc["MMGCN atv over at"]
+    assert third["published"] == pytest.approx(np.mean([0.06, 0.07, 0.05]))
+    assert (third["mended"], third["gain"]) == (pytest.approx(0.0), pytest.approx(-0.06))
+    assert third["margin"] == 0.01, "a point"
     scores = tables.mend_scores(runs_of(p, table), "weighted_f1")
     assert list(scores["spcl"]) == ["with", "with"]
-    sentence = conclusions.mends(claims.reset_index(), scores)[0]
-    assert f"1 of 3 answers to the claims change: MMGCN SPCL on atv from better to {NO_DIFFERENCE}." in sentence
+    assert conclusions.mends(scores)[0].startswith("Mend `selected`: scores change by -6.00 to +0.00 points")
+
+
+def test_over_one_modality_a_mend_of_the_loss_is_compared_with_plain_training_as_published():
+    """What `masks` does to one modality was not trained, so nothing is said of the claim about the better one."""
+    p = given(
+        backbones={"mmgcn": MMGCN},
+        subsets=["av", "a", "v"],
+        mends=["masks", "selected"],
+        mend_subsets=["av"],
+        dataset="ravdess_dialogues",
+        samples=0,
+        seeds=[0, 1, 2],
+    )
+    assert over_fewer.claimed_of(p, "mmgcn", "masks") == []
+    assert over_fewer.claimed_of(p, "mmgcn", "selected") == ["better of a, v"]
+    variants = ("MMGCN av", "MMGCN av + SPCL", "MMGCN a", "MMGCN v", "MMGCN av + SPCL, selected")
+    x = drawn(*variants, "MMGCN av, masks", "MMGCN av + SPCL, masks")
+    found = tables.claims_mended(with_units(p, x), "weighted_f1")
+    assert list(found["comparison"]) == ["SPCL on MMGCN av", "SPCL on MMGCN av", "MMGCN av over better of a, v"]
+    masks, selected, better = found.to_dict("records")
+    assert [row["sides"] for row in (masks, selected, better)] == ["both", "variant", "variant"]
+    on, off = (x[f"MMGCN av{how}, masks"] - x[f"MMGCN av{how}"] for how in (" + SPCL", ""))
+    expected = spread([on - off])
+    assert masks["gain"] == pytest.approx(expected.mean)
+    assert (masks["combined_low"], masks["combined_high"]) == pytest.approx(expected.combined.interval(expected.mean))
+    one = spread([x["MMGCN av + SPCL, selected"] - x["MMGCN av + SPCL"]])
+    for row in (selected, better):
+        assert (row["combined_low"], row["combined_high"]) == pytest.approx(one.combined.interval(one.mean))
 
 
 def test_the_papers_own_corpus_is_judged():

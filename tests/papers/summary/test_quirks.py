@@ -12,7 +12,23 @@ from lib.reporting.result_folders import ResultFolder, read_folder
 from tests.papers.summary.kept_results import RESULTS, kept_runs
 
 NOTEBOOK = "low_rank_fusion"
-QUIRK = Quirk(NOTEBOOK, "1", "what", "mend", "gain_*", "variant == 'LMF'", "baseline", "", "", "")
+QUIRK = Quirk(
+    notebook=NOTEBOOK,
+    quirk="1",
+    what="what",
+    mend="mend",
+    table="gain_*",
+    rows="variant == 'LMF'",
+    published="baseline",
+    run="",
+    over="",
+    claim="low_rank_beats_tensor",
+    metric="mae|weighted_f1",
+    sides="variant",
+    beside="",
+    claim_reason="",
+    reason="",
+)
 
 
 def folder(tmp_path, name, **tables) -> ResultFolder:
