@@ -77,6 +77,7 @@ class Panel:
         self.said = self.model.predict(utterances)
         self._say(f"{given}: {len(self.said)} utterances", *strangers(self.model.about, utterances))
         self.utterance.options = list(self.said["id"])
+        self.utterance.index = 0  # new options leave an empty choice empty
         self._show()
 
     def _show(self) -> None:

@@ -40,6 +40,7 @@ def test_an_utterance_shows_what_predict_says_of_it(opened, workspace):
     utterances, _ = by_name(opened.model.about, opened.given.value, "test")
     table = load_trained(workspace / opened.folder.value).predict(utterances)
     assert list(opened.utterance.options) == list(table["id"])
+    assert f"Answer for {table['id'][0]}" in opened.answer.value
     opened.utterance.value = table["id"][3]
     row = table.iloc[3]
     assert f"<td>{row['predicted']}</td>" in opened.answer.value
