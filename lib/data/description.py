@@ -25,6 +25,8 @@ class Description:
     those of `Source` and `Corpus`; `warnings` must stand beside any result. `family` is the collection of recordings
     that it was cut from. `measured`: it holds features that somebody else computed, so not all need be finite.
 
+    `modalities` are those that it has, in the order of every corpus.
+
     `how` says how to obtain what cannot be downloaded; `files_of` names the corpus of the catalogue whose files it
     reads, if that is not its own name. `stands_for` is the corpus that a synthetic one is made like. `beside` is the
     corpus that it completes: nothing is run on it alone. `folds` counts those of a corpus that is tested in turns, by
@@ -43,6 +45,7 @@ class Description:
     scale: Scale | None = None
     warnings: tuple[str, ...] = ()
     measured: bool = True
+    modalities: tuple[str, ...] = ("text", "audio", "video")
     how: OnRequest | None = None
     files_of: str = ""
     stands_for: str = ""

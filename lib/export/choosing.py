@@ -4,8 +4,9 @@ import numpy as np
 
 from lib.data.corpus import Corpus
 from lib.errors import InputError
+from lib.models.own import OwnModel
 from lib.study import Done, Runs, Task
-from lib.training.recipe import Recipe
+from lib.training.recipe import Member, Recipe
 from lib.training.records import Record
 from lib.training.validation import IN_WORDS
 
@@ -25,7 +26,7 @@ def chosen(runs: Runs, variant: str, seed: int | None, where: str) -> tuple[Done
     if not done:
         what = f"no finished training of {variant!r} with these settings, data and code"
         raise InputError(what, where=where, todo=f"./run_all.sh --only {where}")
-    refuse_unfit(done[0][0], where)
+    refuse_unfit(done[0][0], done[0][1], where)
     if seed is not None:
         found = next((run for run in done if run[2].seed == seed), None)
         if found is None:
@@ -40,13 +41,16 @@ def chosen(runs: Runs, variant: str, seed: int | None, where: str) -> tuple[Done
     return done[best], f"the best {criterion} of {len(done)} seeds; test scores did not enter"
 
 
-def refuse_unfit(task: Task, where: str) -> None:
-    """Raises InputError for what is more than one network asked about features."""
+def refuse_unfit(task: Task, member: Member, where: str) -> None:
+    """Raises InputError for what is more than one network asked about features, and a network that is not the
+    library's: an exported folder holds no code, so what it holds could not be asked."""
     corpus = task.corpus
     if type(task) is not Task:
         why = "its answers are put together from those of several networks"
     elif not isinstance(corpus, Corpus):
         why = "it reads recordings, which are decoded batch by batch"
+    elif issubclass(member.model.architecture, OwnModel):
+        why = f"its network is the code of {member.model.arguments['file']}, and exported folders hold none"
     else:
         return
     raise InputError(f"cannot be exported: {why}", where=where, todo=CAN)

@@ -8,6 +8,7 @@ from lib.data.own.described import HOME
 from lib.errors import InputError
 from lib.export.about import ABOUT, About
 from lib.export.inputs import Utterances, from_path
+from lib.model_file import named_in
 
 
 def by_name(about: About, name: str, split: str) -> tuple[Utterances, bool]:
@@ -39,6 +40,9 @@ def _of_the_run(about: About, name: str) -> Corpus | None:
     p = check(papers.schema_for(about.notebook), given, where=ABOUT)
     if name not in p.corpora():
         return None
+    if files := named_in(p):  # a stranger's folder may name any
+        what = f"its run has {files[0]} among its models, whose code is not run for a prediction"
+        raise InputError(what, where=name, todo="give the corpus as a folder or a file")
     several = {"datasets": (name,)} if "datasets" in type(p).model_fields else {}
     study = papers.study_of(p.model_copy(update={"seeds": (about.seed,), **several}))
     of_training = [task.corpus for task in study.tasks if task.corpus.digest == about.data.digest]

@@ -22,6 +22,7 @@ import lib.data
 import lib.papers
 from lib.errors import InputError
 from lib.files import sha256_file, sha256_json, write_json
+from lib.model_file import named_in
 from lib.params import Parameters
 from lib.reporting.result_folders import CONTENTS
 from lib.source_closure import imported_files
@@ -151,6 +152,8 @@ class Freshness:
                 raise InputError("missing", where=path, todo=todo)
             found[f"data/{path.relative_to(root).as_posix()}"] = self._hashes.sha256(path)
         modules |= {lib.data.reader_module(name) for name in given.corpora()}
+        for model in named_in(given):
+            found |= model.code()
         try:
             return Inputs(given, found | self.library(imported_files(modules)))
         except (GrimpException, KeyError) as error:

@@ -8,9 +8,12 @@ from importlib import import_module
 from threading import Thread
 
 from lib.errors import InputError
+from lib.model_file import ModelFile, named_in
+from lib.papers import load
 from lib.workflow.chunk_jobs import Chunk, chunk_counts, chunks, forget_stale
 from lib.workflow.display import Display, Followed, Outcome, plan, summary
 from lib.workflow.freshness import Freshness, comes_last
+from lib.workflow.messages import complain
 from lib.workflow.process import Busy, Stopped, locked, stop_on_signals
 from lib.workflow.runs import ROOT, Run, known_runs
 from lib.workflow.scheduler import command, executing, last_words, refusal
@@ -21,7 +24,9 @@ UP_TO_DATE = "up to date"
 
 
 def reproduce(request: argparse.Namespace) -> int:
-    """The exit code: 0 all is well, 2 if only unusable input failed, else 1. Raises InputError if one is running."""
+    """The exit code: 0 all is well, 2 if only unusable input failed, else 1. Raises InputError if one is running, and
+    if every run that was asked for has a model that only a run called by its name may execute."""
+    request.runs = _without_strange_code(request.runs, request.only)
     if request.dry_run:
         print(plan(_planned(request.runs)))
         return 0
@@ -55,6 +60,34 @@ def _reproduce(request: argparse.Namespace) -> int:
     if not failures:
         return 0
     return 2 if all(failure.state == "input_error" for failure in failures) else 1
+
+
+def _without_strange_code(runs: Sequence[Run], only: Sequence[str]) -> tuple[Run, ...]:
+    """The runs without those whose parameters want code executed that lies outside the workspace, unless the user has
+    called them by their whole name, `--only NOTEBOOK/RUN`. Each that is left out is told in a line."""
+    named = {wanted.strip("/") for wanted in only}
+    strange = {run: files for run in runs if str(run) not in named and (files := _outside(run))}
+    strangers = {
+        run: InputError(
+            f"its model {files[0]} lies outside the workspace, and is executed only for a run that is named",
+            where=run,
+            todo=f"name it if you trust that file: --only {run}",
+        )
+        for run, files in strange.items()
+    }
+    if strangers and len(strangers) == len(runs):
+        raise next(iter(strangers.values()))
+    for error in strangers.values():
+        complain(str(error), prefix="skipped: ")
+    return tuple(run for run in runs if run not in strangers)
+
+
+def _outside(run: Run) -> list[ModelFile]:
+    """The models of a run that lie outside the workspace; none where its parameters cannot be used, as it will say."""
+    try:
+        return [file for file in named_in(load(run.parameters, results=run.results)) if file.outside]
+    except InputError:
+        return []
 
 
 def _in_order(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:

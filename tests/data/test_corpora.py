@@ -54,6 +54,7 @@ def test_a_reader_says_what_the_description_says(name, tmp_path):
     assert set(about.warnings) <= set(found.source.warnings)
     if isinstance(found, Corpus):
         assert (found.task, found.scale) == (about.task, about.scale)
+        assert tuple(found.modalities) == about.modalities
         assert (found.splits["train"].speakers is not None) == (about.form == "dialogues")
 
 

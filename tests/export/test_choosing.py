@@ -12,6 +12,7 @@ from lib.export.about import ABOUT, CARD, WEIGHTS
 from lib.export.writing import export
 from lib.reporting.statistics import t_interval
 from lib.study import Runs
+from lib.training.recipe import ModelSpec
 from tests.export.exported_runs import tiny_study
 
 NAME = ("iemocap_negative_colearning", "quick")
@@ -107,6 +108,14 @@ def test_models_that_need_more_than_features_are_refused_in_one_line(notebook, w
     with pytest.raises(InputError, match=f"cannot be exported: {why}.*; models of features can: ") as refusal:
         export(Runs(study, done), notebook, "quick", member.variant, None, tmp_path / "model")
     assert "\n" not in str(refusal.value)
+
+
+def test_a_model_of_a_persons_own_is_refused_and_its_file_not_run(colearned, tmp_path):
+    (tmp_path / "mine.py").write_text("raise SystemExit")
+    own = ModelSpec("own:OwnModel", {"file": f"{tmp_path}/mine.py", "name": "Mine", "code": {}})
+    done = [(task, replace(member, model=own), record) for task, member, record in colearned.done]
+    with pytest.raises(InputError, match=f"cannot be exported: its network is the code of {tmp_path}/mine.py"):
+        export(Runs(colearned.study, done), *NAME, "rate 0", None, tmp_path / "model")
 
 
 def test_weights_that_do_not_answer_as_the_record_did_are_not_exported(colearned, tmp_path):

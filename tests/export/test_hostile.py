@@ -9,9 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from lib import papers
 from lib.errors import InputError
+from lib.export import about as description
 from lib.export.about import ABOUT, WEIGHTS, sha256_ordered
+from lib.export.corpora import by_name
 from lib.export.loading import load_trained
+from lib.params import Parameters
 
 
 @pytest.fixture
@@ -45,7 +49,8 @@ def refused(folder: Path, said: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["os:system", "../../etc:Passwd", "ef_lstm:torch", "ef_lstm:Dropout", "kernels:Tally", "kernels.build:main",
-     "ef_lstm:early_fusion", "nothing_there:Model", "mfn", ":", "albert:__import__", "ef_lstm:BiEFLSTM.forward"],
+     "ef_lstm:early_fusion", "nothing_there:Model", "own:OwnModel", "mfn", ":",
+     "albert:__import__", "ef_lstm:BiEFLSTM.forward"],
 )  # fmt: skip
 def test_a_name_that_leads_elsewhere_is_refused(folder, name):
     rewrite(folder, network__name=name)
@@ -180,3 +185,20 @@ def test_a_sound_copy_is_read_and_global_draws_are_left_alone(folder):
     state = torch.get_rng_state()
     assert not load_trained(folder).network.training
     assert torch.equal(torch.get_rng_state(), state)
+
+
+class WithModels(Parameters):
+    """Of a run that takes models by file."""
+
+    dataset: str
+    models: tuple[str, ...]
+
+
+def test_a_file_that_its_run_names_as_a_model_is_not_run(folder, tmp_path, monkeypatch):
+    marker = tmp_path / "was run"
+    (tmp_path / "strange.py").write_text(f"open({str(marker)!r}, 'w')\n\n\nclass Strange:\n    pass\n")
+    rewrite(folder, parameters={"dataset": "iemocap_like", "models": ["mfn", f"{tmp_path}/strange.py:Strange"]})
+    monkeypatch.setattr(papers, "schema_for", lambda notebook: WithModels)
+    with pytest.raises(InputError, match=r"strange\.py:Strange among its models, whose code is not run"):
+        by_name(description.read(folder), "iemocap_like", "test")
+    assert not marker.exists()

@@ -25,6 +25,7 @@ COPIED = (
     "lib/data/io/features.py",
     "lib/data/io/yaml_files.py",
     "lib/files.py",
+    "lib/model_file.py",
     "lib/source_closure.py",
     "lib/papers/__init__.py",
     "lib/papers/summary",
@@ -53,6 +54,7 @@ class Tiny(Parameters):
     number: int
     behaviour: str = "succeeds"
     vectors: str = ""
+    model: str = ""
 
     def further_files(self):
         return (self.vectors,) if self.vectors else ()
@@ -106,6 +108,7 @@ PARAMETERS_CELL = """
 number = 0
 behaviour = "succeeds"
 dataset = "stand_in"
+model = ""
 results = ""
 data_root = ""
 cores = 1
@@ -116,6 +119,8 @@ import os, sys, time
 from pathlib import Path
 
 folder = Path(results)
+if model:
+    exec(Path(model.partition(":")[0]).read_text())
 if behaviour == "raises":
     raise ValueError("the number is odd")
 if behaviour == "is killed":

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lib.data.description import Description
-from lib.data.own.declaration import FILE, Declaration, declaration
+from lib.data.own.declaration import FILE, MODALITIES, Declaration, declaration
 from lib.errors import InputError
 
 HOME = "own"
@@ -20,7 +20,7 @@ def described(root: Path) -> dict[str, Description]:
     found = {}
     for folder in brought(root):
         try:
-            found[folder.name] = _description(folder.name, declaration(folder))
+            found[folder.name] = _description(folder, declaration(folder))
         except InputError:
             continue  # `refuse_faulty` says why, once somebody asks for it
     return found
@@ -32,9 +32,10 @@ def refuse_faulty(name: str, root: Path) -> None:
         declaration(Path(root) / HOME / name)
 
 
-def _description(name: str, about: Declaration) -> Description:
+def _description(folder: Path, about: Declaration) -> Description:
+    stored = tuple(m for m in MODALITIES if (folder / about.splits["train"] / f"{m}.npy").exists())
     return Description(
-        name=name,
+        name=folder.name,
         label=about.label,
         title=about.label,
         reader="lib.data.own.corpus_folder:read",
@@ -45,5 +46,6 @@ def _description(name: str, about: Declaration) -> Description:
         licence=about.licence,
         scale=about.limits,
         warnings=about.warnings,
-        given={"name": name},
+        given={"name": folder.name},
+        modalities=stored or MODALITIES,  # tables and archives tell once they are opened; `data import` makes folders
     )

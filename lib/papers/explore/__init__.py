@@ -50,6 +50,9 @@ class Explore(Parameters):
     def _fits_together(self) -> "Explore":
         if self.model not in (fitting := models_of(self.dataset)):
             raise ValueError(f"{self.model} does not fit {self.dataset}; models that do: {', '.join(fitting)}")
+        there = corpora.get(self.dataset).modalities
+        if missing := [m for m in self.modalities if m not in there]:
+            raise ValueError(f"no modality {missing[0]} in {self.dataset}; there are: {', '.join(there)}")
         self.refuse_twice("modalities", "dropped", "seeds")
         if self.dropout_rate and self.kind == "conversation":
             raise ValueError("modality dropout is not defined for conversations; set dropout_rate to 0")

@@ -19,9 +19,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from lib import papers, params
+from lib.data import corpora
 from lib.errors import Diverged, InputError
 from lib.files import WORKSPACE, write_text
-from lib.papers.explore import CONVERSATION, CORPORA, Explore, models_of, views
+from lib.papers.explore import CONVERSATION, Explore, models_of, views
 from lib.papers.explore import study as explore
 from lib.reporting import figures, modality_figures, tables
 from lib.reporting.caption import caption, is_synthetic
@@ -36,7 +37,9 @@ from lib.training.trained import Trained
 
 REDRAW_S = 0.3
 """Seconds between two pictures of the live curve: drawing takes longer than a small epoch."""
-MODALITIES = ("text", "audio", "video")
+SIZES = {"conversation": (60, 16)}
+OF_UTTERANCES = (400, 32)
+"""Samples of a stand-in and of a minibatch that a corpus of another kind begins with: dialogues are fewer."""
 FOLDER = WORKSPACE / "params" / "explore"
 """Where a setting is kept, as parameters of a batch run."""
 RESERVED = ("quick", "paper", "explore")
@@ -55,11 +58,12 @@ class Panel:
         self.runs: list[Trained] = []
         self.dataset = widgets.Dropdown(options=explore.present_corpora(), value=p.dataset, description="corpus")
         self.model = widgets.Dropdown(options=_titled(models_of(p.dataset)), value=p.model, description="model")
-        self.modalities = widgets.SelectMultiple(
-            options=MODALITIES, value=p.modalities, rows=3, description="modalities"
-        )
+        there = corpora.get(p.dataset).modalities
+        self.about = widgets.HTML(_in_words(p.dataset))
+        self.modalities = widgets.SelectMultiple(options=there, value=p.modalities, rows=3, description="modalities")
         self.dropout_rate = widgets.FloatSlider(p.dropout_rate, min=0, max=1, step=0.05, description="dropout")
-        self.dropped = widgets.SelectMultiple(options=MODALITIES, value=p.dropped, rows=3, description="of these")
+        dropped = [m for m in p.dropped if m in there]
+        self.dropped = widgets.SelectMultiple(options=there, value=dropped, rows=3, description="of these")
         self.curriculum = widgets.Checkbox(value=p.curriculum is not None, description="SPCL")
         pace = p.curriculum.model_dump() if p.curriculum else {"threshold": 0.4, "growth": 1.25}
         self.threshold = widgets.FloatText(pace["threshold"], description="threshold")
@@ -75,7 +79,8 @@ class Panel:
         self.name = widgets.Text(placeholder="name of the setting", description="save as")
         self.save = widgets.Button(description="Save")
         self.said = widgets.HTML()
-        self.live = widgets.Image(format="png", layout=widgets.Layout(width="520px"))
+        # Without a picture there is no image: a browser would show the mark of a broken one.
+        self.live = widgets.Image(format="png", layout=widgets.Layout(width="520px", display="none"))
         self.disturbed = widgets.Dropdown(options=p.modalities, description="disturb")
         self.noise = widgets.FloatSlider(0, min=0, max=3, step=0.25, description="noise", continuous_update=False)
         self.missing = widgets.FloatSlider(0, min=0, max=1, step=0.05, description="missing", continuous_update=False)
@@ -103,20 +108,26 @@ class Panel:
         chosen = widgets.HBox([widgets.VBox(column) for column in columns])
         buttons = widgets.HBox([self.train, self.cancel, self.name, self.save])
         controls = widgets.HBox([self.disturbed, self.noise, self.missing])
-        return widgets.VBox([chosen, buttons, self.said, self.live, self.tabs, controls, self.effect])
+        return widgets.VBox([chosen, self.about, buttons, self.said, self.live, self.tabs, controls, self.effect])
 
     def _other_corpus(self) -> None:
-        """Offer the models that fit, and a size that a stand-in has and real data has not."""
-        fitting, chosen = models_of(self.dataset.value), self.model.value
+        """Offer the models that fit, the modalities that are there, and a size, which real data has not."""
+        known = corpora.get(self.dataset.value)
+        self.about.value = _in_words(known.name)
+        for choice in (self.modalities, self.dropped):
+            kept = [m for m in choice.value if m in known.modalities]
+            choice.options = known.modalities
+            choice.value = kept or known.modalities
+        fitting, chosen = models_of(known.name), self.model.value
         self.model.options = _titled(fitting)
         self.model.value = chosen if chosen in fitting else fitting[0]
-        kind = CORPORA[self.dataset.value]
-        if not self.dataset.value.endswith("_like"):
+        samples, batch_size = SIZES.get(known.kind, OF_UTTERANCES)
+        if not known.stands_for:
             self.samples.value = 0
         elif not self.samples.value or chosen not in fitting:
-            self.samples.value = 60 if kind == "conversation" else 400
+            self.samples.value = samples
         if chosen not in fitting:
-            self.batch_size.value = 16 if kind == "conversation" else 32
+            self.batch_size.value = batch_size
         self._adapt()
 
     def _adapt(self) -> None:
@@ -124,7 +135,7 @@ class Panel:
         conversation = self.model.value in CONVERSATION
         self.dropout_rate.disabled = self.dropped.disabled = conversation
         self.curriculum.disabled = self.threshold.disabled = self.growth.disabled = not conversation
-        self.samples.disabled = not self.dataset.value.endswith("_like")
+        self.samples.disabled = not corpora.get(self.dataset.value).stands_for
 
     def chosen(self) -> Explore:
         """The setting that the widgets show, checked. Raises InputError."""
@@ -138,9 +149,9 @@ class Panel:
             "dataset": self.dataset.value,
             "samples": self.samples.value,
             "model": self.model.value,
-            "modalities": [m for m in MODALITIES if m in self.modalities.value],
+            "modalities": [m for m in self.modalities.options if m in self.modalities.value],
             "dropout_rate": 0.0 if conversation else self.dropout_rate.value,
-            "dropped": [m for m in MODALITIES if m in self.dropped.value],
+            "dropped": [m for m in self.dropped.options if m in self.dropped.value],
             "curriculum": pace if conversation and self.curriculum.value else None,
             **{n: getattr(self, n).value for n in ("hidden", "epochs", "batch_size", "learning_rate")},
             "seeds": seeds,
@@ -190,16 +201,19 @@ class Panel:
             nonlocal drawn
             seen[seed] = {name: list(values) for name, values in history.items()}
             if time.monotonic() - drawn > REDRAW_S:
-                self.live.value = live_picture(seen, study.label)
+                self._draw(live_picture(seen, study.label))
                 drawn = time.monotonic()
 
         found = explore.train(study, watch=watch, cancelled=self._cancelled)
-        self.live.value = live_picture(views.histories(found.records), study.label)
+        self._draw(live_picture(views.histories(found.records), study.label))
         self.setting, self.found, self.runs = p, found, explore.asked(found)
         if not self.runs:
             what, todo = sentence(found.records, len(found.records))
             raise Diverged(what, todo=todo)
         self._show_results()
+
+    def _draw(self, picture: bytes) -> None:
+        self.live.value, self.live.layout.display = picture, None
 
     def _show_results(self) -> None:
         study = self.found.study
@@ -300,6 +314,12 @@ def _png(figure: Figure) -> bytes:
 def _table(table: pd.DataFrame, words: str, label: str, shown: Sequence[str] | None = None) -> widgets.HTML:
     cells = tables.readable(table, shown=shown, digits=3)
     return widgets.HTML(f"<p>{html.escape(caption(words, label))}</p>{cells.to_html(index=False, border=0)}")
+
+
+def _in_words(dataset: str) -> str:
+    """What there is to say of a corpus before it is read."""
+    known = corpora.get(dataset)
+    return f"<small>{html.escape(f'{known.title}. Licence: {known.licence}')}</small>"
 
 
 def _titled(models: Sequence[str]) -> list[tuple[str, str]]:

@@ -76,6 +76,9 @@ def load_corpus(p: Explore) -> Corpus:
     corpus = without_labels(corpus_with(p, p.modalities), p.left_out)
     if p.kind == "multilabel":
         refuse_absent(corpus.splits["train"].labels, corpus.label_names, corpus.source.name, LEAVE_OUT)
+    if p.kind == "regression" and len(corpus.label_names) > 1:
+        what = f"{len(corpus.label_names)} scores of an utterance ({', '.join(corpus.label_names)})"
+        raise InputError(what, where=corpus.source.name, todo="the explorer's models say one: make a corpus of each")
     return averaged(corpus) if p.model in ("lmf", "tfn") else corpus
 
 

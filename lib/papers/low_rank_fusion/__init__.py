@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from lib.data import corpora, word_vectors
+from lib.data.own.described import HOME
 from lib.errors import InputError
 from lib.params import (
     CORPUS_OPTIONS,
@@ -30,12 +31,12 @@ from lib.params import (
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 Rate = Annotated[float, Field(gt=0.0)]
 
-Family = Literal["mosi", "pom", "iemocap", "ravdess"]
+Family = Literal["mosi", "pom", "iemocap", "ravdess", "own classes", "own regression", "own multilabel"]
 FAMILIES: dict[str, Family] = {
     name: corpora.get(name).family for name in (*corpora.names(form="averaged"), "mosi_utterances", "pom", "ravdess")
-}
-"""Which of the paper's three tasks a corpus poses, or RAVDESS' one of eight emotions; it sets loss, outputs, metrics
-and search space."""
+} | {name: f"{HOME} {corpora.get(name).task}" for name in corpora.names(form="sequences", family=HOME)}
+"""Which of the paper's three tasks a corpus poses, or RAVDESS' one of eight emotions, or that of a corpus that somebody
+has brought; it sets loss, outputs, metrics and search space."""
 TRAITS = (
     *("Confident", "Passionate", "Pleasant", "Dominant", "Credible", "Vivid", "Expertise", "Entertaining", "Reserved"),
     *("Trusting", "Relaxed", "Outgoing", "Thorough", "Nervous", "Persuasive", "Humorous"),
@@ -45,6 +46,9 @@ TARGETS: Mapping[Family, tuple[str, ...]] = {
     "pom": ("all", *TRAITS),
     "iemocap": ("happy", "sad", "angry", "neutral"),
     "ravdess": ("emotion",),
+    "own classes": ("class",),
+    "own regression": ("score",),
+    "own multilabel": (),
 }
 SETTINGS = Path(__file__).with_name("settings.csv")
 """What the authors say reproduces the paper (their hyperparams.txt); row `Sentiment` is POM's 17th label."""
@@ -66,8 +70,16 @@ _MOSI: Space = {
     "weight_decay": (0, 0.001, 0.002, 0.01),
 }
 _IEMOCAP: Space = {**_MOSI, "audio_hidden": (8, 16, 32), "batch_size": (8, 16, 32, 64, 128)}
-SPACES: Mapping[Family, Space] = {"mosi": _MOSI, "pom": _MOSI, "iemocap": _IEMOCAP, "ravdess": _IEMOCAP}
-"""The random search of the scripts: values in the order in which they are drawn. RAVDESS has IEMOCAP's."""
+SPACES: Mapping[Family, Space] = {
+    "mosi": _MOSI,
+    "pom": _MOSI,
+    "iemocap": _IEMOCAP,
+    "ravdess": _IEMOCAP,
+    "own classes": _IEMOCAP,
+    "own regression": _MOSI,
+}
+"""The random search of the scripts: values in the order in which they are drawn. Other corpora of classes have
+IEMOCAP's, of a score CMU-MOSI's."""
 
 
 class Setting(Part):
@@ -90,8 +102,8 @@ class LowRankFusion(Repeated):
     """LMF, TFN and concatenation on the same sub-networks, LMF as before April 2020, a rank sweep and a random search.
 
     `targets`: `sentiment` (MOSI); `all` 16 traits by one network, or traits by name, one network each (POM); emotions
-    by name, yes or no each (IEMOCAP); `emotion`, one of eight (RAVDESS). `setting` null takes each target's row of the
-    authors' hyperparams.txt.
+    by name, yes or no each (IEMOCAP); `emotion`, one of eight (RAVDESS); of a corpus of your own `class`, or `score`.
+    `setting` null takes each target's row of the authors' hyperparams.txt.
     """
 
     samples: int = Field(0, ge=0, description="samples of a stand-in corpus, all splits; 0 for real data")
@@ -126,12 +138,14 @@ class LowRankFusion(Repeated):
     @model_validator(mode="after")
     def _consistent(self) -> "LowRankFusion":
         known = TARGETS[self.family]
+        if not known:
+            raise ValueError(f"labels of {self.dataset} are each present or not, these networks say one class or score")
         if strange := [target for target in self.targets if target not in known]:
             raise ValueError(f"no target {strange[0]!r} in {self.dataset}; there are: {', '.join(known)}")
         if "all" in self.targets and len(self.targets) > 1:
             raise ValueError("`all` is one network for every trait and cannot be combined with single traits")
         self.refuse_twice("targets", "seeds", "ranks")
-        if self.setting is None and {"all", "sentiment", "emotion"} & set(self.targets):
+        if self.setting is None and {"all", "sentiment", "emotion", "class", "score"} & set(self.targets):
             raise ValueError(f"hyperparams.txt has no row for {self.targets[0]!r}: give a setting")
         if self.setting is None and self.search_draws:
             raise ValueError("the search is compared with one setting: give it, or set search_draws to 0")

@@ -11,6 +11,7 @@ import pandas as pd
 from lib import data
 from lib.data.arrays.lmf_inputs import averaged, without_label
 from lib.data.corpus import Corpus, Split
+from lib.data.ravdess.clips import EMOTIONS
 from lib.data.text.frozen import PART
 from lib.errors import InputError
 from lib.metrics import scores
@@ -38,14 +39,22 @@ COMPARED = {
     "pom": ("mae", "corr"),
     "iemocap": ("weighted_f1", "f1_class_1"),
     "ravdess": ("weighted_f1", "acc"),
+    "own classes": ("weighted_f1", "acc"),
+    "own regression": ("mae", "corr"),
 }
 TABLE_2 = {
     "mosi": ("mae", "corr", "acc2_nonneg", "f1_binary_weighted", "acc7_rounded"),
     "pom": ("mae", "corr", "acc7_rounded"),
     "iemocap": ("weighted_f1",),
     "ravdess": ("weighted_f1",),
+    "own classes": ("weighted_f1",),
+    "own regression": ("mae", "corr"),
 }
-"""The columns of the paper's table 2; what RAVDESS has of them."""
+"""The columns of the paper's table 2; what other corpora have of them."""
+PRESENCE = ("absent", "present")
+"""The classes of one of IEMOCAP's emotions."""
+OWN = ("own classes", "own regression")
+"""Corpora that somebody has brought: sequences, of which sound and picture are averaged."""
 _FLOORS = ("weighted_f1", "mae", "acc2_nonneg", "acc7_rounded")
 
 
@@ -85,7 +94,7 @@ def task(p: LowRankFusion, target: str, options: CorpusOptions) -> Task:
     corpus, name, metrics = load(p, target, options), target if len(p.targets) > 1 else "", COMPARED[p.family]
     labels = {split: scored_labels(corpus, target, part) for split, part in corpus.splits.items()}
     if corpus.task == "classes":
-        names = ("absent", "present") if p.family == "iemocap" else corpus.label_names
+        names = PRESENCE if p.family == "iemocap" else corpus.label_names
 
         def classified(split: str, out: np.ndarray) -> dict[str, float]:
             return scores.classification(out, labels[split], len(names))
@@ -107,7 +116,8 @@ def task(p: LowRankFusion, target: str, options: CorpusOptions) -> Task:
 
 
 def load(p: LowRankFusion, target: str, options: CorpusOptions) -> Corpus:
-    """The corpus of a target, as LMF reads it. Raises InputError for an option that the run sets elsewhere."""
+    """The corpus of a target, as LMF reads it. Raises InputError for an option that the run sets elsewhere, and for
+    several scores in a corpus of your own."""
     fixed: dict[str, object] = {"samples": p.samples} if p.dataset.endswith("_like") else {}
     if p.family == "iemocap":
         fixed["label"] = target
@@ -122,7 +132,10 @@ def load(p: LowRankFusion, target: str, options: CorpusOptions) -> Corpus:
     corpus = data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **fixed, **options)
     if p.dataset == "pom":
         return without_label(averaged(corpus), "Sentiment")
-    return averaged(corpus) if p.dataset == "ravdess" else corpus
+    if p.family == "own regression" and len(corpus.label_names) > 1:
+        what = f"{len(corpus.label_names)} scores of an utterance ({', '.join(corpus.label_names)})"
+        raise InputError(what, where=p.dataset, todo="low-rank fusion says one of them: import a corpus with one label")
+    return averaged(corpus) if p.dataset == "ravdess" or p.family in OWN else corpus
 
 
 def output(corpus: Corpus, target: str) -> int | slice:
@@ -331,7 +344,7 @@ def describe(study: Study) -> pd.DataFrame:
         for name, split in task.corpus.splits.items():
             labels, row = scored_labels(task.corpus, target, split), {"task": target, "split": name}
             row["samples"] = len(split)
-            if study.p.family == "ravdess":
+            if study.p.family in ("ravdess", "own classes"):
                 counts = np.bincount(labels, minlength=len(task.corpus.label_names))
                 row |= dict(zip(task.corpus.label_names, counts.tolist(), strict=True))
             elif task.corpus.task == "classes":
@@ -348,8 +361,10 @@ def constant(task: Task) -> dict[str, object]:
     train, test = (task.corpus.splits[name].labels for name in ("train", "test"))
     if task.corpus.task == "classes":
         classes = len(task.classes.names)
-        prediction = "never finding the emotion" if classes == 2 else "always the most frequent emotion of training"
-        output = np.eye(classes)[0 if classes == 2 else np.bincount(train).argmax()]
+        frequent = "emotion" if task.corpus.label_names == EMOTIONS else "class"
+        alone = task.classes.names == PRESENCE
+        prediction = "never finding the emotion" if alone else f"always the most frequent {frequent} of training"
+        output = np.eye(classes)[0 if alone else np.bincount(train).argmax()]
     else:
         prediction, output = "always the training median", np.median(train, axis=0)
     found = task.score("test", np.tile(output, (len(test), 1)))
@@ -360,9 +375,11 @@ def constant(task: Task) -> dict[str, object]:
 def paper(p: LowRankFusion) -> pd.DataFrame:
     """The published numbers under our names: POM's are means over the traits, IEMOCAP's one emotion each.
 
-    There are none of RAVDESS: beside its scores stand CMU-MOSI's, which are of other metrics, so each is not published.
+    There are none of RAVDESS and of corpora of your own: beside their scores stand CMU-MOSI's, which are of other
+    metrics, so each is not published, or of other data, so not comparable.
     """
-    found = published.runs(Path(__file__).with_name("published.csv"), "mosi" if p.family == "ravdess" else p.family)
+    other = p.family == "ravdess" or p.family in OWN
+    found = published.runs(Path(__file__).with_name("published.csv"), "mosi" if other else p.family)
     if p.family == "iemocap":
         own = f"{p.targets[0]}: " if len(p.targets) == 1 else ""
         return found.assign(variant=found["variant"].str.removeprefix(own))
@@ -383,7 +400,7 @@ def comparable(p: LowRankFusion) -> dict[str, object]:
     release (SPEC.md, section 4.1): the same utterances by all that is known, though the paper's own file is not to be
     had. Its words have other vectors, its audio is of another extractor, and video is missing.
     """
-    if p.dataset != "mosi_words" and not p.dataset.endswith("_lmf"):
+    if p.family in OWN or (p.dataset != "mosi_words" and not p.dataset.endswith("_lmf")):
         return {"same_corpus": False}
     epochs = 100 if p.family == "iemocap" else 500
     found = [f"{p.epochs} epochs instead of {epochs}"] * (p.epochs != epochs)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lib import papers
-from lib.papers.explore import CONVERSATION, SINGLE, Explore, opening
+from lib.papers.explore import CONVERSATION, CORPORA, SINGLE, Explore, opening
 from lib.papers.explore import study as explore
 from lib.papers.explore.panel import Panel
 from lib.reporting.disturbed import missing_score, noisy_score
@@ -91,6 +91,27 @@ def test_another_corpus_offers_the_models_that_fit_it(tmp_path):
     one.dataset.value = "meld_conversations_like"
     assert [name for _, name in one.model.options] == list(CONVERSATION)
     assert one.chosen().curriculum is not None
+
+
+def test_before_the_first_training_there_is_no_picture_to_be_broken(tmp_path):
+    one = panel(tmp_path, seeds=[0], epochs=1)
+    assert (one.live.value, one.live.layout.display) == (b"", "none")
+    train(one)
+    assert bytes(one.live.value).startswith(b"\x89PNG")
+    assert one.live.layout.display is None
+
+
+def test_a_corpus_offers_the_modalities_that_its_description_says_it_has(tmp_path, monkeypatch):
+    monkeypatch.setattr(explore, "present_corpora", lambda: list(CORPORA))
+    one = panel(tmp_path, CLASSES)
+    one.modalities.value = one.dropped.value = ("text", "video")
+    one.dataset.value = "ravdess"
+    assert one.modalities.options == one.dropped.options == ("audio", "video")
+    assert one.modalities.value == one.dropped.value == ("video",)
+    assert (one.chosen().modalities, one.chosen().dropped, one.chosen().samples) == (("video",), ("video",), 0)
+    assert "RAVDESS speech, eight acted emotions" in one.about.value and "CC BY-NC-SA" in one.about.value
+    one.dataset.value = "mosei_text"
+    assert (one.modalities.options, one.modalities.value) == (("text",), ("text",))
 
 
 def test_only_corpora_that_are_here_are_offered(tmp_path, monkeypatch):

@@ -42,6 +42,10 @@ def test_every_corpus_is_known_to_the_loader_and_has_models():
         ),
         ({"modalities": ["text"], "curriculum": {"threshold": 0.4, "growth": 1.2}}, "need at least two"),
         ({"modalities": ["text"], "model": "mm_dfn"}, "need at least two"),
+        (
+            {"dataset": "ravdess", "samples": 0, "model": "mfn", "modalities": ["text", "audio"]},
+            "no modality text in ravdess; there are: audio, video",
+        ),
         ({"modalities": ["text", "text"]}, "modalities holds a value twice"),
         ({"modalities": []}, "key 'modalities'"),
         ({"seeds": [1, 1]}, "seeds holds a value twice"),
