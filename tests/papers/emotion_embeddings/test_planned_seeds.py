@@ -17,6 +17,7 @@ AUTO = {
     "models": ["eea", "lf_rnn", "transformer"],
     "ablation": False,
     "contrasts": [],
+    "contrast_baselines": False,
     "epochs": 1,
     "seeds": "auto",
     "most_seeds": 30,
