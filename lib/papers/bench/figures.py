@@ -15,6 +15,7 @@ from lib.papers.bench.ranks import Ranking
 from lib.reporting import figures
 from lib.reporting.drawing import COLOURS, STYLE
 from lib.reporting.figures import new_figure
+from lib.reporting.modality_figures import metric_name
 
 _MARKS = "osv^DPX*"
 COSTS = {"parameters": "weights", "seconds_per_epoch": "seconds per epoch, this machine"}
@@ -75,7 +76,7 @@ def pareto(table: pd.DataFrame, *, label: str) -> Figure:
             axes.xaxis.set_major_formatter("{x:,.6g}")
             axes.tick_params(axis="x", labelsize=8)
             axes.set_xlabel(words)
-            axes.set_ylabel(f"test {figures.metric_name(metric)} ({direction(metric)} is better)")
+            axes.set_ylabel(f"test {metric_name(metric)} ({direction(metric)} is better)")
             axes.grid(alpha=0.3)
         _legend(figure, panels[0], models, trainings, table["optimiser"].unique())
     return figure
