@@ -77,6 +77,12 @@ TINY: dict[str, dict[str, object]] = {
             "vocabulary": 50,
         },
     },
+    "bench": {
+        "samples": 100,
+        "of_corpus": {"iemocap_conversations_like": {"samples": 25, "batch_size": 8}},
+        "models": [{"model": model, "hidden": 4} for model in ("lf_rnn", "lmf", "late_fusion")],
+        "epochs": 2,
+    },
     "explore": {"samples": 30, "epochs": 2, "hidden": 8},
 }
 """Parameters of each notebook with a training that cost seconds; what is not given is as in its parameters cell."""

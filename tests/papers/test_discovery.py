@@ -8,6 +8,7 @@ from lib.papers import schema_for, schemas, study_of
 from lib.workflow.runs import Run
 
 SMALL = {
+    "bench": {"samples": 120},
     "iemocap_negative_colearning": {"samples": 120},
     "mosi_positive_colearning": {"samples": 120},
     "low_rank_fusion": {"samples": 120},

@@ -73,6 +73,7 @@ SOME = {
     "unseen_emotions": "anger",
     "self_paced_balance": "SPCL",
     "end_to_end_sparse": "MESM",
+    "bench": "plain",
 }
 """By notebook a word in the name of every variant that is lost with all its seeds."""
 

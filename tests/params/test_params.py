@@ -43,7 +43,7 @@ def test_the_parameters_cell_is_the_quick_run(notebook):
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_every_notebook_has_a_quick_run_and_those_of_a_paper_a_paper_run(notebook):
-    wanted = {"quick"} if notebook == "explore" else {"quick", "paper"}
+    wanted = {"quick"} if notebook in ("explore", "bench") else {"quick", "paper"}
     assert {p.stem for p in (ROOT / "params" / notebook).glob("*.yaml")} >= wanted
 
 

@@ -97,7 +97,7 @@ def test_everything_is_labelled_synthetic(rebuilt, notebook):
     assert '"synthetic": true' in (folder / "manifest.json").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("notebook", [name for name in TRAINED if name not in ("explore", "unseen_emotions")])
+@pytest.mark.parametrize("notebook", [name for name in TRAINED if name not in ("bench", "explore", "unseen_emotions")])
 def test_nothing_published_is_compared(rebuilt, notebook):
     paths = [*(rebuilt / "results" / notebook / "quick" / "tables").glob("published*.csv")]
     paths = [path for path in paths if path.stem != "published_claims"]
@@ -259,3 +259,25 @@ def test_attention_is_measured_against_chance(table):
 def test_the_text_encoder_is_declared(rebuilt):
     stored = manifest(rebuilt, "end_to_end_sparse")
     assert "from random weights (not pretrained)" in stored["run"]["selected_on"]["text encoder"]
+
+
+def test_the_bench_sets_every_strategy_against_plain_training_where_it_is_defined(table):
+    p, found = given("bench"), table("bench", "gains")
+    assert set(found["strategy"]) == {strategy.name for strategy in p.strategies}
+    assert (found["n"] == len(p.seeds)).all()
+    assert set(table("bench", "gains_absent")["absent"]) == {"text", "audio", "video"}
+    not_run = table("bench", "not_run")
+    assert not_run["why"].notna().all()
+    kept = set(zip(found["dataset"], found["model"], found["strategy"], strict=True))
+    assert not kept & set(zip(not_run["dataset"], not_run["model"], not_run["strategy"], strict=True))
+
+
+def test_a_bench_of_three_stand_ins_learns_and_does_not_claim_ranks(table):
+    scores, floor = table("bench", "scores"), table("bench", "floor", "dataset")
+    for dataset, rows in scores.groupby("dataset"):
+        constant, metric = floor.loc[dataset, ["score", "metric"]]
+        reached = rows["score"].min() if metric == "mae" else rows["score"].max()
+        assert (reached < constant) == (metric == "mae"), dataset
+    ranks = table("bench", "ranks")
+    assert (ranks["corpora"] == 2).all()
+    assert (ranks["friedman_p"] > 0.05).all()

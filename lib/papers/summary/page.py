@@ -20,11 +20,11 @@ from lib.reporting.published import VERDICT_RULE
 from lib.reporting.result_folders import STATES, ResultFolder, read_folder
 from lib.reporting.tables import readable
 
-_TABLES = ("published*", "gain*", "{}", "modality_share*", "robustness*")
+_TABLES = ("published*", "gain*", "{}", "ranks", "not_run", "modality_share*", "robustness*")
 """The tables of a run that the page shows, in this order; in the middle those that a paper's claims name."""
 _LONG = 40
 """Rows beyond which a table is folded."""
-_FIGURES = ("forest", "confusion", "modality_share", "robustness")
+_FIGURES = ("ranks", "pareto", "forest", "confusion", "modality_share", "robustness")
 NOT_PAPERS = ("summary", "explore")
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 
