@@ -87,10 +87,15 @@ class OwnModel(nn.Module):
         options: Mapping[str, object],
     ):
         super().__init__()
-        made = architecture(file, code[file], name)
+        self.source = (file, code[file], name)
+        made = architecture(*self.source)
         with torch.device("cpu"):  # also where all others are built without memory: not every constructor bears that
             self.model = made(dict(widths), outputs, **options)
         self.coins = Dropout(0.5)
+
+    def __reduce__(self) -> tuple:
+        """For a process that has not run the file: it does so before anything refers to a class in it by its name."""
+        return _blank, (type(self), self.source), self.__dict__
 
     def forward(self, **inputs: Float[Tensor, "batch steps width"]) -> Float[Tensor, "batch outputs"]:
         return self._asked(self.model, inputs)
@@ -109,6 +114,11 @@ class OwnModel(nn.Module):
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             yield
+
+
+def _blank(wrapper: type[OwnModel], source: tuple[str, str, str]) -> OwnModel:
+    architecture(*source)
+    return wrapper.__new__(wrapper)
 
 
 class OwnModelOfTerms(OwnModel):

@@ -75,6 +75,21 @@ def test_a_process_that_knows_nothing_of_it_builds_it(brought, method):
         assert pool.apply(built_elsewhere, (spec,)) == 2 * (sum(WIDTHS.values()) + 1) + 3 * (2 + 1)
 
 
+def weights_of(model: torch.nn.Module) -> dict[str, np.ndarray]:
+    return {name: weights.numpy() for name, weights in model.state_dict().items()}
+
+
+def test_a_trained_one_can_be_sent_to_a_process_that_knows_nothing_of_it(brought):
+    model = brought().build()
+    with torch.no_grad():
+        model.model.layers[0].bias += 1
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        found = pool.apply(weights_of, (model,))
+    expected = weights_of(model)
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
 def test_what_else_the_process_has_drawn_does_not_change_its_dropout(brought, tmp_path):
     spec = brought()
     torch.manual_seed(1)
