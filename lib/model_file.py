@@ -19,7 +19,7 @@ from lib.source_closure import PACKAGE, closure
 
 HOW = "name it as path/to/file.py:Class"
 FIELDS = ("model", "models")
-"""Of the parameters of a run: those that may name such a model."""
+"""Of the parameters of a run: those that may name such a model, or have parts whose `model` does."""
 INSTALLED = tuple(Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 
@@ -81,7 +81,8 @@ class ModelFile:
 def named_in(parameters: object) -> tuple[ModelFile, ...]:
     """The models that the parameters of a run name by file, in the fields `FIELDS`."""
     values = [getattr(parameters, name, ()) for name in FIELDS]
-    named = [one for value in values for one in ([value] if isinstance(value, str) else value)]
+    several = [one for value in values for one in ([value] if isinstance(value, str) else value)]
+    named = [getattr(one, "model", one) for one in several]
     return tuple(ModelFile.named(one) for one in named if isinstance(one, str) and ".py:" in one)
 
 

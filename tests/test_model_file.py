@@ -73,6 +73,8 @@ def test_nothing_of_it_is_run(written, tmp_path):
 def test_runs_name_models_one_or_several_beside_those_of_the_library():
     one = SimpleNamespace(model="a.py:A", models=["mfn", "b/c.py:B"], dataset="x.py:X")
     assert named_in(one) == (ModelFile("a.py", "A"), ModelFile("b/c.py", "B"))
+    parts = SimpleNamespace(models=(SimpleNamespace(model="mfn"), SimpleNamespace(model="c.py:C")))
+    assert named_in(parts) == (ModelFile("c.py", "C"),)
     assert named_in(SimpleNamespace(models=("mfn",))) == named_in(SimpleNamespace()) == ()
 
 

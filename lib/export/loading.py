@@ -127,13 +127,13 @@ def built(about: About, weights: Mapping[str, Tensor], where: object) -> nn.Modu
 
 def _refuse_elsewhere(spec: ModelSpec, where: object) -> None:
     """Raises InputError for a name that is not that of a network defined in a file of `lib.models`; only such a file is
-    imported. One of these, `OwnModel`, would run a file that its arguments name, and is refused as well."""
+    imported. Those of `own.py` would run a file that their arguments name, and are refused as well."""
     module, _, name = spec.name.partition(":")
     found = importlib.util.find_spec(spec.module) if module.isidentifier() else None
     if found is not None and found.submodule_search_locations is None:
         architecture = getattr(import_module(spec.module), name, None)
         is_network = isinstance(architecture, type) and issubclass(architecture, nn.Module)
-        if is_network and architecture.__module__ == spec.module and architecture is not OwnModel:
+        if is_network and architecture.__module__ == spec.module and not issubclass(architecture, OwnModel):
             return
     raise InputError(f"no network {spec.name!r} in lib.models", where=where)
 

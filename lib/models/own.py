@@ -11,7 +11,7 @@
 
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lib.errors import InputError
+from lib.models.by_modality import OwnEncoders, OwnOutputs
 from lib.models.dropout import Dropout
 
 WORKSPACE = Path(__file__).resolve().parents[2]
@@ -86,16 +87,24 @@ class OwnModel(nn.Module):
         options: Mapping[str, object],
     ):
         super().__init__()
-        made = architecture(file, code[file], name)
+        self.source = (file, code[file], name)
+        made = architecture(*self.source)
         with torch.device("cpu"):  # also where all others are built without memory: not every constructor bears that
             self.model = made(dict(widths), outputs, **options)
         self.coins = Dropout(0.5)
 
+    def __reduce__(self) -> tuple:
+        """For a process that has not run the file: it does so before anything refers to a class in it by its name."""
+        return _blank, (type(self), self.source), self.__dict__
+
     def forward(self, **inputs: Float[Tensor, "batch steps width"]) -> Float[Tensor, "batch outputs"]:
+        return self._asked(self.model, inputs)
+
+    def _asked(self, method: Callable, inputs: Mapping[str, Tensor]):
         if not self.training:
-            return self.model(**inputs)
+            return method(**inputs)
         with self._seeded(next(iter(inputs.values())).device):
-            return self.model(**inputs)
+            return method(**inputs)
 
     @contextmanager
     def _seeded(self, device: torch.device) -> Iterator[None]:
@@ -105,3 +114,31 @@ class OwnModel(nn.Module):
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             yield
+
+
+def _blank(wrapper: type[OwnModel], source: tuple[str, str, str]) -> OwnModel:
+    architecture(*source)
+    return wrapper.__new__(wrapper)
+
+
+class OwnModelOfTerms(OwnModel):
+    """One that also says what each modality adds to its outputs: `lib.models.by_modality.OwnOutputs`."""
+
+    def by_modality(
+        self, **inputs: Float[Tensor, "batch steps width"]
+    ) -> tuple[Float[Tensor, "batch outputs"], dict[str, Float[Tensor, "batch outputs"]]]:
+        return self._asked(self.model.by_modality, inputs)
+
+
+class OwnModelOfEncoders(OwnModelOfTerms):
+    """One with an encoder per modality before linear layers alone: `lib.models.by_modality.OwnEncoders`."""
+
+    def encoder_parameters(self) -> dict[str, list[nn.Parameter]]:
+        return self.model.encoder_parameters()
+
+
+def wrapper(made: type[nn.Module]) -> type[OwnModel]:
+    """Which of these a person's class becomes: strategies ask a class what it has methods for."""
+    if issubclass(made, OwnEncoders):
+        return OwnModelOfEncoders
+    return OwnModelOfTerms if issubclass(made, OwnOutputs) else OwnModel

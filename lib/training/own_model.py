@@ -11,10 +11,10 @@ from lib.absence import absent_like
 from lib.errors import InputError
 from lib.model_file import ModelFile
 from lib.models.dropout import dropout_noise, generator_noise
-from lib.models.own import OwnModel, architecture, in_words
+from lib.models.own import OwnModel, OwnModelOfTerms, architecture, in_words, wrapper
+from lib.training.own_terms import refuse_wrong_terms
 from lib.training.recipe import ModelSpec
 
-ARCHITECTURE = "own:OwnModel"
 BATCH = 4
 """Utterances of the trial."""
 STEPS = 6
@@ -47,7 +47,8 @@ def model_spec(
         "outputs": int(outputs),
         "options": dict(options or {}),
     }
-    spec = ModelSpec(ARCHITECTURE, arguments)
+    made = architecture(file.file, arguments["code"][file.file], file.name)
+    spec = ModelSpec(f"own:{wrapper(made).__name__}", arguments)
     _try(spec, {m: (steps or {}).get(m, STEPS) for m in widths}, str(file))
     return spec
 
@@ -64,14 +65,14 @@ def _try(spec: ModelSpec, steps: Mapping[str, int], where: str) -> None:
     wanted = (BATCH, spec.arguments["outputs"])
     with torch.no_grad():
         _refuse_changing(model.eval(), inputs, wanted, where)
+    if isinstance(model, OwnModelOfTerms):
+        refuse_wrong_terms(model, inputs, where)
     _refuse_gradients(model.train(), inputs, wanted, where)
 
 
 def _made(spec: ModelSpec, where: str) -> nn.Module:
-    """The model with the initial weights of a fixed seed. Raises InputError as `architecture`, and for a constructor
-    that cannot be called as it has to be."""
-    arguments = spec.arguments
-    architecture(arguments["file"], arguments["code"][arguments["file"]], arguments["name"])  # has its own messages
+    """The model with the initial weights of a fixed seed. Raises InputError for a constructor that cannot be called as
+    it has to be."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         try:

@@ -10,6 +10,7 @@ from lib.data.arrays.label_columns import refuse_absent
 from lib.data.batches import Batched
 from lib.errors import InputError
 from lib.models.by_modality import OwnEncoders, OwnOutputs
+from lib.models.own import OwnModel
 from lib.training.recipe import Member
 
 TODO = "its positive weight would be infinite: leave it out (`left_out`), or give samples that show it"
@@ -68,7 +69,7 @@ def _against_modulation(member: Member) -> tuple[str, str] | None:
     """What stands against it, and what to do."""
     model, recipe = member.model.architecture, member.recipe
     if not issubclass(model, OwnEncoders):
-        what = f"{model.__name__} has no encoder per modality under linear layers alone, as gradient modulation needs"
+        what = f"{_title(member)} has no encoder per modality under linear layers alone, as gradient modulation needs"
         return what, LATE
     if recipe.loss not in OF_CLASSES:
         return f"gradient modulation asks for the true class's probability, and {recipe.loss} has none", CLASSES
@@ -83,7 +84,7 @@ def _against_unimodal_losses(member: Member) -> tuple[str, str] | None:
     """As for modulation."""
     model, recipe, weights = member.model.architecture, member.recipe, member.recipe.unimodal_weights
     if not issubclass(model, OwnOutputs):
-        return f"{model.__name__} gives no outputs of each modality alone, as unimodal losses need", LATE
+        return f"{_title(member)} gives no outputs of each modality alone, as unimodal losses need", LATE
     if recipe.loss not in OF_LOGITS:
         return f"unimodal losses are of logits, and {recipe.loss} is of scores, which modalities add up to", CLASSES
     if unknown := sorted(set(weights) - set(member.train_on)):
@@ -91,6 +92,12 @@ def _against_unimodal_losses(member: Member) -> tuple[str, str] | None:
     if not all(0 <= weight < math.inf for weight in weights.values()):
         return f"unimodal losses weighted {dict(weights)}", "give numbers from 0"
     return None
+
+
+def _title(member: Member) -> str:
+    """The name of its class; of a person's own model that of theirs."""
+    model = member.model
+    return model.arguments["name"] if issubclass(model.architecture, OwnModel) else model.architecture.__name__
 
 
 def _normalises_samples(member: Member) -> bool:

@@ -38,6 +38,7 @@ CORPUS: Places = {
         cluster="speaker",
         licence="none",
         how=lmf_pickle("voices"),
+        modalities=("audio",),
     ),""",
     ),
     "lib/data/arrays/voices.py": (

@@ -49,7 +49,8 @@ def refused(folder: Path, said: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["os:system", "../../etc:Passwd", "ef_lstm:torch", "ef_lstm:Dropout", "kernels:Tally", "kernels.build:main",
-     "ef_lstm:early_fusion", "nothing_there:Model", "own:OwnModel", "mfn", ":",
+     "ef_lstm:early_fusion", "nothing_there:Model", "own:OwnModel", "own:OwnModelOfTerms", "own:OwnModelOfEncoders",
+     "mfn", ":",
      "albert:__import__", "ef_lstm:BiEFLSTM.forward"],
 )  # fmt: skip
 def test_a_name_that_leads_elsewhere_is_refused(folder, name):

@@ -12,7 +12,7 @@ from lib.models.own import architecture
 from lib.training import records
 from lib.training.engine import jobs
 from lib.training.own_model import model_spec
-from lib.training.recipe import ModelSpec
+from lib.training.recipe import ModelSpec, ModulationSpec
 from lib.training.sweep import member_key, sweep
 from lib.training.trainable import refuse_untrainable
 from tests.training.small import WIDTHS, corpus, member
@@ -73,6 +73,21 @@ def test_a_process_that_knows_nothing_of_it_builds_it(brought, method):
     spec = brought(options={"hidden": 2})
     with multiprocessing.get_context(method).Pool(1) as pool:
         assert pool.apply(built_elsewhere, (spec,)) == 2 * (sum(WIDTHS.values()) + 1) + 3 * (2 + 1)
+
+
+def weights_of(model: torch.nn.Module) -> dict[str, np.ndarray]:
+    return {name: weights.numpy() for name, weights in model.state_dict().items()}
+
+
+def test_a_trained_one_can_be_sent_to_a_process_that_knows_nothing_of_it(brought):
+    model = brought().build()
+    with torch.no_grad():
+        model.model.layers[0].bias += 1
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        found = pool.apply(weights_of, (model,))
+    expected = weights_of(model)
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
 def test_what_else_the_process_has_drawn_does_not_change_its_dropout(brought, tmp_path):
@@ -192,3 +207,93 @@ def test_steps_of_the_corpus_are_those_of_the_trial(brought):
     assert brought(fixed, steps=dict.fromkeys(WIDTHS, 10)).arguments["widths"] == WIDTHS
     with pytest.raises(InputError, match=r"forward\(text, audio, video\) fails: RuntimeError"):
         brought(fixed, steps=dict.fromkeys(WIDTHS, 9))
+
+
+TERMS = (
+    GOOD
+    + """
+
+class Late(nn.Module):
+    def __init__(self, widths, outputs):
+        super().__init__()
+        self.encoders = nn.ModuleDict({m: nn.Linear(width, 4) for m, width in widths.items()})
+        self.heads = nn.ModuleDict({m: nn.Linear(4, outputs) for m in widths})
+        self.dropout = nn.Dropout(0.3)
+
+    def forward(self, **modalities):
+        return self.by_modality(**modalities)[0]
+
+    def by_modality(self, **modalities):
+        own = {m: self.heads[m](self.dropout(self.encoders[m](x.mean(dim=1)))) for m, x in modalities.items()}
+        return sum(own.values()), own
+
+    def encoder_parameters(self):
+        return {m: list(encoder.parameters()) for m, encoder in self.encoders.items()}
+"""
+)
+TOTAL = "        return sum(own.values()), own"
+ENCODERS = "return {m: list(encoder.parameters()) for m, encoder in self.encoders.items()}"
+WRONG_TERMS = {
+    "other outputs": ("(**modalities)[0]", "(**modalities)[0] * 2", "by_modality gives other outputs than forward"),
+    "no terms": (TOTAL, "        return sum(own.values()), 1", "by_modality(text, audio, video) fails"),
+    "too few": (
+        TOTAL,
+        "        del own['video']\n" + TOTAL,
+        "by_modality gives terms {'text': (4, 3), 'audio': (4, 3)}",
+    ),
+    "narrow": (TOTAL, "        return sum(own.values()), {m: x[:, :1] for m, x in own.items()}", "gives terms"),
+    "no sum": (TOTAL, "        return sum(own.values()), {m: x + 1 for m, x in own.items()}", "do not add up"),
+    "mixed": (
+        TOTAL,
+        "        shift = own['text'] ** 2\n        own['text'] = own['text'] - shift\n"
+        "        own['audio'] = own['audio'] + shift\n" + TOTAL,
+        "the term of audio changes with the other modalities",
+    ),
+    "no parameters": (ENCODERS, "return dict.fromkeys(self.encoders, ())", "gives of text none, or such as are not"),
+    "not trained": (ENCODERS, "return {m: [torch.ones(1)] for m in self.encoders}", "not trained parameters"),
+    "fails": (ENCODERS, "return self.nothing", "encoder_parameters() fails: AttributeError"),
+    "one encoder": (
+        ENCODERS,
+        "return {'text': list(self.encoders['text'].parameters())}",
+        "names text, expected text, ",
+    ),
+    "shared": (
+        ENCODERS,
+        "return dict.fromkeys(self.encoders, list(self.parameters()))",
+        "parameters of text in encoder_parameters change the terms of other modalities",
+    ),
+}
+
+
+def late(folder, text: str = TERMS) -> ModelSpec:
+    (folder / "late.py").write_text(text)
+    return model_spec(f"{folder}/late.py:Late", WIDTHS, 3)
+
+
+def test_a_model_that_says_what_each_modality_says_can_be_balanced(tmp_path):
+    spec = late(tmp_path)
+    balanced = [
+        replace(member(variant=name, **recipe), model=spec, modality_dropout=None, evaluate_on=tuple(WIDTHS))
+        for name, recipe in (
+            ("plain", {}),
+            ("losses", {"unimodal_weights": {"text": 1.0}}),
+            ("modulated", {"modulation": ModulationSpec(0.5)}),
+        )
+    ]
+    found = sweep(balanced, corpus(), tmp_path / "members")
+    assert all(record.status == "finished" for record in found)
+    assert len({out.tobytes() for out in outputs(found)}) == 3
+    half = late(tmp_path, TERMS.replace("    def encoder_parameters", "    def others"))
+    refuse_untrainable([replace(balanced[1], model=half)], corpus())
+    with pytest.raises(InputError, match="Late has no encoder per modality"):
+        refuse_untrainable([replace(balanced[2], model=half)], corpus())
+
+
+@pytest.mark.parametrize("name", WRONG_TERMS)
+def test_terms_that_are_none_are_refused_in_one_line(tmp_path, name):
+    old, new, said = WRONG_TERMS[name]
+    assert TERMS.count(old) == 1
+    with pytest.raises(InputError) as refusal:
+        late(tmp_path, TERMS.replace(old, new))
+    assert said in str(refusal.value)
+    assert "late.py:Late" in str(refusal.value) and "\n" not in str(refusal.value)

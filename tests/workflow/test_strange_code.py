@@ -11,12 +11,14 @@ def marker(tmp_path):
     return tmp_path / "was run"
 
 
-@pytest.fixture
-def outside(workspace, tmp_path, marker):
-    """alpha/quick names a model outside, beta/quick none."""
+@pytest.fixture(params=["model", "models"])
+def outside(workspace, tmp_path, marker, request):
+    """alpha/quick names a model outside, beta/quick none; as its one model, or as one of several, as the bench does."""
     path = tmp_path / "strange.py"
     path.write_text(MODEL.format(marker=str(marker)))
-    workspace.parameters("alpha/quick", number=3, model=f"{path}:Mine")
+    named = f"{path}:Mine"
+    given = {"model": named} if request.param == "model" else {"models": [{"model": named}]}
+    workspace.parameters("alpha/quick", number=3, **given)
     return workspace
 
 

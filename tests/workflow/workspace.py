@@ -46,7 +46,11 @@ OWN_FILES = {
     "lib/papers/tiny/__init__.py": """
 from typing import ClassVar
 
-from lib.params import Parameters
+from lib.params import Parameters, Part
+
+
+class Entry(Part):
+    model: str
 
 
 class Tiny(Parameters):
@@ -55,6 +59,7 @@ class Tiny(Parameters):
     behaviour: str = "succeeds"
     vectors: str = ""
     model: str = ""
+    models: tuple[Entry, ...] = ()
 
     def further_files(self):
         return (self.vectors,) if self.vectors else ()
@@ -109,6 +114,7 @@ number = 0
 behaviour = "succeeds"
 dataset = "stand_in"
 model = ""
+models = []
 results = ""
 data_root = ""
 cores = 1
@@ -119,8 +125,8 @@ import os, sys, time
 from pathlib import Path
 
 folder = Path(results)
-if model:
-    exec(Path(model.partition(":")[0]).read_text())
+for named in [model] * bool(model) + [entry["model"] for entry in models]:
+    exec(Path(named.partition(":")[0]).read_text())
 if behaviour == "raises":
     raise ValueError("the number is odd")
 if behaviour == "is killed":

@@ -127,7 +127,7 @@ def _labels(array: np.ndarray, about: Declaration, where: object) -> np.ndarray:
         if array.dtype.kind == "f" and not (array == np.round(array)).all():
             raise InputError("labels of classes are whole numbers, or names", where=where)
         return array.astype(np.int64)
-    return array.astype(np.float64)
+    return (array[:, 0] if about.task == "regression" and array.shape[1:] == (1,) else array).astype(np.float64)
 
 
 def _texts(array: np.ndarray, name: str, where: object) -> tuple[str, ...]:

@@ -24,21 +24,25 @@ CORPORA: dict[str, Kind] = {
 ALGORITHMS: dict[Algorithm, str] = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop"}
 _OF_WORDS = ("text", "glove", "file")
 """Options of readers of text that name word vectors."""
+DROPOUT = 0.1
+"""Of our models, where a YAML gives none."""
 PLAIN = "plain"
 """Training without a strategy, which every gain is measured over."""
 
 
 class Entry(Part):
-    """A model of the bench. All its layers are about `hidden` wide; `options` are further arguments by their names.
+    """A model of the bench, or one of your own by its file, `path/to/file.py:Class`.
 
-    `learning_rates` are its own, by optimiser, where those of the run do not suit it. `title` names it in the tables,
-    so that one model can stand there twice.
+    All layers of ours are about `hidden` wide; `options` are further arguments by their names. What your own is made
+    with, widths and dropout too, stands among its `options` alone, as its constructor calls it. `learning_rates` are
+    its own, by optimiser, where those of the run do not suit it. `title` names it in the tables, so that one model can
+    stand there twice.
     """
 
     model: str
     title: str = ""
-    hidden: int = Field(ge=2, le=1024, multiple_of=2)
-    dropout: float = Field(0.1, ge=0.0, lt=1.0)
+    hidden: int | None = Field(None, ge=2, le=1024, multiple_of=2, description="of ours, which need it")
+    dropout: float | None = Field(None, ge=0.0, lt=1.0, description=f"of ours, {DROPOUT} unless given")
     options: CorpusOptions = Field({}, description="further arguments of its constructor")
     learning_rates: dict[Algorithm, Rate] = Field({}, description="its own, by optimiser")
 
@@ -52,9 +56,17 @@ class Entry(Part):
 
     @model_validator(mode="after")
     def _known(self) -> "Entry":
-        known = find(self.model).options
-        if strange := [name for name in self.options if name not in known]:
-            raise ValueError(f"{self.model} has no option {strange[0]!r}; it has {', '.join(known) or 'none'}")
+        known = self.about
+        if known.own:
+            if given := [name for name in ("hidden", "dropout") if getattr(self, name) is not None]:
+                raise ValueError(f"{self.model} is your own: give {given[0]} among its options, if it takes that")
+            return self
+        if strange := [name for name in self.options if name not in known.options]:
+            raise ValueError(f"{self.model} has no option {strange[0]!r}; it has {', '.join(known.options) or 'none'}")
+        if self.hidden is None:
+            raise ValueError(f"{self.model} needs hidden, the width of its layers")
+        if self.dropout is None:
+            object.__setattr__(self, "dropout", DROPOUT)  # still being made, and frozen
         return self
 
 
@@ -152,7 +164,7 @@ class Bench(Repeated):
     def further_files(self) -> tuple[str, ...]:
         """Word vectors: those of the words of a corpus, and those of emotions that EEA is given."""
         named = [str(self.corpus(name).options.get(key, "")) for name in self.datasets for key in _OF_WORDS]
-        named += [str(entry.options.get("vectors", "")) for entry in self.models]
+        named += [str(e.options.get("vectors", "")) for e in self.models if "vectors" in e.about.options]
         return tuple(dict.fromkeys(path for name in named for path in word_vectors.file_names((), name)))
 
     @model_validator(mode="after")

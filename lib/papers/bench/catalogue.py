@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from lib.errors import InputError
+from lib.model_file import ModelFile
 from lib.params import Modality
 
 Steps = Literal["any", "equal", "vectors"]
@@ -19,7 +21,8 @@ class Model:
     `dialogues`: it sees an utterance within its dialogue, else alone. `steps`: of a corpus of utterances, "equal" joins
     the modalities step by step, "vectors" reads one vector of sound and picture, which are averaged for it. `needs` are
     the modalities without which it is not defined, `fewest` how many it needs of any. `options` are further arguments
-    of its constructor that a YAML may give.
+    of its constructor that a YAML may give. `own`: it is a person's, who names its file (`docs/own_model.md`); what its
+    constructor takes is not known before its code is run, so `options` holds nothing.
     """
 
     title: str
@@ -30,6 +33,7 @@ class Model:
     fewest: int = 1
     shortest: Mapping[str, int] = field(default_factory=dict)
     options: tuple[str, ...] = ()
+    own: bool = False
 
 
 _RECURRENT = ("cell", "layers", "bidirectional", "pooling")
@@ -76,7 +80,11 @@ ELSEWHERE = {
 
 
 def find(name: str) -> Model:
-    """What a model is and takes. Raises ValueError for an unknown name."""
-    if name not in MODELS:
-        raise ValueError(f"no model {name!r}; there are {', '.join(MODELS)}")
-    return MODELS[name]
+    """What a model is and takes. One that is named by its file is not read. Raises ValueError for an unknown name."""
+    if name in MODELS:
+        return MODELS[name]
+    try:
+        return Model(ModelFile.named(name).name, "own:OwnModel", own=True)
+    except InputError:
+        there = f"there are {', '.join(MODELS)}, and yours by path/to/file.py:Class"
+        raise ValueError(f"no model {name!r}; {there}") from None

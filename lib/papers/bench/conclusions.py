@@ -11,6 +11,8 @@ from lib.reporting.gains import by_chance
 from lib.reporting.verdicts import NO_DIFFERENCE, UNDECIDED
 from lib.reporting.words import decision
 
+SAME = 1e-9
+"""Relative difference below which two scores are one."""
 _ORDER = ("better", "worse", NO_DIFFERENCE, UNDECIDED)
 _MOST = 6
 """Comparisons that a sentence names one by one."""
@@ -130,6 +132,7 @@ def floors(scores: pd.DataFrame, floor: pd.DataFrame) -> list[str]:
         lower = direction(row["metric"]) == "lower"
         best = mine.loc[mine["score"].idxmin() if lower else mine["score"].idxmax()]
         worse = mine["score"] > row["score"] if lower else mine["score"] < row["score"]
+        worse &= ~np.isclose(mine["score"], row["score"], rtol=SAME)  # constant answers, up to the rounding of a mean
         sentences.append(
             f"{row['dataset']}: {row['prediction']} scores {row['metric']} {row['score']:.4f}; means of {len(mine)} "
             f"methods reach {best['score']:.4f}, and {worse.sum()} of them are worse than that."

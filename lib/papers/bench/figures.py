@@ -102,7 +102,7 @@ def _legend(figure: Figure, axes: Axes, models: list[str], trainings: list[str],
         axes.plot([], [], _MARKS[number % len(_MARKS)], color="0.3", label=model)
     for number, training in enumerate(trainings):
         words = "plain training" if training == PLAIN else training
-        axes.plot([], [], "s", color=COLOURS[number % len(COLOURS)], markersize=9, label=words)
+        axes.fill_between([], [], color=COLOURS[number % len(COLOURS)], label=words)  # a bar: a square is a model
     if len(optimisers) > 1:
         axes.plot([], [], "o", color="0.3", label=optimisers[0])
         axes.plot([], [], "o", color="0.3", markerfacecolor="white", label=" and ".join(optimisers[1:]))

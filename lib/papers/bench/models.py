@@ -1,4 +1,4 @@
-"""The one place where a model of a YAML becomes a network for a corpus."""
+"""The one place where a model of a YAML becomes a network for a corpus; one of a person's own is tried before."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,9 +6,11 @@ from lib.data.corpus import Corpus
 from lib.data.word_vectors import emotion_vectors
 from lib.errors import InputError
 from lib.papers.bench import Entry
+from lib.papers.bench.fitting import lengths
 from lib.papers.colearning.study import BLOCKS
 from lib.papers.self_paced_balance import FAMILIES
 from lib.papers.self_paced_balance.study import SPEAKERS
+from lib.training.own_model import model_spec
 from lib.training.recipe import ModelSpec
 
 RANK, HEADS = 4, 2
@@ -20,10 +22,12 @@ def spec(entry: Entry, dataset: str, corpus: Corpus, read: Mapping[str, object],
     """The network of a bench entry for a corpus, which it must fit (`fitting.against_model`).
 
     `read` are the options that the corpus was read with, `root` is the data folder: both say where the word vectors of
-    emotions are. Raises InputError for emotions without a vector.
+    emotions are. Raises InputError for emotions without a vector, and as `lib.training.own_model.model_spec`.
     """
     about, sizes = entry.about, {m: int(width) for m, width in corpus.modalities.items()}
     options = dict(entry.options)
+    if about.own:
+        return _own(entry, dataset, sizes, corpus)
     if about.dialogues:
         arguments = _of_dialogues(entry, dataset, sizes, len(corpus.label_names))
     elif entry.model == "eea":
@@ -40,6 +44,14 @@ def outputs(corpus: Corpus) -> int:
         return len(corpus.label_names)
     labels = corpus.splits["train"].labels
     return labels.shape[1] if labels.ndim == 2 else 1
+
+
+def _own(entry: Entry, dataset: str, sizes: Mapping[str, int], corpus: Corpus) -> ModelSpec:
+    """Its file is run here. What its trial says names the corpus, since it may stand that of another."""
+    try:
+        return model_spec(entry.model, sizes, outputs(corpus), steps=lengths(corpus), options=entry.options)
+    except InputError as error:
+        raise InputError(error.what, where=f"{error.where} on {dataset}", todo=error.todo) from None
 
 
 def _early(entry: Entry, sizes: Mapping[str, int], count: int) -> Arguments:

@@ -73,7 +73,8 @@ class Method:
 def study(p: Bench, readings: Sequence[Reading] | None = None) -> Study:
     """A task per corpus, per fold of one that is tested in turns, and per way in which models read it.
 
-    Raises InputError where nothing fits together, and as `load` does, which is asked unless there are `readings`.
+    Raises InputError where nothing fits together, for a model of a person's own that does not stand its trial, and as
+    `load` does, which is asked unless there are `readings`.
     """
     readings = load(p) if readings is None else readings
     fitting = [_fitting(p, each)[0] for each in readings]
@@ -172,7 +173,10 @@ def _regression(corpus: Corpus, labels: Mapping[str, np.ndarray], name: str) -> 
 
 
 def _fitting(p: Bench, reading: Reading) -> tuple[list[Member], list[dict[str, str]]]:
-    """The networks of a reading with one seed, by model, optimiser and strategy, and rows of what does not fit."""
+    """The networks of a reading with one seed, by model, optimiser and strategy, and rows of what does not fit.
+
+    Raises InputError for a model of a person's own that does not stand its trial: they wait for it, and want to know.
+    """
     found, not_run = [], []
     corpus, options = reading.task.corpus, p.corpus(reading.dataset).options
     for entry in (entry for entry in p.models if reading.read_by(entry)):
@@ -181,6 +185,8 @@ def _fitting(p: Bench, reading: Reading) -> tuple[list[Member], list[dict[str, s
         try:
             network = None if against else spec(entry, reading.dataset, corpus, options, p.data_root or None)
         except InputError as error:
+            if entry.about.own:
+                raise
             against = error.what
         if network is None:
             not_run.append(row | {"why": against})

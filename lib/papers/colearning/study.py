@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lib.data.corpus import Corpus
+from lib.errors import InputError
 from lib.files import WORKSPACE
 from lib.metrics import scores
 from lib.papers import load
@@ -28,7 +29,8 @@ FREE = {"results", "data_root", "cores", "dataset", "samples", "rates", "seeds",
 
 
 def study(p: Colearning) -> Study:
-    """Per seed the rates in their order, then the unimodal variant. Raises InputError for a missing modality."""
+    """Per seed the rates in their order, then the unimodal variant. Raises InputError for a missing modality, and as
+    `task`."""
     fixed = {"split": p.split} if isinstance(p, IemocapColearning) and p.dataset == "iemocap" else {}
 
     def ask(options: CorpusOptions) -> Task:
@@ -62,7 +64,10 @@ def rate(value: float) -> str:
 
 
 def task(corpus: Corpus) -> Task:
-    """Accuracy of classes; for sentiment MAE, and two-class accuracy where the scale has a neutral point."""
+    """Accuracy of classes; for sentiment MAE, and two-class accuracy where the scale has a neutral point.
+
+    Raises InputError for a corpus with several scores of an utterance.
+    """
     labels = {name: split.labels for name, split in corpus.splits.items()}
     if corpus.task == "classes":
         names = corpus.label_names
@@ -74,6 +79,10 @@ def task(corpus: Corpus) -> Task:
             return scores.classed(out["test"], labels["test"])
 
         return Task(corpus, accuracy, ("acc",), Classes.exclusive(names), answers=classed)
+    if (several := len(corpus.label_names)) > 1:
+        what = f"{several} scores of an utterance ({', '.join(corpus.label_names)})"
+        todo = "co-learning's models say one: import a corpus with one label, or use the bench"
+        raise InputError(what, where=corpus.source.name, todo=todo)
     scale = corpus.scale
 
     def sentiment(split: str, out: np.ndarray) -> dict[str, float]:

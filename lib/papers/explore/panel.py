@@ -116,6 +116,7 @@ class Panel:
         self.about.value = _in_words(known.name)
         for choice in (self.modalities, self.dropped):
             kept = [m for m in choice.value if m in known.modalities]
+            choice.value = ()  # a browser looks for what is chosen among the new options, and stumbles over it
             choice.options = known.modalities
             choice.value = kept or known.modalities
         fitting, chosen = models_of(known.name), self.model.value

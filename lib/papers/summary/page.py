@@ -45,7 +45,7 @@ def page(folders: Iterable[ResultFolder]) -> str:
     known = titles()
     order = [*(name for name in known if name in by_paper), *sorted(set(by_paper) - set(known))]
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    papers = [(name, known.get(name, name.replace("_", " ")), by_paper[name]) for name in order]
+    papers = [(name, known.get(name, name.replace("_", " ").capitalize()), by_paper[name]) for name in order]
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         papers=papers,
         states=STATES,

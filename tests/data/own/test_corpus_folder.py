@@ -170,3 +170,15 @@ def test_a_faulty_table_is_one_line(tmp_path, table, message):
         read(tmp_path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_one_score_in_a_column_is_one_score(tmp_path):
+    """As a network's outputs and labels often are: (utterances, 1)."""
+    scale = {"limits": [-3, 3]}
+    folder = write_folder(tmp_path / "own" / "mine", task="regression", labels=["joy"], scale=scale)
+    flat = [read(tmp_path).splits[split].labels for split in SPLITS]
+    for split in SPLITS:
+        arrays = dict(np.load(folder / f"{split}.npz"))
+        np.savez(folder / f"{split}.npz", **arrays | {"labels": arrays["labels"][:, None]})
+    for split, labels in zip(SPLITS, flat, strict=True):
+        np.testing.assert_array_equal(read(tmp_path).splits[split].labels, labels, strict=True)

@@ -114,6 +114,14 @@ def test_shares_add_up_to_all_minus_none(runs, outputs):
         assert rows["share_mean"].sum() == pytest.approx(rows["score_all"].iloc[0] - rows["score_none"].iloc[0])
 
 
+def test_a_mean_that_differs_from_the_constant_by_its_rounding_is_not_worse():
+    constant = 7 / 30
+    floor = pd.DataFrame([{"dataset": "c", "prediction": "the commonest class", "metric": "acc", "score": constant}])
+    score = [constant, np.nextafter(constant, 0), constant - 1 / 30, constant + 1 / 30]
+    (said,) = conclusions.floors(pd.DataFrame({"dataset": "c", "score": score}), floor)
+    assert said.endswith("means of 4 methods reach 0.2667, and 1 of them are worse than that.")
+
+
 def test_costs_count_every_weight_and_epoch(runs):
     found = tables.costs(runs).set_index("variant")
     for _, member in runs.study.members:

@@ -5,7 +5,8 @@ import pytest
 from lib import data
 from lib.data.pretrained import PARTS
 from lib.errors import InputError
-from lib.papers.bench import CORPORA
+from lib.model_file import ModelFile, named_in
+from lib.papers.bench import CORPORA, DROPOUT, Bench
 from lib.papers.bench.catalogue import MODELS
 from lib.reporting.verdicts import margin
 from tests.papers.bench.bench_runs import GIVEN, STRATEGIES, given
@@ -31,6 +32,12 @@ def test_every_corpus_is_known_to_the_loader():
         ({"datasets": ["ravdess"], "of_corpus": {}}, "samples must be positive for stand-ins (..._like) and 0 for"),
         (WORDS, "mosi_words has words by number"),
         ({"models": [{"model": "bert", "hidden": 4}]}, "no model 'bert'; there are ef_lstm, bi_ef_lstm, mfn, lmf"),
+        ({"models": [{"model": "mine.py"}]}, "biddin, and yours by path/to/file.py:Class"),
+        ({"models": [{"model": "mine.py:Mine.py"}]}, "no model 'mine.py:Mine.py'"),
+        ({"models": [{"model": "mine.py:Mine", "hidden": 4}]}, "is your own: give hidden among its options"),
+        ({"models": [{"model": "mine.py:Mine", "dropout": 0.1}]}, "is your own: give dropout among its options"),
+        ({"models": [{"model": "a.py:Mine"}, {"model": "b.py:Mine"}]}, "models holds 'Mine' twice: give a title"),
+        ({"models": [{"model": "lmf"}]}, "lmf needs hidden, the width of its layers"),
         ({"models": []}, "key 'models' = []"),
         ({"models": [{"model": "lmf", "hidden": 5}]}, "Input should be a multiple of 2"),
         ({"models": [{"model": "lmf", "hidden": 4}] * 2}, "models holds 'LMF' twice: give a title"),
@@ -80,6 +87,24 @@ def test_word_vectors_that_a_run_reads_are_named():
     found = given(samples=0, datasets=["mosi_words"], of_corpus=words, models=eea).further_files()
     assert set(found) == {*PARTS["glove_6b_50d"].hashes(), *PARTS["minilm"].hashes()}
     assert given().further_files() == ()
+
+
+def test_settings_survive_being_written_and_read():
+    """As an exported model's are: what was not given stays not given."""
+    own = {"model": "mine.py:Mine", "options": {"vectors": "mine.txt"}}
+    p = given(models=[{"model": "lmf", "hidden": 4}, own])
+    assert [entry.dropout for entry in p.models] == [DROPOUT, None]
+    assert Bench.model_validate(p.model_dump(mode="json")) == p
+    assert p.further_files() == ()  # `vectors` of your own model are whatever it says
+
+
+def test_a_model_by_its_file_is_known_without_running_it(tmp_path):
+    marker, path = tmp_path / "was run", tmp_path / "mine.py"
+    path.write_text(f"open({str(marker)!r}, 'w')\n\n\nclass Mine:\n    pass\n")
+    p = given(models=[{"model": f"{path}:Mine"}, {"model": "lmf", "hidden": 4}])
+    assert [entry.name for entry in p.models] == ["Mine", "LMF"]
+    assert named_in(p) == (ModelFile(str(path), "Mine"),)
+    assert not marker.exists()
 
 
 def test_usual_margins_are_those_of_all_other_tables():

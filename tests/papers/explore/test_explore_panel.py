@@ -114,6 +114,18 @@ def test_a_corpus_offers_the_modalities_that_its_description_says_it_has(tmp_pat
     assert (one.modalities.options, one.modalities.value) == (("text",), ("text",))
 
 
+def test_nothing_is_chosen_while_modalities_are_exchanged(tmp_path, monkeypatch):
+    """A browser is told of new modalities before what is chosen of them: the third of two would be an error there."""
+    monkeypatch.setattr(explore, "present_corpora", lambda: list(CORPORA))
+    one, told = panel(tmp_path, CLASSES), []
+    for choice in (one.modalities, one.dropped):
+        choice.value = ("text", "video")
+        monkeypatch.setattr(choice, "send_state", lambda key=None, choice=choice: told.append((key, choice.index)))
+    one.dataset.value = "ravdess"
+    exchanged = [chosen for keys, chosen in told if "_options_labels" in keys]
+    assert exchanged == [(), ()]
+
+
 def test_only_corpora_that_are_here_are_offered(tmp_path, monkeypatch):
     monkeypatch.setenv("REPRISE_DATA", str(tmp_path))
     assert all(name.endswith("_like") for name in panel(tmp_path).dataset.options)

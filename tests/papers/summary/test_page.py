@@ -260,11 +260,20 @@ def test_the_page_asks_nothing_of_a_network_and_escapes_what_it_shows(tmp_path):
     text = target.read_text(encoding="utf-8")
     assert "<script>alert" not in text
     assert not re.search(r"""(?:src|href|url)\s*[=(]\s*["']?(?:https?:)?//""", text)
-    assert "other paper" in text
+    assert "Other paper" in text
     assert "labels leak" in text
     links = [link for link in re.findall(r'href="([^"#]+)"', text) if not link.endswith(("report.html", "/"))]
     assert links
     assert all((tmp_path / link).exists() for link in links)
+
+
+def test_a_warning_that_several_corpora_share_is_said_once(tmp_path):
+    folder = make(tmp_path)
+    about = json.loads((folder / "manifest.json").read_text())
+    about["data"] = [about["data"][0] | {"label": f"{name}, real data"} for name in "XY"]
+    (folder / "manifest.json").write_text(json.dumps(about))
+    write_contents(folder)
+    assert page([read_folder(tmp_path, "low_rank_fusion", "quick")]).count("labels leak") == 1
 
 
 def test_stand_ins_are_marked_wherever_they_are_named(tmp_path):
