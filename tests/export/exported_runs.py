@@ -38,6 +38,7 @@ TINY = {
         "models": ["eea", "transformer"],
         "ablation": False,
         "contrasts": ["other_loss"],
+        "contrast_baselines": False,
         "seeds": [0, 1],
         "epochs": 2,
     },

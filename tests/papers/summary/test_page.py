@@ -153,7 +153,7 @@ class Claims(HTMLParser):
 def test_every_number_beside_a_claim_is_the_cell_of_a_kept_table(kept):
     """Found by other means than the page's: file and row from the page, columns by the tables' kinds."""
     rows = [row for row in Claims(page(kept)).found if row[3]]
-    assert {file.split("/")[0] for file, *_ in rows} == {folder.notebook for folder in kept} - {"summary"}
+    assert {file.split("/")[0] for file, *_ in rows} == {folder.notebook for folder in kept} - {"summary", "bench"}
     for file, number, count, cells in rows:
         table = pd.read_csv(RESULTS / file)
         _, corpus, _, _, published, here, interval, seeds, combined, _, _, direction, decide, difference, verdict, _ = (
