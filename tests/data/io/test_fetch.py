@@ -75,8 +75,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def other_process(root: Path, stderr: int | None = None) -> subprocess.Popen:
-    command = [sys.executable, "-c", OTHER_PROCESS, str(root)]
-    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    """A terminal has a name, which a machine that runs tests may lack; without one no progress is drawn."""
+    command, environment = [sys.executable, "-c", OTHER_PROCESS, str(root)], os.environ | {"TERM": "xterm"}
+    return subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
 def test_everything_arrives_under_its_own_name(start, tmp_path, capfd):

@@ -8,7 +8,15 @@ from lib.papers.low_rank_fusion import SPACES, draws, search_settings, total_set
 
 def test_totals():
     totals = {name: total_settings(space) for name, space in SPACES.items()}
-    assert totals == {"mosi": 8_957_952, "pom": 8_957_952, "iemocap": 7_464_960, "ravdess": 7_464_960}
+    regression, classes = 8_957_952, 7_464_960
+    assert totals == {
+        "mosi": regression,
+        "pom": regression,
+        "iemocap": classes,
+        "ravdess": classes,
+        "own regression": regression,
+        "own classes": classes,
+    }
 
 
 def test_every_value_is_drawn_about_equally_often():
