@@ -14,17 +14,7 @@ import pandas as pd
 from lib.reporting import gains
 from lib.reporting.claims import Claim
 from lib.reporting.gains import Side
-from lib.reporting.two_sources import Spread
-from lib.reporting.verdicts import (
-    SOURCES,
-    UNDECIDED,
-    Row,
-    answer,
-    deciding_spread,
-    has_units,
-    verdict,
-    what_would_decide,
-)
+from lib.reporting.verdicts import SOURCES, deciding_spread, judged, verdict
 from lib.reporting.words import deciding, decision
 
 STEM = "mended_claims"
@@ -126,10 +116,11 @@ def _row(each: Comparison, metric: str) -> dict[str, object]:
         gain = gains.between(*pair, metric)
         low, high = deciding(gain)
         row |= {name: gain["gain"], f"{name}_interval_low": low, f"{name}_interval_high": high}
-        row[f"{name}_verdict"] = verdict(each.claim.kind, gain["gain"], _spread(gain).combined, each.margin)
+        decides = deciding_spread(gain, gain["gain"], gain["gain_std"], gain["n"])
+        row[f"{name}_verdict"] = verdict(each.claim.kind, gain["gain"], decides.combined, each.margin)
     row["changes"] = "no" if row["published_verdict"] == row["mended_verdict"] else "yes"
     found = gains.between(*_effect(each), metric)
-    return row | {name: found[name] for name in _EFFECT} | _judged(found, each.margin)
+    return row | {name: found[name] for name in _EFFECT} | judged(found, each.margin)
 
 
 def _effect(each: Comparison) -> tuple[Side, Side]:
@@ -140,18 +131,6 @@ def _effect(each: Comparison) -> tuple[Side, Side]:
     if each.sides == BASELINE:
         return old_baseline, new_baseline
     return gains.difference(new_variant, new_baseline), gains.difference(old_variant, old_baseline)
-
-
-def _spread(gain: Row) -> Spread:
-    return deciding_spread(gain, gain["gain"], gain["gain_std"], gain["n"])
-
-
-def _judged(found: Row, margin: float) -> dict[str, object]:
-    """What the effect comes to with the margin of the claim."""
-    spread, unit = _spread(found), found["unit"] if has_units(found) else ""
-    said = answer(spread.mean, spread.combined, margin)
-    more = what_would_decide(spread, margin, unit=unit) if said == UNDECIDED else ""
-    return {"margin": margin, "answer": said, "would_decide": more}
 
 
 def sentences(found: pd.DataFrame) -> list[str]:

@@ -161,13 +161,18 @@ def deciding_spread(row: Row, mean: float, std: float, seeds: float) -> Spread:
     return spread_of(row, mean, int(seeds)) if has_units(row) else over_seeds(mean, std, seeds)
 
 
+def judged(row: Row, margin: float) -> dict[str, object]:
+    """`margin`, `answer` and `would_decide` of a row of a gain table with a margin of its own."""
+    spread, unit = deciding_spread(row, row["gain"], row["gain_std"], row["n"]), row["unit"] if has_units(row) else ""
+    said = answer(spread.mean, spread.combined, margin)
+    more = what_would_decide(spread, margin, unit=unit) if said == UNDECIDED else ""
+    return {"margin": margin, "answer": said, "would_decide": more}
+
+
 def outcome(row: Row) -> tuple[str, str]:
     """What a row of a gain table comes to, by the interval that decides, and what would decide if it is undecided.
 
     "better", "worse", `NO_DIFFERENCE` or `UNDECIDED`; the second is empty where nothing is known of the spread.
     """
-    if "answer" in row:
-        return row["answer"], row["would_decide"]
-    spread, least = over_seeds(row["gain"], row["gain_std"], row["n"]), margin(row["metric"])
-    said = answer(spread.mean, spread.combined, least)
-    return said, what_would_decide(spread, least, unit="") if said == UNDECIDED else ""
+    found = row if "answer" in row else judged(row, margin(row["metric"]))
+    return found["answer"], found["would_decide"]

@@ -66,14 +66,14 @@ def _without_strange_code(runs: Sequence[Run], only: Sequence[str]) -> tuple[Run
     """The runs without those whose parameters want code executed that lies outside the workspace, unless the user has
     called them by their whole name, `--only NOTEBOOK/RUN`. Each that is left out is told in a line."""
     named = {wanted.strip("/") for wanted in only}
-    strange = {run: files for run in runs if str(run) not in named and (files := _outside(run))}
     strangers = {
         run: InputError(
             f"its model {files[0]} lies outside the workspace, and is executed only for a run that is named",
             where=run,
             todo=f"name it if you trust that file: --only {run}",
         )
-        for run, files in strange.items()
+        for run in runs
+        if str(run) not in named and (files := _outside(run))
     }
     if strangers and len(strangers) == len(runs):
         raise next(iter(strangers.values()))

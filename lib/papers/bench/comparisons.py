@@ -10,13 +10,20 @@ from lib.metrics.scores import direction
 from lib.papers.bench import Bench
 from lib.reporting import gains
 from lib.reporting.disturbed import Subset, subset_scores
-from lib.reporting.verdicts import UNDECIDED, answer, deciding_spread, has_units, what_would_decide
+from lib.reporting.verdicts import judged
 from lib.study import Runs
 from lib.training.trained import Trained
 from lib.training.workers import spread
 
+METHOD = ["dataset", "model", "strategy", "optimiser"]
+"""What is compared on a corpus."""
 Outputs = Mapping[Subset, np.ndarray]
 """Raw test outputs of a trained network by the modalities that are present."""
+
+
+def names(runs: Runs) -> list[str]:
+    """The corpora of a study, in their order."""
+    return list(dict.fromkeys(task.name for task in runs.study.tasks))
 
 
 def of_corpus(runs: Runs, name: str) -> Runs:
@@ -29,8 +36,8 @@ def of_corpus(runs: Runs, name: str) -> Runs:
 def over_plain(p: Bench, runs: Runs) -> pd.DataFrame:
     """Rows of gain tables with the columns of `verdicts.SOURCES`, by corpus; Holm's p over all. Empty without a
     strategy."""
-    tables = [_of_one(of_corpus(runs, name), "") for name in dict.fromkeys(task.name for task in runs.study.tasks)]
-    return judged(p, tables)
+    tables = [_of_one(of_corpus(runs, name), "") for name in names(runs)]
+    return _judged(p, tables)
 
 
 def without_each(p: Bench, runs: Runs, outputs: Mapping[tuple[str, int], Outputs]) -> pd.DataFrame:
@@ -39,11 +46,11 @@ def without_each(p: Bench, runs: Runs, outputs: Mapping[tuple[str, int], Outputs
     `outputs` are those of `by_subset`.
     """
     tables = []
-    for name in dict.fromkeys(task.name for task in runs.study.tasks):
+    for name in names(runs):
         mine = of_corpus(runs, name)
         for modality in several(mine):
             tables.append(_of_one(without(mine, modality, outputs), modality))
-    return judged(p, tables)
+    return _judged(p, tables)
 
 
 def several(runs: Runs) -> tuple[str, ...]:
@@ -61,10 +68,16 @@ def _of_one(runs: Runs, absent: str) -> pd.DataFrame:
     table = gains.pairs(runs.table, metric, over, runs)
     if table.empty:
         return table
-    for place, column in enumerate(("dataset", "model", "strategy", "optimiser")):
-        table.insert(place, column, [about[name][column] for name in table["variant"]])
-    table.insert(4, "absent", absent)
+    table = with_method(table, runs)
+    table.insert(len(METHOD), "absent", absent)
     return table
+
+
+def with_method(table: pd.DataFrame, runs: Runs) -> pd.DataFrame:
+    """The table of variants with the columns of `METHOD` in front."""
+    about = {record.variant: record.tags for record in runs.records}
+    front = {column: [about[name][column] for name in table["variant"]] for column in METHOD}
+    return pd.concat([pd.DataFrame(front), table.reset_index(drop=True)], axis=1)
 
 
 def without_words(modality: str) -> str:
@@ -72,26 +85,15 @@ def without_words(modality: str) -> str:
     return f" without {modality}" if modality else ""
 
 
-def judged(p: Bench, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _judged(p: Bench, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """All of them in one, judged by the margins of the run, `holm_p` over all rows."""
     tables = [table for table in tables if len(table)]
     if not tables:
         return pd.DataFrame()
     table = gains.together(tables)
-    found = [_judged(p, row) for row in table.to_dict("records")]
+    margins = {"lower": p.margins.error, "higher": p.margins.score}
+    found = [judged(row, margins[direction(row["metric"])]) for row in table.to_dict("records")]
     return table.assign(**{name: [row[name] for row in found] for name in ("margin", "answer", "would_decide")})
-
-
-def _judged(p: Bench, row: Mapping[str, object]) -> dict[str, object]:
-    margin = p.margins.error if direction(row["metric"]) == "lower" else p.margins.score
-    decides = deciding_spread(row, row["gain"], row["gain_std"], row["n"])
-    said = answer(decides.mean, decides.combined, margin)
-    unit = row["unit"] if has_units(row) else ""
-    return {
-        "margin": margin,
-        "answer": said,
-        "would_decide": what_would_decide(decides, margin, unit=unit) if said == UNDECIDED else "",
-    }
 
 
 def by_subset(trained: Sequence[Trained], workers: int) -> dict[tuple[str, int], Outputs]:

@@ -7,7 +7,16 @@ import pandas as pd
 
 from lib.metrics.scores import direction
 from lib.papers.bench import CORPORA
-from lib.papers.bench.comparisons import Outputs, of_corpus, several, without, without_words
+from lib.papers.bench.comparisons import (
+    METHOD,
+    Outputs,
+    names,
+    of_corpus,
+    several,
+    with_method,
+    without,
+    without_words,
+)
 from lib.papers.bench.ranks import Ranking, ranking
 from lib.reporting import gains
 from lib.reporting.modality_share import share_table
@@ -15,7 +24,6 @@ from lib.reporting.statistics import mean, std
 from lib.study import Runs
 from lib.training.trained import Trained
 
-METHOD = ["dataset", "model", "strategy", "optimiser"]
 SCORE = [*METHOD, "metric", "n", "score", "t_interval"]
 COST = [*METHOD, "parameters", "epochs", "seconds_per_epoch"]
 GAINS = [
@@ -38,7 +46,7 @@ ABSENT = ["absent", *METHOD, "metric", "score", "score_all", "change"]
 def scores(runs: Runs) -> pd.DataFrame:
     """Test score of every method on every corpus, mean and interval over the seeds, and its weights."""
     tables = []
-    for name in _names(runs):
+    for name in names(runs):
         mine = of_corpus(runs, name)
         tables.append(_described(gains.summary(mine.table, mine.study.tasks[0].metrics[0]), mine))
     return pd.concat(tables, ignore_index=True)
@@ -47,14 +55,7 @@ def scores(runs: Runs) -> pd.DataFrame:
 def _described(table: pd.DataFrame, runs: Runs) -> pd.DataFrame:
     """With the columns of `METHOD` in front, and the weights."""
     about = {record.variant: record.tags for record in runs.records}
-    table = table.reset_index(drop=True)
-    for place, column in enumerate(METHOD):
-        table.insert(place, column, [about[name][column] for name in table["variant"]])
-    return table.assign(parameters=[int(about[name]["parameters"]) for name in table["variant"]])
-
-
-def _names(runs: Runs) -> list[str]:
-    return list(dict.fromkeys(task.name for task in runs.study.tasks))
+    return with_method(table, runs).assign(parameters=[int(about[name]["parameters"]) for name in table["variant"]])
 
 
 def costs(runs: Runs) -> pd.DataFrame:
@@ -76,7 +77,7 @@ def without_scores(runs: Runs, outputs: Mapping[tuple[str, int], Outputs]) -> pd
     """Test score of every method where one modality is absent, the score with all of them, and the change, of which
     negative is worse. Empty where every corpus has one modality."""
     tables = []
-    for name in _names(runs):
+    for name in names(runs):
         mine = of_corpus(runs, name)
         metric = mine.study.tasks[0].metrics[0]
         sign = -1.0 if direction(metric) == "lower" else 1.0
@@ -95,8 +96,8 @@ def without_scores(runs: Runs, outputs: Mapping[tuple[str, int], Outputs]) -> pd
 
 def unprefixed(table: pd.DataFrame, corpus: str) -> pd.DataFrame:
     """For a figure of one corpus: its methods without the name of the corpus in front."""
-    names = [column for column in ("variant", "baseline", "model") if column in table]
-    return table.assign(**{name: table[name].str.removeprefix(f"{corpus}: ") for name in names})
+    named = [column for column in ("variant", "baseline", "model") if column in table]
+    return table.assign(**{column: table[column].str.removeprefix(f"{corpus}: ") for column in named})
 
 
 def shares(runs: Runs, trained: Sequence[Trained], outputs: Mapping[tuple[str, int], Outputs]) -> pd.DataFrame:
