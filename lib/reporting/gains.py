@@ -8,8 +8,11 @@ units and for both at once stand beside that over the seeds, with a verdict that
 (`lib.reporting.verdicts`). Intervals and p values are per comparison; `holm_p` is adjusted for all rows of the table.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -29,7 +32,9 @@ from lib.reporting.statistics import (
 from lib.reporting.two_sources import holm, paired
 from lib.reporting.verdicts import cells, margin, over_seeds
 from lib.run_table import by_seed, rates
-from lib.study import Runs, WithoutUnits
+
+if TYPE_CHECKING:  # as in two_sources
+    from lib.study import Runs, WithoutUnits
 
 COLEARNING_RULE = (
     "positive: the 95 % t-interval of the paired gain over the seeds lies above 0; negative: it lies "

@@ -5,9 +5,11 @@ variants and metrics and in our units, each with the place that it was read from
 papers.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +20,9 @@ from lib.metrics.scores import Direction
 from lib.reporting.gains import gain_table, rated, summary
 from lib.reporting.verdicts import SOURCES
 from lib.run_table import COLUMNS as RUN_COLUMNS
-from lib.study import Runs
+
+if TYPE_CHECKING:  # as in two_sources
+    from lib.study import Runs
 
 COLUMNS = ("corpus", "variant", "seed", "split", "metric", "value", "selected_on", "status", "published_in")
 """What each paper's `published.csv` has at least."""

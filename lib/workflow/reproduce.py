@@ -113,7 +113,8 @@ def _write_page() -> None:
     """The page over the results of all runs, also of those that were not asked for."""
     from lib.papers.summary.page import write_page
 
-    write_page(ROOT / "results", [(run.notebook, run.name) for run in known_runs()])
+    runs = [(run.notebook, run.name) for run in known_runs()]
+    write_page(ROOT / "results", runs, memory=ROOT / ".reprise" / "page")
 
 
 def _repeat(

@@ -28,7 +28,6 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 from filelock import FileLock
-from scipy.stats import truncnorm
 
 from lib.data import corpora
 from lib.data.arrays.mfn_h5 import MOSI
@@ -36,7 +35,7 @@ from lib.data.corpus import SPLITS, Corpus, Source, Split, Task
 from lib.data.iemocap import iemocap_stacked
 from lib.data.iemocap.iemocap_dictionaries import LABELS, Utterances
 from lib.data.io.cache import cache_root
-from lib.files import sha256_file, sha256_json, write_json
+from lib.files import sha256_file, sha256_json, write_json, write_text
 
 PUBLISHED_SUPPORT = {
     "fea": 5, "neu": 192, "ang": 130, "fru": 203, "exc": 105, "sur": 15, "hap": 65, "dis": 1, "sad": 145,
@@ -76,8 +75,11 @@ MOSI_CUES = {
 }
 """So far apart, text behind audio and video, that three seeds of a small network show negative co-learning."""
 SENTIMENT_MEAN, SENTIMENT_SD = 0.1, 1.2
-_VERSION = 2  # of what the generators return
+_VERSION = 3  # of what the generators return
 _LIST = "written.json"
+_SCORES, _RIGHT = "test_scores.json", "best_decisions.json"
+"""What the best decision scores on the test set, by subset of the modalities; whether it is right about each sample,
+where the test set is chosen when the corpus is read."""
 Found = TypeVar("Found")
 
 
@@ -195,54 +197,62 @@ def load_iemocap_like(
 
     `split` and `split_seed` are those of the IEMOCAP reader; the corpus does not lie under the data folder `root`.
     """
-    drawn = iemocap_like(samples, seed, steps)
     ids = tuple(f"Ses{1 + 5 * i // samples:02d}F_impro01_F{i:05d}" for i in range(samples))
-    source = stand_in_source("iemocap_like", {name: class_ceiling(subset) for name, subset in SUBSETS.items()})
     identity = {"kind": "iemocap", "cues": _plain(IEMOCAP_CUES), "samples": samples, "seed": seed, "steps": steps}
-    corpus = through_files(
+
+    def write(folder: Path) -> None:
+        drawn = iemocap_like(samples, seed, steps)
+        source = stand_in_source("iemocap_like", {name: class_ceiling(subset) for name, subset in SUBSETS.items()})
+        iemocap_stacked.write_dictionaries(folder, Utterances(ids, drawn.labels, drawn.features), source)
+        best = {
+            name: class_posterior({m: drawn.told[m] for m in subset}).argmax(axis=1) == drawn.labels
+            for name, subset in SUBSETS.items()
+        }
+        write_json(folder / _RIGHT, {name: right.tolist() for name, right in best.items()})
+
+    corpus, right = through_files(
         identity,
-        lambda folder: iemocap_stacked.write_dictionaries(
-            folder, Utterances(ids, drawn.labels, drawn.features), source
-        ),
-        lambda folder: iemocap_stacked.read(folder, split=split, seed=split_seed),
+        write,
+        lambda folder: (iemocap_stacked.read(folder, split=split, seed=split_seed), _json(folder / _RIGHT)),
     )
     rows = [ids.index(key) for key in corpus.splits["test"].ids]
-    scores = {}
-    for name, subset in SUBSETS.items():
-        best = class_posterior({m: drawn.told[m][rows] for m in subset}).argmax(axis=1)
-        scores[name] = {"acc": float(np.mean(best == drawn.labels[rows]))}
-    return _with_test_scores(corpus, scores)
+    return _with_test_scores(
+        corpus, {name: {"acc": float(np.mean(np.array(found)[rows]))} for name, found in right.items()}
+    )
 
 
 def load_mosi_like(root: Path, samples: int, seed: int = 0, steps: int = 20) -> Corpus:
     """A MOSI-like corpus of `samples` segments in the published proportions, by way of the MFN HDF5 files."""
-    # Ceilings and samples take as long each, in NumPy, which lets them be drawn side by side.
-    with ThreadPoolExecutor(len(SUBSETS)) as pool:
-        best = {name: pool.submit(sentiment_ceiling, subset, steps) for name, subset in SUBSETS.items()}
-        drawn = mosi_like(samples, seed, steps)
-        source = stand_in_source("mosi_like", {name: found.result() for name, found in best.items()})
-    stops = np.cumsum([round(samples * part / 2199) for part in (1284, 229)])
-    made = cut("regression", ("sentiment",), drawn.features, drawn.labels, stops, source)
     identity = {"kind": "mosi", "cues": _plain(MOSI_CUES), "samples": samples, "seed": seed, "steps": steps}
     identity["sentiment"] = [SENTIMENT_MEAN, SENTIMENT_SD]
-    corpus = through_files(
-        identity,
-        lambda folder: MOSI.write(folder, made),
-        MOSI.read,
+
+    def write(folder: Path) -> None:
+        # Ceilings and samples take as long each, in NumPy, which lets them be drawn side by side.
+        with ThreadPoolExecutor(len(SUBSETS)) as pool:
+            best = {name: pool.submit(sentiment_ceiling, subset, steps) for name, subset in SUBSETS.items()}
+            drawn = mosi_like(samples, seed, steps)
+            source = stand_in_source("mosi_like", {name: found.result() for name, found in best.items()})
+        stops = np.cumsum([round(samples * part / 2199) for part in (1284, 229)])
+        MOSI.write(folder, cut("regression", ("sentiment",), drawn.features, drawn.labels, stops, source))
+        test = slice(stops[-1], None)
+        scores = {
+            name: sentiment_scores(
+                drawn.labels[test],
+                {m: drawn.told[m][test] for m in subset},
+                {m: drawn.variance[m][test] for m in subset},
+            )
+            for name, subset in SUBSETS.items()
+        }
+        write_text(folder / _SCORES, json.dumps(scores))  # in their order
+
+    return _with_test_scores(
+        *through_files(identity, write, lambda folder: (MOSI.read(folder), _json(folder / _SCORES)))
     )
-    test = slice(stops[-1], None)
-    scores = {
-        name: sentiment_scores(
-            drawn.labels[test],
-            {m: drawn.told[m][test] for m in subset},
-            {m: drawn.variance[m][test] for m in subset},
-        )
-        for name, subset in SUBSETS.items()
-    }
-    return _with_test_scores(corpus, scores)
 
 
 def sentiment_prior():
+    from scipy.stats import truncnorm  # slow to load: not for who reads what is written
+
     low, high = (-3 - SENTIMENT_MEAN) / SENTIMENT_SD, (3 - SENTIMENT_MEAN) / SENTIMENT_SD
     return truncnorm(low, high, loc=SENTIMENT_MEAN, scale=SENTIMENT_SD)
 
@@ -314,7 +324,7 @@ def through_files(
 def _as_written(folder: Path) -> bool:
     """Whether each file is what was written: one other bit would be another corpus under the same name."""
     try:
-        return json.loads((folder / _LIST).read_text(encoding="utf-8")) == _hashes(folder)
+        return _json(folder / _LIST) == _hashes(folder)
     except (OSError, ValueError):
         return False
 
@@ -322,6 +332,10 @@ def _as_written(folder: Path) -> bool:
 def _hashes(folder: Path) -> dict[str, str]:
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != _LIST]
     return {path.relative_to(folder).as_posix(): sha256_file(path) for path in paths}
+
+
+def _json(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _with_test_scores(corpus: Corpus, scores: Mapping[str, Mapping[str, float]]) -> Corpus:
