@@ -27,7 +27,8 @@ class Colearning(Repeated):
     """The published protocol: one architecture, several modality-dropout rates, and the unimodal variant.
 
     `target` are the modalities present at validation and test; `support` are those that exist only in training and
-    are dropped together with probability `rate` per minibatch. `seeding` is `per_run` (each run has its own seeded
+    are dropped together with probability `rate` per minibatch (quirk 1; `dropout_draw`, and beside it `mended_draw`: by
+    utterance, or each modality for itself). `seeding` is `per_run` (each run has its own seeded
     streams) or `sequential` (the paper's: seeded once per repeat, the levels follow without reseeding).
     """
 
@@ -41,6 +42,9 @@ class Colearning(Repeated):
     learning_rate: float = Field(gt=0.0)
     contrast: Rate = Field(0.8, description="the rate whose confusion matrix is set against that of rate 0")
     dropout_draw: Literal["minibatch", "sample", "modality"] = "minibatch"
+    mended_draw: Literal["", "sample", "modality"] = Field(
+        "", description="also train the contrast with modality dropout drawn so; see quirk 1"
+    )
     seeding: Literal["per_run", "sequential"] = "per_run"
     corpus_options: CorpusOptions = CORPUS_OPTIONS
     nonfinite: Nonfinite = NONFINITE
@@ -55,6 +59,10 @@ class Colearning(Repeated):
         if self.contrast not in self.rates:
             raise ValueError(f"contrast {self.contrast:g} is not among the rates")
         self.refuse_samples()
+        if self.mended_draw and not self.contrast:
+            raise ValueError("mended_draw needs a contrast above 0: at rate 0 nothing is drawn")
+        if self.mended_draw and (self.mended_draw == self.dropout_draw or self.seeding == "sequential"):
+            raise ValueError("mended_draw is set against another dropout_draw, each run with streams of its own")
         return self
 
 

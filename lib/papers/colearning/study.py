@@ -23,14 +23,17 @@ from lib.training.recipe import Member, ModalityDropoutSpec, ModelSpec, Recipe
 BLOCKS = ("att1", "att2", "gamma1", "gamma2", "out")
 PUBLISHED_ON = {"iemocap_negative_colearning": "iemocap", "mosi_positive_colearning": "mosi"}
 """The paper's corpus by notebook."""
+DRAWS = {"sample": "drawn by utterance", "modality": "drawn by modality"}
 _KINDS = {"better": ", positive co-learning", "worse": ", negative co-learning"}
 FREE = {"results", "data_root", "cores", "dataset", "samples", "rates", "seeds", "most_seeds", "contrast", "seeding"}
 """What is run on, how often and where says nothing against comparing one variant with its published twin."""
 
 
 def study(p: Colearning) -> Study:
-    """Per seed the rates in their order, then the unimodal variant. Raises InputError for a missing modality, and as
-    `task`."""
+    """Per seed the rates in their order, then the mended draw, if asked for, and the unimodal variant.
+
+    Raises InputError for a missing modality, and as `task`.
+    """
     fixed = {"split": p.split} if isinstance(p, IemocapColearning) and p.dataset == "iemocap" else {}
 
     def ask(options: CorpusOptions) -> Task:
@@ -61,6 +64,11 @@ def unimodal(p: Colearning) -> str:
 def rate(value: float) -> str:
     """Name of the variant trained with this modality-dropout rate."""
     return f"rate {value:g}"
+
+
+def mended(p: Colearning) -> str:
+    """Name of the variant whose modality dropout is drawn as `mended_draw` says."""
+    return f"{rate(p.contrast)}, {DRAWS[p.mended_draw]}"
 
 
 def task(corpus: Corpus) -> Task:
@@ -112,7 +120,11 @@ def grid(p: Colearning, corpus: Corpus) -> list[Member]:
     """The unimodal variant draws its modality-dropout numbers too, at rate 0, as the authors' does (section 3)."""
     loss = "cross_entropy" if corpus.task == "classes" else "l1"
     recipe = Recipe(loss=loss, epochs=p.epochs, batch_size=p.batch_size, learning_rate=p.learning_rate)
-    variants = {rate(value): (value, (*p.target, *p.support)) for value in p.rates} | {unimodal(p): (None, p.target)}
+    both = (*p.target, *p.support)
+    variants = {rate(value): (value, both, p.dropout_draw) for value in p.rates}
+    if p.mended_draw:
+        variants[mended(p)] = (p.contrast, both, p.mended_draw)
+    variants[unimodal(p)] = (0.0, p.target, p.dropout_draw)
     return [
         Member(
             variant=variant,
@@ -121,12 +133,12 @@ def grid(p: Colearning, corpus: Corpus) -> list[Member]:
             recipe=recipe,
             train_on=train_on,
             evaluate_on=p.target,
-            modality_dropout=ModalityDropoutSpec(dict.fromkeys(p.support, value or 0.0), p.dropout_draw),
+            modality_dropout=ModalityDropoutSpec(dict.fromkeys(p.support, value), draw),
             chain=f"seed {seed}" if p.seeding == "sequential" else None,
-            tags={} if value is None else {"rate": value},
+            tags={"rate": value} if variant == rate(value) else {},
         )
         for seed in p.possible_seeds
-        for variant, (value, train_on) in variants.items()
+        for variant, (value, train_on, draw) in variants.items()
     ]
 
 

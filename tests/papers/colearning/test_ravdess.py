@@ -9,8 +9,10 @@ import pytest
 
 from lib import params
 from lib.data.ravdess import clips
+from lib.errors import InputError
 from lib.papers.colearning import IemocapColearning, MosiColearning
 from lib.papers.colearning import study as colearning
+from lib.papers.summary.quirks import worth
 from lib.reporting.claims import answers
 from lib.reporting.gains import gain_table
 from lib.reporting.result_folders import read_folder, write_contents
@@ -150,6 +152,57 @@ def test_a_notebook_on_it_says_nothing_of_other_corpora(notebook, given, tmp_pat
         assert row["corpus"] == "RAVDESS, real data"
         assert row["direction"] in VERDICTS
         assert np.isnan(row["difference"])  # nothing published is compared with it
+
+
+@pytest.mark.parametrize("notebook", MODELS)
+def test_a_mended_draw_is_set_against_the_published_one_and_moves_the_claims(notebook, given, tmp_path, monkeypatch):
+    folder = tmp_path / notebook / "mended"
+    found = run_cells(notebook, folder, monkeypatch, **given, mended_draw="sample")
+    name = "rate 0.8, drawn by utterance"
+    scores = found.table("scores_acc").set_index("variant")["score"]
+    (gain,) = found.table("gain_acc_mended").to_dict("records")
+    assert (gain["variant"], gain["baseline"]) == (name, "rate 0.8")
+    assert gain["gain"] == pytest.approx(scores[name] - scores["rate 0.8"])
+    effects = found.table("mended_claims").set_index("claim")
+    wanted = {
+        "iemocap_negative_colearning": {"dropout_repairs": "rate 0", "negative_turned_positive": "audio only"},
+        "mosi_positive_colearning": {"dropout_adds": "rate 0"},
+    }[notebook]
+    assert set(effects.index) == set(wanted)
+    for claim, baseline in wanted.items():
+        assert effects.loc[claim, "published"] == pytest.approx(scores["rate 0.8"] - scores[baseline])
+        assert effects.loc[claim, "mended"] == pytest.approx(scores[name] - scores[baseline])
+        assert effects.loc[claim, "sides"] == "variant"
+    assert "Mend `dropout_draw: sample`" in found.text
+
+    write_contents(folder)
+    (row,) = worth([read_folder(tmp_path, notebook, folder.name)]).query("run != ''").to_dict("records")
+    assert (row["quirk"], row["row"]) == ("1", f"{name}, rate 0.8")
+    assert row["gain"] == pytest.approx(gain["gain"])
+
+
+def test_the_mended_draw_is_that_of_the_rate_of_the_contrast_alone(given, tmp_path):
+    study = study_of("mosi_positive_colearning", given, tmp_path, seeds=[0], mended_draw="modality")
+    draws = {m.variant: (m.modality_dropout.draw, m.modality_dropout.rates, m.tags) for _, m in study.members}
+    assert draws == {
+        "rate 0": ("minibatch", {"video": 0.0}, {"rate": 0.0}),
+        "rate 0.8": ("minibatch", {"video": 0.8}, {"rate": 0.8}),
+        "rate 0.8, drawn by modality": ("modality", {"video": 0.8}, {}),
+        "audio only": ("minibatch", {"video": 0.0}, {}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"contrast": 0.0}, "needs a contrast above 0"),
+        ({"dropout_draw": "sample"}, "against another dropout_draw"),
+        ({"seeding": "sequential"}, "streams of its own"),
+    ],
+)
+def test_a_mended_draw_that_mends_nothing_is_refused(given, tmp_path, changes, words):
+    with pytest.raises(InputError, match=words):
+        study_of("mosi_positive_colearning", given, tmp_path, mended_draw="sample", **changes)
 
 
 def test_a_corpus_of_the_other_notebook_is_not_the_paper_s(given, tmp_path):

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from lib.errors import InputError
+from lib.papers import colearning
+from lib.papers.colearning import mends
 from lib.papers.emotion_embeddings import tables as emotion_embeddings
 from lib.papers.end_to_end import tables as end_to_end
 from lib.papers.low_rank_fusion import tables as low_rank_fusion
@@ -136,6 +138,7 @@ def test_the_papers_call_their_quirks_as_the_list_does():
         "end_to_end_sparse": end_to_end.QUIRKS.values(),
         "self_paced_balance": self_paced_balance.QUIRKS.values(),
         NOTEBOOK: [low_rank_fusion.LEGACY_QUIRK],
+        **{notebook: [mends.QUIRK] for notebook in colearning.NOTEBOOKS},
     }
     assert {(notebook, quirk) for notebook, names in named_by.items() for quirk in names} <= listed
     for quirk in quirks.quirks():
