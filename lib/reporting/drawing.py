@@ -91,4 +91,4 @@ def _lay_out(figure: Figure) -> None:
     if (engine := figure.get_layout_engine()) is not None:
         with matplotlib.rc_context(STYLE):
             engine.execute(figure)
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)  # "none" leaves one behind, for which each file would be drawn twice

@@ -40,4 +40,5 @@ def heatmap(
         if not np.ma.getmaskarray(shown).flat[place]:
             colour = "w" if luminance[place] <= DARK_BELOW else ".15"
             across, down = place % columns + 0.5, place // columns + 0.5
-            axes.text(across, down, str(word), color=colour, ha="center", va="center", size=size)
+            # Within its square, so it needs no place of its own: the layout would measure each.
+            axes.text(across, down, str(word), color=colour, ha="center", va="center", size=size, in_layout=False)
