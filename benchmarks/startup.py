@@ -1,6 +1,7 @@
 """How long it takes until something trains, and how much of a quick run is training."""
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -8,10 +9,11 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 
 from benchmarks.machine import cores
-from benchmarks.resources import RUN, copied, environment, told
+from benchmarks.resources import copied, environment, told
 from benchmarks.speed import Row
 
 IMPORT = """
@@ -37,12 +39,14 @@ import ipykernel.kernelapp, lib.papers.colearning.study, lib.reporting.report, s
 {WORKERS}
 """
 """As a notebook's kernel does it: workers get ready beside what it has to load anyway."""
+RUN = "iemocap_negative_colearning/quick"
+"""The smallest of those that train a grid."""
 TRAINING_CELL = "study.train()"
 
 
 def startup(quick: bool) -> Iterator[Row]:
-    """(s) Seconds of an import of the sweep, of a worker's start, of `--dry-run` and of a quick run; the least of three
-    but for the run. Each in a new process; the share is of the whole run.
+    """(s) Seconds of an import of the sweep, of a worker's start, of `--dry-run` and of a small quick run; the least of
+    three, each in a new process. The share is of the whole run.
     """
     rounds = 1 if quick else 3
     yield {"part": "import of the sweep", "seconds": min(_told(IMPORT)[0] for _ in range(rounds))}
@@ -57,12 +61,18 @@ def startup(quick: bool) -> Iterator[Row]:
         copy = copied(Path(place))
         dry = min(_seconds(copy, "--only", RUN, "--dry-run") for _ in range(rounds))
         yield {"part": "run_all.sh --dry-run", "seconds": dry}
-        started = time.time()
-        whole = _seconds(copy, "--only", RUN, "--cores", str(cores()))
-        phases = _phases(copy / "results" / RUN / "executed.ipynb", started, started + whole)
+        whole, phases = min((_run(copy) for _ in range(rounds)), key=itemgetter(0))
     yield {"part": f"run_all.sh --only {RUN}", "seconds": whole, "share": 1.0}
     for name, seconds in phases.items():
         yield {"part": name, "seconds": seconds, "share": seconds / whole}
+
+
+def _run(copy: Path) -> tuple[float, dict[str, float]]:
+    """Seconds of the run from nothing, and of its phases. What other runs left behind of corpora and code is there."""
+    shutil.rmtree(copy / "results" / RUN, ignore_errors=True)
+    started = time.time()
+    whole = _seconds(copy, "--only", RUN, "--cores", str(cores()))
+    return whole, _phases(copy / "results" / RUN / "executed.ipynb", started, started + whole)
 
 
 def _told(code: str) -> list[float]:
