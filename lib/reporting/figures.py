@@ -132,7 +132,8 @@ def gain_bars(gains: pd.DataFrame, *, label: str, title: str | None = None) -> F
         for place, row in enumerate(gains.to_dict("records")):
             colour, marker = _VERDICTS[row["verdict"]]
             axes.barh(place, row["gain"], height=0.6, color=colour, alpha=0.5)
-            axes.plot([row["t_interval_low"], row["t_interval_high"]], [place, place], color="black", linewidth=1.2)
+            ends = [row["t_interval_low"], row["t_interval_high"]]
+            axes.plot(ends, [place, place], color="black", linewidth=1.2, solid_capstyle="butt")
             axes.plot(row["gain"], place, marker, color=colour, markeredgecolor="black", markersize=7)
             words = f"{row['verdict']}, n={row['n']}"
             axes.text(1.02, place, words, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
@@ -141,7 +142,7 @@ def gain_bars(gains: pd.DataFrame, *, label: str, title: str | None = None) -> F
         axes.tick_params(axis="y", length=0)
         axes.invert_yaxis()
         reduction = "reduction of " if better == "lower" else ""
-        axes.set_xlabel(f"{reduction}{split} {name}: mean paired gain and 95 % t-interval")
+        axes.set_xlabel(f"{reduction}{split} {name}: mean paired gain and 95 % t-interval over the seeds")
         axes.grid(axis="x", alpha=0.3)
     return figure
 

@@ -64,7 +64,9 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     for place, row in enumerate(rows.to_dict("records")):
         for stem, words, colour, width, offset in _INTERVALS:
             ends, y = [row[f"{stem}_low"], row[f"{stem}_high"]], place + offset
-            axes.plot(ends, [y, y], color=colour, linewidth=width, label=words if not place else None)
+            # Else a cap, half as long as the line is wide, would take the interval across a 0 that it leaves out.
+            drawn = {"color": colour, "linewidth": width, "solid_capstyle": "butt"}
+            axes.plot(ends, [y, y], **drawn, label=words if not place else None)
             axes.plot(row["gain"], y, "o", color=colour, markersize=3.5 if offset < 0.2 else 5.5)
         axes.text(1.02, place, in_words(row), transform=axes.get_yaxis_transform(), va="center", fontsize=8.5)
     names = [f"{row.variant}\nover {row.baseline}" for row in rows.itertuples()]

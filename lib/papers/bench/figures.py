@@ -53,13 +53,13 @@ def critical_difference(ranking: Ranking, *, label: str, title: str, note: str) 
 
 
 def pareto(table: pd.DataFrame, *, label: str) -> Figure:
-    """Score against weights and against seconds per epoch on one corpus; the line joins what no other method beats in
-    both. `table` has the columns of scores and costs."""
+    """Score against weights and against seconds per epoch on one corpus; a line joins what no other method beats in
+    both, if these are several. `table` has the columns of scores and costs."""
     metric = table["metric"].iloc[0]
     models, trainings = (list(dict.fromkeys(table[column])) for column in ("model", "strategy"))
     several = len(set(table["optimiser"])) > 1
     with plt.rc_context(STYLE):
-        title = "Score against cost: the line joins what nothing beats in both"
+        title = "Score against cost: a line joins what nothing beats in both, where that is more than one"
         figure, panels = new_figure(10.5, 4.6, title, label, columns=len(COSTS))
         for axes, (cost, words) in zip(panels, COSTS.items(), strict=True):
             _front(axes, table, cost, metric)

@@ -27,7 +27,6 @@ def rank_sweep(table: pd.DataFrame, metric: str, *, label: str, references: dict
         for (words, value), style in zip(references.items(), ("--", ":", "-."), strict=False):
             score.axhline(value, color=figures.ORANGE, linestyle=style, label=words)
         score.set_ylabel(f"test {name} ({direction(metric)} is better)")
-        score.legend(frameon=False, fontsize=8)
         size.plot(ranks, table["parameters"], "-s", color=figures.BLUE)
         size.set_ylabel("weights")
         size.set_ylim(0, 1.2 * table["parameters"].max())
@@ -43,6 +42,9 @@ def rank_sweep(table: pd.DataFrame, metric: str, *, label: str, references: dict
             ax.set_xticks(ranks, [f"{rank:g}" for rank in ranks])
             ax.set_xlabel("rank")
             ax.grid(axis="y", alpha=0.3)
+        figure.legend(
+            *score.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9
+        )
     return figure
 
 
