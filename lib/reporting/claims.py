@@ -131,14 +131,16 @@ def _stems(tables: Iterable[str], claim: Claim) -> list[tuple[str, float]]:
 def condensed(rows: pd.DataFrame, longest: int = 4) -> pd.DataFrame:
     """The answers of a run to a claim; more than `longest` become one row, which is how many in `rows`.
 
-    It holds the mean of their values, no interval, and in `direction` how often each was found.
+    It holds the mean of their values, neither an interval nor what is published of a single one, and in `direction` how
+    often each was found.
     """
     if len(rows) <= longest:
         return rows.assign(rows=1)
     counts = rows["direction"].value_counts()
     words = ", ".join(f"{n} {how}" for how, n in counts.items())
-    one = {"what": f"mean of {len(rows)} rows", "value": rows["value"].mean(), "would_decide": ""}
-    one |= dict.fromkeys(("low", "high", "combined_low", "combined_high", "holm_p"), np.nan)
+    one = {"what": f"mean of {len(rows)} rows", "value": rows["value"].mean(), "would_decide": "", "verdict": ""}
+    numbers = ("published", "difference", "low", "high", "combined_low", "combined_high", "holm_p")
+    one |= dict.fromkeys(numbers, np.nan)
     return rows.head(1).assign(**one, direction=words, row=-1, rows=len(rows))
 
 

@@ -160,13 +160,19 @@ def _pooled(groups: Sequence[np.ndarray], shares: np.ndarray) -> Error:
 
 
 def _components_in_turns(folds: Sequence[Values], combined: Error, seeds: int, units: int) -> Components:
-    """Units take what lies between the folds beyond seeds and rest: more seeds on the same folds do not lower it."""
+    """Units take what lies between the folds beyond seeds and rest: more seeds on the same folds do not lower it.
+
+    Of single units in each fold the rest cannot be told from what the seeds bring.
+    """
     number = len(folds)
     whole = combined.variance
-    if min(len(values) for values in folds) < 2 or min(values.shape[1] for values in folds) < 2:
+    if min(len(values) for values in folds) < 2:
         within = [np.var(values.mean(axis=0), ddof=1) for values in folds if values.shape[1] > 1]
-        unit = min(float(np.mean(within)), whole * units) if within else 0.0
+        unit = min(float(np.mean(within)), whole * units) if within else whole * units
         return Components((whole - unit / units) * seeds, unit, 0.0, folds=number, apart=False)
+    if min(values.shape[1] for values in folds) < 2:
+        seed = float(np.mean([np.var(values.mean(axis=1), ddof=1) for values in folds]))
+        return Components(seed, max(0.0, whole - seed / seeds) * units, 0.0, folds=number)
     squares = [_mean_squares(values) for values in folds]
     seed = float(np.mean([_above(s, "seed") / v.shape[1] for s, v in zip(squares, folds, strict=True)]))
     rest = float(np.mean([s["rest"] for s in squares]))
@@ -239,9 +245,12 @@ def need(found: Spread, margin: float, *, power: float = 0.8, one_sided: bool = 
     seeds = _first(lambda n: enough(n * step, found.units), -(-found.seeds // step), MOST_SEEDS // step)
     if seeds:
         return Need(seeds * step, found.units, units_limit=False)
-    for times in (1, 2, 4, 8):
-        if units := _first(lambda n, times=times: enough(found.seeds * times, n), found.units, MOST_UNITS):
-            return Need(found.seeds * times, units, units_limit=True)
+    tried, most = [found.seeds], max(found.seeds, MOST_SEEDS // step * step)
+    while tried[-1] < most:
+        tried.append(min(2 * tried[-1], most))
+    for seeds in tried:
+        if units := _first(lambda n, seeds=seeds: enough(seeds, n), found.units, MOST_UNITS):
+            return Need(seeds, units, units_limit=True)
     return Need(None, None, units_limit=True)
 
 

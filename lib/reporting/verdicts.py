@@ -38,12 +38,15 @@ SOURCES = (
     "unit_variance",
     "rest_variance",
     "folds",
+    "apart",
     "margin",
     "answer",
     "would_decide",
 )
 """Columns of a gain over seeds and units: intervals for other units and for both sources, p raw and adjusted, squared
-error, components of the variance, margin, and what it comes to (docs/statistics.md)."""
+error, components of the variance and whether seeds and units can be told apart, margin, and what it comes to
+(docs/statistics.md)."""
+ENOUGH_RUN = "enough seeds for the margin were run; the difference may be about as large as it"
 _FOUND = {AS_CLAIMED: "better", OPPOSITE: "worse", NO_DIFFERENCE: NO_DIFFERENCE, UNDECIDED: UNDECIDED}
 _NOTHING = Spread(np.nan, 0, 0, Error(), Error(), Error(), Components(np.nan, np.nan, np.nan))
 RULE = (
@@ -84,13 +87,17 @@ def answer(gain: float, error: Error, margin: float) -> str:
 def what_would_decide(found: Spread, margin: float, kind: Kind = "better", unit: str = "unit") -> str:
     """How many seeds or units would, at 80 % power (`two_sources.need`); empty if nothing is known of the spread.
 
-    `unit` is empty where the spread is that over the seeds alone.
+    `unit` is empty where the spread is that over the seeds alone. After `seeds: auto` the numbers are for a list of
+    seeds that is fixed beforehand, whose interval all of them make narrower.
     """
     if np.isnan(found.combined.variance):
         return ""
     needed = need(found, margin, one_sided=kind == "no worse")
+    listed = " in a list fixed beforehand" if _planned(found) else ""
+    if not needed.units_limit and needed.seeds > found.seeds:
+        return f"about {needed.seeds} seeds{listed} would decide"
     if not needed.units_limit:
-        return f"about {needed.seeds} seeds would decide"
+        return f"as many seeds{listed} would decide" if listed else ENOUGH_RUN
     units = f"{unit}s"
     if not unit or needed.seeds is None:
         return f"more than {MOST_SEEDS} seeds" + (f" or {MOST_UNITS:,} {units}" if unit else "") + " would be needed"
@@ -99,6 +106,12 @@ def what_would_decide(found: Spread, margin: float, kind: Kind = "better", unit:
     if not found.components.apart:
         limit = f"with one seed on each {unit}, whether seeds would is not known"
     return f"about {needed.units:,} {units}{more} would decide; {limit}"
+
+
+def _planned(found: Spread) -> bool:
+    """Whether a pilot said how many seeds to run, so that its few decide how wide the combined interval is."""
+    parts, combined = found.components, found.combined
+    return parts.folds == 1 and not np.isclose(combined.freedom, parts.error(found.seeds, found.units).freedom)
 
 
 def over_seeds(mean: float, std: float, seeds: float) -> Spread:
@@ -133,6 +146,7 @@ def cells(found: Spread | None, unit: str, margin: float, alone: Spread | None =
         "unit_variance": parts.unit,
         "rest_variance": parts.rest,
         "folds": parts.folds,
+        "apart": parts.apart,
         "margin": margin,
         "answer": said,
         "would_decide": what_would_decide(decides, margin, unit=unit if known else "") if said == UNDECIDED else "",
@@ -145,7 +159,8 @@ def spread_of(row: Row, mean: float, seeds: int) -> Spread:
     parts = Components(
         *(float(row[f"{name}_variance"]) for name in ("seed", "unit", "rest")),
         folds=folds,
-        apart=folds == 1 or seeds >= 2 * folds,
+        # Tables of earlier versions do not say it.
+        apart=bool(row["apart"]) if "apart" in row else folds == 1 or seeds >= 2 * folds,
     )
     combined = Error(float(row["combined_error"]) ** 2, float(row["combined_freedom"]))
     return Spread(mean, seeds, int(row["units"]), Error(), Error(), combined, parts)

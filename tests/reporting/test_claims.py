@@ -143,7 +143,8 @@ def test_emotion_embeddings_are_judged_by_the_accuracy_of_their_corpus(tmp_path,
 
 def test_many_rows_become_their_mean_and_the_counts_of_their_directions():
     rows = pd.DataFrame({"value": [1.0, 2.0, 6.0], "direction": ["opposite", "as claimed", "as claimed"]})
-    rows = rows.assign(low=0.0, high=0.0, row=0, what="x", would_decide="")
+    rows = rows.assign(low=0.0, high=0.0, row=0, what="x", would_decide="", published=2.0, verdict="differs")
     (one,) = condensed(rows, longest=2).to_dict("records")
     assert (one["value"], one["rows"], one["direction"]) == (3.0, 3, "2 as claimed, 1 opposite")
+    assert pd.isna(one["published"]) and one["verdict"] == ""  # of one row, not of the mean
     assert condensed(rows, longest=3)["rows"].tolist() == [1, 1, 1]

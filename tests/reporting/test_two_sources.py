@@ -5,8 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lib.params import MOST_SEEDS
 from lib.reporting.statistics import t_interval
-from lib.reporting.two_sources import holm, need, pseudo_values, spread
+from lib.reporting.two_sources import (
+    MOST_UNITS,
+    Components,
+    Error,
+    Need,
+    Spread,
+    holm,
+    need,
+    pseudo_values,
+    spread,
+)
 
 
 def table(seeds, units, rest=1.0, by_seed=0.0, by_unit=0.0, seed=0):
@@ -129,6 +140,41 @@ def test_where_units_are_the_limit_more_seeds_are_not_asked_for():
     assert needed.units_limit and needed.seeds == 5
     assert found.components.error(5, needed.units).interval(0.0, 0.90)[1] < 0.01
     assert need(spread([table(5, 10, by_unit=100.0)]), 1e-6).seeds is None
+
+
+def with_components(seeds, units, *parts, folds=1):
+    components = Components(*parts, folds=folds)
+    error = components.error(seeds, units)
+    return Spread(0.0, seeds, units, Error(), Error(), error, components)
+
+
+def test_more_of_both_are_found_wherever_there_are_any():
+    found = with_components(6, 31, 0.0008, 0.0006, 0.0001)
+    needed = need(found, 0.008)
+    assert needed.units_limit and 48 < needed.seeds <= MOST_SEEDS and 31 < needed.units <= MOST_UNITS
+    assert need(with_components(6, 31, 0.003, 0.0006, 0.0001), 0.008) == Need(None, None, units_limit=True)
+
+
+def test_no_more_seeds_are_named_than_anyone_plans():
+    for seeds in (24, 40, 150):
+        found = with_components(seeds, 10, 1.0, 1e-4, 0.0)
+        for margin in (0.1, 0.15, 0.18, 0.2, 0.21, 0.25):
+            needed = need(found, margin)
+            assert needed.seeds is None or needed.seeds <= MOST_SEEDS
+            assert not needed.units_limit or needed.units is None or needed.units > 10
+
+
+def test_of_single_units_in_each_fold_two_seeds_tell_the_sources_apart_and_one_does_not():
+    rng = np.random.default_rng(5)
+    actors = 0.05 * rng.normal(size=5)
+    one = spread([np.full((1, 1), actor) for actor in actors])
+    assert not one.components.apart and one.components.seed == 0
+    assert one.components.unit == pytest.approx(np.var(actors, ddof=1))
+    several = spread([actor + 0.002 * rng.normal(size=(4, 1)) for actor in actors])
+    assert several.components.apart
+    assert several.components.seed == pytest.approx(0.002**2, rel=0.6)
+    assert several.components.unit == pytest.approx(np.var(actors, ddof=1), rel=0.1)
+    assert need(several, 0.02).units_limit
 
 
 def test_one_sided_tests_need_less():

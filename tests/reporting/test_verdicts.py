@@ -1,12 +1,15 @@
 """Four verdicts from an interval and a margin, and what would decide."""
 
+import re
+
 import numpy as np
 import pytest
 
 from lib.errors import InputError
-from lib.reporting.two_sources import Error, spread
+from lib.reporting.two_sources import Error, need, spread
 from lib.reporting.verdicts import (
     AS_CLAIMED,
+    ENOUGH_RUN,
     NO_DIFFERENCE,
     OPPOSITE,
     SOURCES,
@@ -84,6 +87,24 @@ def test_what_would_decide_in_words():
     assert what_would_decide(few_videos, 0.01, unit="") == "more than 200 seeds would be needed"
 
 
+def test_as_many_seeds_as_were_run_are_not_said_to_be_what_is_lacking():
+    found = spread_among(40, 300, 0.01, 0.001, 0.01)
+    assert need(found, 0.01).seeds == 40
+    assert what_would_decide(found, 0.01) == ENOUGH_RUN
+
+
+def test_after_a_plan_seeds_are_counted_for_a_list_that_is_fixed_beforehand():
+    rng = np.random.default_rng(7)
+    values = 0.002 * rng.normal(size=(20, 31)) + np.concatenate([[-0.03, 0.03, -0.02, 0.02, 0], np.zeros(15)])[:, None]
+    planned, listed = spread([values], pilot=5), spread([values])
+    assert planned.components == listed.components
+    said = {margin: what_would_decide(planned, margin) for margin in (0.01, 0.005)}
+    assert said[0.01] == "as many seeds in a list fixed beforehand would decide"
+    assert re.fullmatch(r"about \d+ seeds in a list fixed beforehand would decide", said[0.005])
+    assert what_would_decide(listed, 0.01) == ENOUGH_RUN
+    assert "list" not in what_would_decide(listed, 0.005)
+
+
 def test_one_seed_per_fold_cannot_say_whether_seeds_would():
     rng = np.random.default_rng(2)
     found = spread([0.1 * rng.normal(size=(1, 3)) for _ in range(8)])
@@ -93,7 +114,9 @@ def test_one_seed_per_fold_cannot_say_whether_seeds_would():
 def test_what_a_table_holds_gives_the_same_verdict_and_the_same_plan():
     rng = np.random.default_rng(3)
     several = spread([0.05 * rng.normal(size=(2, 3)) for _ in range(8)])
-    for found in (spread_of_seeds(), several, spread([0.05 * rng.normal(size=(1, 3)) for _ in range(8)])):
+    once = [0.05 * rng.normal(size=(1, 3)) for _ in range(8)]
+    lost = [0.05 * rng.normal(size=(1 if fold == 0 else 3, 3)) for fold in range(8)]
+    for found in (spread_of_seeds(), several, spread(once), spread(lost)):
         row = cells(found, "speaker", 0.01)
         assert set(row) == set(SOURCES) - {"holm_p"}
         again = spread_of(row, found.mean, found.seeds)

@@ -136,7 +136,7 @@ def overview(worth: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
         about |= {key: score[key] for key in ("metric", "row", "gain", "answer")}
         about |= {"low": low, "high": high, "over": over}
         own = found[(found["paper"] == paper) & (found["quirk"] == name) & (found["run"] == run)]
-        rows += [about | _summed_up(its) for _, its in own.groupby(["claim", "note"], sort=False)]
+        rows += [about | _summed_up(its) for _, its in own.groupby(["claim", "note", "metric"], sort=False)]
     return _filled(rows, OVERVIEW)
 
 

@@ -126,7 +126,7 @@ def _measured(quirk: Quirk, folders: Sequence[ResultFolder]) -> Iterator[Mapping
         for stem in (stem for stem in folder.tables if fnmatch(stem, quirk.table)):
             table = folder.tables[stem].query(quirk.rows, engine="python")
             if other:
-                rows = _across(table, other.tables[stem])
+                rows = _across(table, other.tables[stem]) if stem in other.tables else ()
             else:
                 rows = [_within(row, -1 if quirk.published == "variant" else 1) for row in table.to_dict("records")]
             name = f"{folder.notebook}/{folder.name}"
@@ -172,7 +172,12 @@ def _across(mended: pd.DataFrame, published: pd.DataFrame) -> Iterator[dict[str,
 
 
 def welch(*sides: tuple[float, int]) -> Error:
-    """Of the difference of two independent means, from the standard deviation and number of each side (Welch 1947)."""
+    """Of the difference of two independent means, from the standard deviation and number of each side (Welch 1947).
+
+    NaN where a side has one value.
+    """
+    if any(n < 2 for _, n in sides):
+        return Error()
     parts = [(std**2 / n, n - 1) for std, n in sides]
-    variance = sum(part for part, _ in parts)
-    return Error(variance, variance**2 / sum(part**2 / freedom for part, freedom in parts))
+    variance, uncertain = sum(part for part, _ in parts), sum(part**2 / freedom for part, freedom in parts)
+    return Error(variance, variance**2 / uncertain if uncertain else min(freedom for _, freedom in parts))

@@ -107,6 +107,15 @@ def test_gains_without_a_modality_are_those_of_the_changed_outputs(runs, outputs
         assert row["gain"] == pytest.approx(left[row["variant"]] - left[row["baseline"]])
 
 
+def test_a_corpus_whose_trainings_are_all_lost_leaves_the_others_their_gains(runs, outputs):
+    kept = comparisons.names(runs)[0]
+    names = {record.variant for task, _, record in runs.done if task.name == kept}
+    left = {about: found for about, found in outputs.items() if about[0] in names}
+    found = comparisons.without_each(runs.study.p, runs, left)
+    assert set(found["dataset"]) == {kept}
+    assert set(comparisons.without_each(runs.study.p, runs, outputs)["dataset"]) > {kept}
+
+
 def test_shares_add_up_to_all_minus_none(runs, outputs):
     mine = comparisons.of_corpus(runs, "iemocap_like")
     found = tables.shares(mine, study.asked(mine), outputs)

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import params
+from lib import papers, params
 from lib.data.ravdess import clips
 from lib.errors import InputError
+from lib.files import WORKSPACE
 from lib.papers.colearning import IemocapColearning, MosiColearning
 from lib.papers.colearning import study as colearning
 from lib.papers.summary.quirks import worth
@@ -203,6 +204,16 @@ def test_the_mended_draw_is_that_of_the_rate_of_the_contrast_alone(given, tmp_pa
 def test_a_mended_draw_that_mends_nothing_is_refused(given, tmp_path, changes, words):
     with pytest.raises(InputError, match=words):
         study_of("mosi_positive_colearning", given, tmp_path, mended_draw="sample", **changes)
+
+
+def test_a_mended_draw_beside_them_leaves_the_published_variants_comparable(tmp_path):
+    paper = papers.load(WORKSPACE / "params" / "mosi_positive_colearning" / "paper.yaml", results=str(tmp_path))
+    assert not paper.mended_draw
+    found = [
+        colearning.comparable(paper.model_copy(update={"mended_draw": draw}), "mosi_positive_colearning")
+        for draw in ("", "sample")
+    ]
+    assert found[0]["same_corpus"] and found[1] == found[0]
 
 
 def test_a_corpus_of_the_other_notebook_is_not_the_paper_s(given, tmp_path):

@@ -9,6 +9,8 @@ from lib.errors import InputError
 from lib.papers.summary import quirks
 from lib.papers.summary.quirks import COLUMNS, Quirk, condensed, welch, worth
 from lib.reporting.result_folders import ResultFolder, read_folder
+from lib.reporting.two_sources import Error
+from lib.reporting.verdicts import NO_DIFFERENCE, UNDECIDED
 from tests.papers.summary.kept_results import RESULTS, kept_runs
 
 NOTEBOOK = "low_rank_fusion"
@@ -98,6 +100,25 @@ def test_two_runs_are_set_against_each_other_variant_by_variant(tmp_path, only):
 
 def test_equal_spreads_count_twice():
     assert welch((0.02, 5), (0.02, 5)).variance == pytest.approx(2 * 0.02**2 / 5)
+
+
+def test_runs_of_one_seed_or_without_any_spread_do_not_stop_the_summary(tmp_path, only):
+    assert np.isnan(welch((np.nan, 1), (0.1, 5)).variance)
+    assert welch((0.0, 5), (0.0, 4)) == Error(0.0, 3)
+    only(Quirk(**{**QUIRK.__dict__, "table": "scores_*", "published": "", "run": "mended", "over": "plain"}))
+    for n, std in ((1, np.nan), (5, 0.0)):
+        mended = pd.DataFrame({"variant": ["LMF"], "metric": "mae", "n": n, "score": 0.9, "score_std": std})
+        found = [folder(tmp_path / f"{n}", name, scores_mae=mended) for name in ("mended", "plain")]
+        (row,) = worth(found).to_dict("records")
+        assert (row["gain"], row["answer"]) == (0.0, UNDECIDED if n == 1 else NO_DIFFERENCE)
+
+
+def test_a_table_that_the_other_run_lacks_is_no_comparison(tmp_path, only):
+    only(Quirk(**{**QUIRK.__dict__, "table": "scores_*", "published": "", "run": "mended", "over": "plain"}))
+    scores = pd.DataFrame({"variant": ["LMF"], "metric": "mae", "n": 5, "score": 0.9, "score_std": 0.1})
+    found = [folder(tmp_path, "mended", scores_mae=scores), folder(tmp_path, "plain", scores_acc=scores)]
+    (row,) = worth(found).to_dict("records")
+    assert row["not measured"] == "no run with this mend is kept"
 
 
 def test_many_rows_become_their_mean_and_counts():
