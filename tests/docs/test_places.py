@@ -230,6 +230,7 @@ def test_the_corpus_can_be_obtained_and_checked(grown):
     assert re.search(r"^voices\b.*missing", run("./run_all.sh data check", grown), re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_their_tests_pass(grown):
     files = "tests/data/test_hostile.py tests/data/test_corpora.py tests/models/test_mean_pooling.py tests/metrics"
     chosen = "voices or every_module or mean_pooling or within_one or direction_of_every_row"

@@ -78,6 +78,7 @@ SOME = {
 """By notebook a word in the name of every variant that is lost with all its seeds."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", SOME)
 def test_variants_without_any_run_leave_the_others_a_result(notebook, tmp_path, monkeypatch):
     tamper(monkeypatch, diverge(lambda member: SOME[notebook] in member.variant))

@@ -150,6 +150,7 @@ def test_intervals_know_that_the_seeds_were_planned(trained, tmp_path):
     assert seed_plan.wanted(replace(runs, study=replace(runs.study, pairs=lambda task: ()))) == 5
 
 
+@pytest.mark.slow
 def test_the_notebook_shows_the_seeds_and_its_tables_are_over_all_of_them(trained, tmp_path, monkeypatch):
     found = run_cells("mosi_positive_colearning", tmp_path, monkeypatch, **AUTO)
     seeds = sorted({seed for _, seed in trained})

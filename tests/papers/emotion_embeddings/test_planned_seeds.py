@@ -87,6 +87,7 @@ def test_what_is_interrupted_goes_on_with_the_same_plan(number, trained, tmp_pat
     check_goes_on(lambda name: study(tmp_path / name).train(), trained, number, every)
 
 
+@pytest.mark.slow
 def test_the_notebook_shows_the_seeds_and_its_tables_are_over_all_of_them(tmp_path, monkeypatch):
     asked = {"samples": 60, "hidden": HIDDEN, "most_seeds": 7}
     monkeypatch.setenv("REPRISE_CACHE", str(tmp_path / "cache"))

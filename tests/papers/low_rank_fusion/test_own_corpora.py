@@ -78,6 +78,7 @@ def write_scores(folder: Path, scores: int = 1) -> None:
     (folder / "corpus.yaml").write_text(yaml.safe_dump(told))
 
 
+@pytest.mark.slow
 def test_two_classes_of_three_modalities(tmp_path):
     write_folder(tmp_path / "own" / "mine")
     found = asked(tmp_path, targets=["class"])

@@ -131,6 +131,7 @@ def test_what_is_interrupted_goes_on_with_the_same_plan(number, trained, tmp_pat
     check_goes_on(lambda name: study(tmp_path / name).train(), trained, number, every)
 
 
+@pytest.mark.slow
 def test_the_notebook_shows_the_seeds_and_its_tables_are_over_all_of_them(trained, tmp_path, monkeypatch):
     layers = {"layers": 1, "batch_size": 8, "pace": {"threshold": 0.3, "growth": 1.5}}
     found = run_cells("self_paced_balance", tmp_path, monkeypatch, **AUTO | layers)
