@@ -47,7 +47,7 @@ def test_one_seed_has_no_interval():
     score, _, seconds = figures.rank_sweep(single, "mae", label=LABEL, references={}).axes
     assert score.containers[0].lines[2] == ()
     assert seconds.containers[0].lines[2] == ()
-    assert "interval" not in score.get_legend().get_texts()[0].get_text()
+    assert "interval" not in score.figure.legends[0].get_texts()[0].get_text()
 
 
 @pytest.mark.parametrize("repeats", [np.array([0.7, 1.1]), np.array([])])
