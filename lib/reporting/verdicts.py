@@ -93,10 +93,10 @@ def what_would_decide(found: Spread, margin: float, kind: Kind = "better", unit:
     if np.isnan(found.combined.variance):
         return ""
     needed = need(found, margin, one_sided=kind == "no worse")
-    listed = " in a list fixed beforehand" if _planned(found) else ""
-    if not needed.units_limit and needed.seeds > found.seeds:
-        return f"about {needed.seeds} seeds{listed} would decide"
     if not needed.units_limit:
+        listed = " in a list fixed beforehand" if _planned(found) else ""
+        if needed.seeds > found.seeds:
+            return f"about {needed.seeds} seeds{listed} would decide"
         return f"as many seeds{listed} would decide" if listed else ENOUGH_RUN
     units = f"{unit}s"
     if not unit or needed.seeds is None:

@@ -49,8 +49,7 @@ def without_each(p: Bench, runs: Runs, outputs: Mapping[tuple[str, int], Outputs
     for name in names(runs):
         mine = of_corpus(runs, name)
         for modality in several(mine):
-            gone = without(mine, modality, outputs)
-            tables += [_of_one(gone, modality)] if gone.done else []  # all trainings on a corpus may be lost
+            tables.append(_of_one(without(mine, modality, outputs), modality))
     return _judged(p, tables)
 
 
@@ -61,7 +60,9 @@ def several(runs: Runs) -> tuple[str, ...]:
 
 
 def _of_one(runs: Runs, absent: str) -> pd.DataFrame:
-    """Of one corpus, with all modalities or without the one that is `absent`."""
+    """Of one corpus, with all modalities or without the one that is `absent`; empty where all trainings are lost."""
+    if not runs.done:
+        return pd.DataFrame()
     metric, end = runs.study.tasks[0].metrics[0], without_words(absent)
     about = {record.variant: record.tags for record in runs.records}
     over = [(name, f"{tags['baseline']}{end}") for name, tags in about.items()]

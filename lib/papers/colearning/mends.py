@@ -12,8 +12,8 @@ QUIRK = "1"
 
 
 def over_published(p: Colearning, runs: Runs, metric: str) -> pd.DataFrame:
-    """Gain of the mended draw over the published one, at the rate of the contrast; empty without one."""
-    return gains.pairs(runs.table, metric, [(mended(p), rate(p.contrast))], runs) if p.mended_draw else pd.DataFrame()
+    """Gain of the mended draw, which the run has, over the published one, at the rate of the contrast."""
+    return gains.pairs(runs.table, metric, [(mended(p), rate(p.contrast))], runs)
 
 
 def claims_mended(p: Colearning, runs: Runs, metric: str) -> pd.DataFrame:

@@ -6,12 +6,11 @@ The page holds every style, script and picture itself, so it opens from a folder
 from collections.abc import Iterable
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
 from lib.files import write_text
 from lib.papers.summary.evidence import KINDS, evidence
-from lib.papers.summary.parts import Part, part
+from lib.papers.summary.parts import ESCAPING, Part, part
 from lib.reporting.claims import DIRECTION_RULE, Claim, claims, titles
 from lib.reporting.published import VERDICT_RULE
 from lib.reporting.result_folders import STATES, ResultFolder, read_folder
@@ -41,8 +40,7 @@ def page(folders: Iterable[ResultFolder], memory: Path | None = None) -> str:
     papers = [(name, known.get(name, name.replace("_", " ").capitalize()), by_paper[name]) for name in order]
     shown = [folder for _, _, paper in papers for folder in paper if folder.has_results]
     parts = {(folder.notebook, folder.name): part(folder, memory) for folder in shown}
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+    return ESCAPING.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         papers=papers,
         states=STATES,
         claimed=_claimed(parts.values()),

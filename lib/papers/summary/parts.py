@@ -27,6 +27,8 @@ _LONG = 40
 """Rows beyond which a table is folded."""
 _FIGURES = ("ranks", "pareto", "forest", "confusion", "modality_share", "robustness")
 _TEMPLATE = Path(__file__).with_name("parts.html.j2")
+ESCAPING = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+"""In which all that the page shows is made: what comes from data or parameters is escaped."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,8 @@ def _made(folder: ResultFolder) -> Part:
 
 @cache
 def _macros() -> jinja2.environment.TemplateModule:
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.globals |= {
-        "tables_of": _tables_of,
-        "figures_of": _figures_of,
-        "evidence": evidence,
-        "selected_on": _selected_on,
-    }
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).module
+    known = {"tables_of": _tables_of, "figures_of": _figures_of, "evidence": evidence, "selected_on": _selected_on}
+    return ESCAPING.from_string(_TEMPLATE.read_text(encoding="utf-8"), globals=known).module
 
 
 def _selected_on(folder: ResultFolder) -> str:
