@@ -33,6 +33,8 @@ def left_out(metric: str, answers: Answers, groups: Groups, names: Sequence[str]
     """
     row, which = _row(metric, answers, names)
     units = int(groups.max()) + 1
+    if units == 1:  # nothing is left
+        return np.full(1, np.nan)
     if isinstance(answers, Rated) and answers.predictions.ndim == 2:
         pairs = zip(answers.predictions.T, answers.labels.T, strict=True)
         parts = [left_out(metric, replace(answers, predictions=p, labels=y), groups) for p, y in pairs]

@@ -98,6 +98,12 @@ def test_what_is_undefined_without_a_unit_is_nan_there_alone():
     assert found[1:].tolist() == [0.5, 0.5]
 
 
+@pytest.mark.parametrize("metric", ["class_acc", "f1_positive", "acc", "auc"])
+def test_without_the_only_unit_nothing_is_left(metric):
+    answers = scores.detected(np.eye(4), np.eye(4), np.zeros(4))
+    assert np.isnan(left_out(metric, answers, np.zeros(4, int))).tolist() == [True]
+
+
 def test_a_metric_that_the_answers_do_not_have_is_refused():
     answers = scores.classed(np.eye(2), np.array([0, 1]))
     with pytest.raises(InputError, match="no metric 'mae' of classed answers"):

@@ -97,6 +97,10 @@ def test_pseudo_values_of_a_mean_over_equal_units_are_the_units_means():
     assert anything.mean(axis=1) == pytest.approx([0.7, 0.9])
 
 
+def test_a_single_unit_contributes_the_whole_score():
+    assert pseudo_values(np.array([0.7, 0.9]), np.full((2, 1), np.nan)).tolist() == [[0.7], [0.9]]
+
+
 def test_folds_with_one_seed_each_have_the_t_interval_over_the_seeds():
     folds = [table(1, 3, seed=s) + s for s in range(8)]
     found = spread(folds)
