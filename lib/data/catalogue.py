@@ -221,7 +221,7 @@ CATALOGUE: dict[str, KnownCorpus] = _catalogue()
 
 
 def _as_markdown() -> str:
-    rows = ["| corpus | what it is | asked of it | its files | stand-in |", "|---|---|---|---|---|"]
+    rows = ["| corpus | what it is | asked of it | its files | licence | stand-in |", "|---|---|---|---|---|---|"]
     for corpus in CORPORA.values():
         if corpus.stands_for or corpus.given:  # the latter are the user's own
             continue
@@ -229,9 +229,9 @@ def _as_markdown() -> str:
         public = "public" if isinstance(found, PublicCorpus) else "on request"
         files = f"{public}: `data get {found.name}`"
         stand_ins = ", ".join(f"`{d.name}`" for d in CORPORA.values() if d.stands_for == corpus.name)
-        beside = f"(with `{corpus.beside}`)" if corpus.beside else "(recordings alone)"
-        name = f"`{corpus.name}`" if corpus.reader else beside
-        rows.append(f"| {name} | {corpus.title} | {corpus.kind} | {files} | {stand_ins} |")
+        beside = f"(with `{corpus.beside}`)" if corpus.beside else "" if corpus.reader else "(recordings alone)"
+        name = f"`{corpus.name}` {beside}".rstrip() if corpus.reader else beside
+        rows.append(f"| {name} | {corpus.title} | {corpus.kind} | {files} | {corpus.licence} | {stand_ins} |")
     return "\n".join(rows) + "\n"
 
 

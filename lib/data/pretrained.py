@@ -4,20 +4,26 @@
 SHA-256. Paths are relative to the data folder; nothing is installed into the environment.
 """
 
+from __future__ import annotations
+
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lib.data.catalogue import Survey, Watch, unwatched
 from lib.errors import InputError
 from lib.files import sha256_file
 
+if TYPE_CHECKING:
+    from lib.data.corpus import Source
+
 TABLE = Path(__file__).with_suffix(".csv")
 _TITLES = {
     "glove_6b_50d": "GloVe word vectors, 6 billion tokens, 50-d, 400,000 words (Pennington et al. 2014)",
-    "minilm": "sentence encoder all-MiniLM-L6-v2: weights and vocabulary",
+    "minilm": "sentence encoder all-MiniLM-L6-v2 (Reimers & Gurevych 2019; Wang et al. 2020)",
     "mtcnn": "face detector MTCNN: weights of its three networks (Zhang et al. 2016)",
 }
 
@@ -76,6 +82,11 @@ class PretrainedPart:
     def hashes(self) -> dict[str, str]:
         """SHA-256 by path, for `Source.files`."""
         return {file.path: file.sha256 for file in self.files}
+
+    def stated_in(self, source: Source) -> Source:
+        """The source of a corpus that was read with this part: its files and its licence stand there as well."""
+        licence = f"{source.licence}; {self.title}, package {self.package} {self.version}: {self.licence}"
+        return replace(source, files=source.files | self.hashes(), licence=licence)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

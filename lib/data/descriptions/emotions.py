@@ -1,9 +1,10 @@
 """Corpora of several emotions at once, as the authors of the emotion embeddings had them."""
 
 from lib.data.description import Description
+from lib.data.descriptions.utterances import USC
 from lib.data.obtaining import emotion_release
 
-_USC = "release agreement of the University of Southern California; cite Busso et al. 2008"
+SDK = "CMU-MultimodalSDK terms; cite Zadeh et al. 2018 (CMU-MOSEI)"
 _USC_TERMS = "The release agreement of the University of Southern California applies."
 _FACET = "FACET video features may include the extractor's own emotion estimates"
 EMOTIONS = (
@@ -16,7 +17,7 @@ EMOTIONS = (
         form="sequences",
         family="mosei",
         cluster="video",
-        licence="CMU-MultimodalSDK terms; cite Zadeh et al. 2018 (CMU-MOSEI)",
+        licence=SDK,
         warnings=(_FACET,),
         how=emotion_release(
             *(f"cmu-mosei/{name}" for name in ("text_{}_emb.h5", "audio_{}.h5", "video_{}.h5", "ey_{}.h5")),
@@ -32,7 +33,7 @@ EMOTIONS = (
         form="sequences",
         family="iemocap",
         cluster="dialogue",
-        licence=_USC,
+        licence=USC,
         warnings=(_FACET,),
         how=emotion_release("iemocap/iemocap_data.pkl", terms=_USC_TERMS, by_split=False),
     ),
@@ -45,7 +46,7 @@ EMOTIONS = (
         form="sequences",
         family="iemocap",
         cluster="dialogue",
-        licence=_USC,
+        licence=USC,
         warnings=(_FACET,),
         how=emotion_release(
             *(f"iemocap/{name}" for name in ("text_{}.p", "covarep_{}.p", "facet_{}.p", "y_{}.p")), terms=_USC_TERMS

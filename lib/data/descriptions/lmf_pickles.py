@@ -5,7 +5,7 @@ from lib.data.description import Description
 from lib.data.descriptions.utterances import TRAITS
 from lib.data.obtaining import lmf_pickle
 
-_UNKNOWN_TERMS = "not stated in the file; the corpus has its own terms"
+_UNKNOWN_TERMS = "not stated in the file; the corpus has its own terms; cite {}"
 LMF_PICKLES = (
     Description(
         name="mosi_lmf",
@@ -16,7 +16,7 @@ LMF_PICKLES = (
         form="averaged",
         family="mosi",
         cluster="video",
-        licence=_UNKNOWN_TERMS,
+        licence=_UNKNOWN_TERMS.format("Zadeh et al. 2016 (CMU-MOSI)"),
         scale=SENTIMENT,
         how=lmf_pickle("mosi"),
     ),
@@ -29,7 +29,7 @@ LMF_PICKLES = (
         form="averaged",
         family="pom",
         cluster="video",
-        licence=_UNKNOWN_TERMS,
+        licence=_UNKNOWN_TERMS.format("Park et al. 2014 (POM)"),
         scale=TRAITS,
         warnings=("a label is the sum of a third of each rating: too small with fewer than three raters",),
         how=lmf_pickle("pom"),
@@ -43,7 +43,7 @@ LMF_PICKLES = (
         form="averaged",
         family="iemocap",
         cluster="dialogue",
-        licence=_UNKNOWN_TERMS,
+        licence=_UNKNOWN_TERMS.format("Busso et al. 2008 (IEMOCAP)"),
         warnings=("the release does not say which of its two label columns means present; the second is taken",),
         how=lmf_pickle("iemocap"),
     ),

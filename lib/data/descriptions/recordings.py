@@ -5,11 +5,13 @@ from dataclasses import replace
 
 from lib.data.corpus import Unit
 from lib.data.description import Description
+from lib.data.descriptions.emotions import SDK
+from lib.data.descriptions.utterances import USC
 from lib.data.obtaining import handcrafted, recordings
-from lib.data.ravdess.clips import FOLDS
+from lib.data.ravdess.clips import FOLDS, FRAME_FOLDS
 
 
-def _recordings(family: str, label: str, emotions: str, rule: Unit, features: Sequence[str]) -> tuple:
+def _recordings(family: str, label: str, emotions: str, rule: Unit, features: Sequence[str], licence: str) -> tuple:
     """The raw layout and the hand-crafted features of the end-to-end paper."""
     raw = Description(
         name=f"{family}_raw",
@@ -20,7 +22,7 @@ def _recordings(family: str, label: str, emotions: str, rule: Unit, features: Se
         form="recordings",
         family=family,
         cluster=rule,
-        licence="see the corpus",
+        licence=licence,
         measured=False,
         how=recordings(family),
     )
@@ -29,6 +31,32 @@ def _recordings(family: str, label: str, emotions: str, rule: Unit, features: Se
     return raw, replace(raw, name=name, title=title, reader=None, how=how, beside=raw.name)
 
 
+_RAVDESS = Description(
+    name="ravdess_raw",
+    label="RAVDESS (recordings of sound)",
+    title="RAVDESS speech, eight acted emotions, spectrogram and sentence (Livingstone & Russo 2018)",
+    reader="lib.data.ravdess.ravdess_raw:read",
+    task="multilabel",
+    form="recordings",
+    modalities=("text", "audio"),
+    family="ravdess",
+    cluster="speaker",
+    folds=FOLDS,
+    licence="CC BY-NC-SA 4.0; cite Livingstone & Russo 2018 (RAVDESS)",
+    measured=False,
+    files_of="ravdess",
+    warnings=("no images; the same two sentences are said with every emotion, so that text alone tells nothing",),
+)
+_FIVE_ACTORS = replace(
+    _RAVDESS,
+    name="ravdess_frames_raw",
+    label="RAVDESS (recordings of sound, five actors)",
+    title="RAVDESS speech of five actors, eight acted emotions, spectrogram and sentence",
+    reader="lib.data.ravdess.ravdess_frames_raw:read",
+    folds=FRAME_FOLDS,
+    files_of="ravdess_frames",
+    warnings=(*_RAVDESS.warnings, "one actor is tested, three are trained on"),
+)
 RECORDINGS = (
     Description(
         name="cremad_sample",
@@ -49,23 +77,26 @@ RECORDINGS = (
         "IEMOCAP, six emotions (Busso et al. 2008)",
         "dialogue",
         [f"{{}}_{modality}_features.pt" for modality in ("text", "audio", "video")],
+        USC,
     ),
     *_recordings(
-        "mosei", "CMU-MOSEI", "CMU-MOSEI, six emotions (Zadeh et al. 2018)", "video", ["mosei_senti_hcf_{}.pkl"]
+        "mosei", "CMU-MOSEI", "CMU-MOSEI, six emotions (Zadeh et al. 2018)", "video", ["mosei_senti_hcf_{}.pkl"], SDK
     ),
-    Description(
-        name="ravdess_raw",
-        label="RAVDESS (recordings of sound)",
-        title="RAVDESS speech, eight acted emotions, spectrogram and sentence (Livingstone & Russo 2018)",
-        reader="lib.data.ravdess.ravdess_raw:read",
-        task="multilabel",
-        form="recordings",
-        family="ravdess",
-        cluster="speaker",
-        folds=FOLDS,
-        licence="CC BY-NC-SA 4.0; cite Livingstone & Russo 2018 (RAVDESS)",
-        measured=False,
-        files_of="ravdess",
-        warnings=("no images; the same two sentences are said with every emotion, so that text alone tells nothing",),
+    _RAVDESS,
+    _FIVE_ACTORS,
+    replace(
+        _FIVE_ACTORS,
+        name="ravdess_frames_handcrafted",
+        label="RAVDESS (five actors, by frame)",
+        title="RAVDESS speech of five actors, words, sound and action units by frame, as hand-crafted features",
+        reader="lib.data.ravdess.ravdess_frames_handcrafted:read",
+        modalities=("text", "audio", "video"),
+        licence=f"{_RAVDESS.licence}; none stated for the action units",
+        warnings=(
+            "the same two sentences are said with every emotion, so that text alone tells nothing",
+            "video: OpenFace's action units of each frame, computed by others",
+        ),
+        measured=True,
+        beside=_FIVE_ACTORS.name,
     ),
 )

@@ -5,7 +5,8 @@ from lib.data.description import Description
 from lib.data.obtaining import ALIGNED_IEMOCAP
 from lib.data.ravdess.clips import FOLDS, FRAME_FOLDS
 
-_MFN = "MIT (repository pliang279/MFN); cite the authors of the corpus"
+_MFN = "MIT (repository pliang279/MFN); cite {}"
+USC = "release agreement of the University of Southern California; cite Busso et al. 2008 (IEMOCAP)"
 _MOSI = "MIT (repository declare-lab/multimodal-deep-learning); cite Zadeh et al. 2016 (CMU-MOSI)"
 _REVIEWS = Scale((1.0, 5.0), neutral=3.5)  # the corpus' authors call more than 3.5 positive (spec colearning, 9.4)
 TRAITS = Scale((1.0, 7.0), neutral=None, stored=(0.0, 7.0))
@@ -39,7 +40,7 @@ UTTERANCES = (
         form="sequences",
         family="iemocap",
         cluster="dialogue",
-        licence="restricted: release agreement with the University of Southern California",
+        licence=USC,
         how=ALIGNED_IEMOCAP,
     ),
     Description(
@@ -51,7 +52,7 @@ UTTERANCES = (
         form="sequences",
         family="mosi",
         cluster="video",
-        licence=_MFN,
+        licence=_MFN.format("Zadeh et al. 2016 (CMU-MOSI)"),
         scale=SENTIMENT,
     ),
     Description(
@@ -94,27 +95,27 @@ UTTERANCES = (
     Description(
         name="mmmo",
         label="ICT-MMMO",
-        title="MMMO product reviews, 20 steps of text 300, audio 74, video 36",
+        title="MMMO product reviews, 20 steps of text 300, audio 74, video 36 (Wöllmer et al. 2013)",
         reader="lib.data.arrays.mfn_h5:MMMO.read",
         task="regression",
         form="sequences",
         modalities=("audio", "video"),
         family="mmmo",
         cluster="video",
-        licence=_MFN,
+        licence=_MFN.format("Wöllmer et al. 2013 (ICT-MMMO)"),
         scale=_REVIEWS,
     ),
     Description(
         name="pom",
         label="POM",
-        title="POM speaker traits, 20 steps of audio 43, video 41 (training text was never published)",
+        title="POM speaker traits, 20 steps of audio 43, video 41, no training text (Park et al. 2014)",
         reader="lib.data.arrays.mfn_h5:POM.read",
         task="regression",
         form="sequences",
         modalities=("audio", "video"),
         family="pom",
         cluster="video",
-        licence=_MFN,
+        licence=_MFN.format("Park et al. 2014 (POM)"),
         scale=TRAITS,
         warnings=("the trait names follow the LMF authors' list; the files do not name their columns",),
     ),
@@ -128,7 +129,7 @@ UTTERANCES = (
         modalities=("text",),
         family="meld",
         cluster="dialogue",
-        licence="GPL-3.0 (repository declare-lab/MELD); cite Poria et al. 2019",
+        licence="GPL-3.0 (repository declare-lab/MELD); cite Poria et al. 2019 (MELD)",
         measured=False,
         files_of="meld",
     ),

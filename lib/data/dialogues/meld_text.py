@@ -88,11 +88,12 @@ def read(
     known = {}
     if text:
         origin = frozen.origin(text)
-        source = replace(source, files=source.files | PARTS[frozen.PART[text]].hashes())
+        source = PARTS[frozen.PART[text]].stated_in(source)
     elif file:
         wanted = sum((_vocabulary(rows) for rows in tables.values()), Counter())
         known = vector_files.known_vectors(root / file, wanted.keys())
         origin = vector_files.coverage(known, wanted, file)
+        source = replace(source, files={**source.files, file: sha256_file(root / file)})
     else:
         known = _learned(root, tables["train"], source.files, width)
         counts = _vocabulary(tables["train"])

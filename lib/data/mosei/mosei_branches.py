@@ -6,7 +6,6 @@ MiniLM, both from parts that were never trained on this corpus (`lib.data.text.f
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -52,7 +51,7 @@ def read(
     found = mosei_text.utterances(root, split)
     parts = list(dict.fromkeys(PART[form] for form in forms))
     for part in parts:
-        source = replace(source, files=source.files | PARTS[part].hashes())
+        source = PARTS[part].stated_in(source)
     told = "; ".join(f"{PARTS[part].title}, never trained on this corpus" for part in parts)
     source = concluded(source, root / "mosei", mosei_text.RULES[split], [f"text alone; {told}"])
     corpora = {}

@@ -92,8 +92,7 @@ class MoseiText:
         words = {name: [tokens(text) for text in fold.texts] for name, fold in found.items()}
         known: dict[str, np.ndarray] = {}
         if text:
-            origin, part = frozen.origin(text), PARTS[frozen.PART[text]]
-            source = replace(source, files=source.files | part.hashes())
+            origin, source = frozen.origin(text), PARTS[frozen.PART[text]].stated_in(source)
         elif file:
             wanted = Counter(word for fold in words.values() for sentence in fold for word in sentence)
             known = vector_files.known_vectors(root / file, wanted.keys())

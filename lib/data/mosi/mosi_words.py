@@ -72,7 +72,7 @@ def read(
             whole = [_words(table.transcripts[row]) for row in part]
             frozen_words[name] = frozen.word_vectors(whole, root, text, last=words)
         notes.append(frozen.origin(text))
-        source = replace(source, files=source.files | PARTS[frozen.PART[text]].hashes())
+        source = PARTS[frozen.PART[text]].stated_in(source)
     elif glove:
         wanted = Counter(word for part in kept.values() for words in part for word in words)
         vectors = vector_files.known_vectors(root / glove, wanted.keys())

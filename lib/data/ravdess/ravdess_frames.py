@@ -4,7 +4,8 @@ OpenFace measured each frame of the video; `ravdess` has the means over the clip
 another mode of OpenFace and are never mixed with these.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from jaxtyping import Float
 
 from lib.data import corpora
 from lib.data.arrays.sequences import Side, pad
-from lib.data.corpus import Corpus, Split
+from lib.data.corpus import Corpus, Source, Split
 from lib.data.io import text_files
 from lib.data.io.cache import cached
 from lib.data.io.features import Nonfinite, finite_float32, zeroed_notes
@@ -49,7 +50,7 @@ def files(root: Path) -> list[Path]:
     folder = Path(root) / "ravdess"
     series = folder / "openface_au" / "series"
     tables = sorted({*series.glob("01-01-*.csv"), *unfinished(series, "01-01-*.csv")})
-    return [*(tables or [_table(clip, folder) for clip in _of_actors(release())]), *_heard(folder)]
+    return [*(tables or [_table(clip, folder) for clip in _of_actors(release())]), *heard(folder)]
 
 
 def _table(clip: Clip, folder: Path) -> Path:
@@ -60,7 +61,7 @@ def _of_actors(every: Sequence[Clip]) -> list[Clip]:
     return [clip for clip in every if clip.actor in ACTORS]
 
 
-def _heard(folder: Path) -> list[Path]:
+def heard(folder: Path) -> list[Path]:
     """The sounds of these actors; where none is, the release's."""
     wanted = {f"Actor_{actor:02}" for actor in ACTORS}
     return [path for path in sounds(folder) if path.parent.name in wanted] or [
@@ -90,17 +91,40 @@ def read(
     action units that last longer or shorter than the sound, a split without clips, and an unknown fold or length of
     steps.
     """
-    root, about = Path(root), corpora.get("ravdess_frames")
-    actors, frames = folds(fold), frames_of(step_ms, steps)
+    frames_of(step_ms, steps)
+    found = sequences("ravdess_frames", Path(root), fold, step_ms, nonfinite)
+    splits = {}
+    for name, rows in found.rows.items():
+        padded = {m: pad([of[row] for row in rows], steps, side) for m, of in found.features.items()}
+        labels = np.array([found.clips[row].emotion for row in rows], np.int64)
+        ids = tuple(found.clips[row].id for row in rows)
+        splits[name] = Split({m: values for m, (values, _) in padded.items()}, padded["audio"][1], labels, ids)
+    widths = {m: array.shape[2] for m, array in splits["train"].features.items()}
+    return Corpus(corpora.get("ravdess_frames").task, EMOTIONS, widths, splits, found.source)
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Clips with their `features`, for each modality and clip `(steps, d)` float32; `rows` are those of each split."""
+
+    clips: Sequence[Clip]
+    features: Mapping[str, Sequence[np.ndarray]]
+    rows: Mapping[str, Sequence[int]]
+    source: Source
+
+
+def sequences(name: str, root: Path, fold: int, step_ms: float, nonfinite: Nonfinite) -> Sequences:
+    """What `read` reads, for the corpus `name`: all steps of each clip. Raises InputError as `read`."""
+    actors, frames = folds(fold), frames_of(step_ms)
     folder, paths = root / "ravdess", files(root)
-    source = opened_source("ravdess_frames", root, paths)
+    source = opened_source(name, root, paths)
     tables = {path.stem: path for path in paths if path.suffix == ".csv"}
-    heard = [path for path in paths if path.suffix != ".csv"]
-    every = clips(heard)
+    sound_files = [path for path in paths if path.suffix != ".csv"]
+    every = clips(sound_files)
     _refuse_unpaired(tables, every, folder)
-    kept, notes = without_copies(every, [source.files[path.relative_to(root).as_posix()] for path in heard])
+    kept, notes = without_copies(every, [source.files[path.relative_to(root).as_posix()] for path in sound_files])
     of_actor = by_actor(every, kept, actors, folder)
-    audio, lasting = _sounds(heard, source.files, frames)
+    audio, lasting = _sounds(sound_files, source.files, frames)
     video, zeroed = [], 0
     for clip, sound, seconds in zip(every, audio, lasting, strict=True):
         units, spoiled = _units(tables[clip.of_face], nonfinite)
@@ -109,17 +133,17 @@ def read(
             raise InputError(what, where=tables[clip.of_face], todo="files were mixed up: get both again")
         video.append(in_steps(units, len(sound), step_ms / 1000))
         zeroed += spoiled
-    parts, splits = {"audio": audio, "video": video}, {}
-    scale = {m: standardised(np.concatenate([of[row] for row in of_actor["train"]])) for m, of in parts.items()}
-    for name, rows in of_actor.items():
-        padded = {m: pad([scale[m](of[row]) for row in rows], steps, side) for m, of in parts.items()}
-        labels = np.array([every[row].emotion for row in rows], np.int64)
-        ids = tuple(every[row].id for row in rows)
-        splits[name] = Split({m: found for m, (found, _) in padded.items()}, padded["audio"][1], labels, ids)
-    rule = split_rule(f"fold {fold} of {FRAME_FOLDS}", actors)
-    widths = {m: array.shape[2] for m, array in splits["train"].features.items()}
+    features = {}
+    for modality, of in (("audio", audio), ("video", video)):
+        scale = standardised(np.concatenate([of[row] for row in of_actor["train"]]))
+        features[modality] = [scale(values) for values in of]
     notes += [f"steps of {step_ms:g} ms: {_AUDIO}", *zeroed_notes({"video": zeroed})]
-    return Corpus(about.task, EMOTIONS, widths, splits, concluded(source, folder, rule, notes))
+    return Sequences(every, features, of_actor, concluded(source, folder, rule(fold), notes))
+
+
+def rule(fold: int) -> str:
+    """Of the split: whose turn it is, who is tested and who validated."""
+    return split_rule(f"fold {fold} of {FRAME_FOLDS}", folds(fold))
 
 
 _AUDIO = "audio is power in 128 mel bands (logarithm), computed here; video the action units of the frames in a step"

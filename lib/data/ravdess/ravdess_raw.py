@@ -4,7 +4,7 @@ There are no images. The sentence is a control: each is said as often with every
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -45,14 +45,38 @@ def read(
     files, file names that are none of the release, one recording under two labels, a split without clips, an unknown
     fold or scale, and a length of steps or a level that cannot be.
     """
+    actors = folds(fold)
+    return of_sounds(
+        "ravdess_raw",
+        root,
+        files(root),
+        actors,
+        split_rule(f"fold {fold} of {FOLDS}", actors),
+        step_ms=step_ms,
+        scale=scale,
+        quiet_db=quiet_db,
+    )
+
+
+def of_sounds(
+    name: str,
+    root: Path,
+    paths: Sequence[Path],
+    actors: Mapping[str, Sequence[int]],
+    rule: str,
+    *,
+    step_ms: float,
+    scale: Scale,
+    quiet_db: float,
+) -> StreamedCorpus:
+    """The corpus `name` of these clips' sounds, split by `actors` as `rule` says; see `read`."""
     root = Path(root)
     if scale not in get_args(Scale):
         raise InputError(f"unknown scale {scale!r}", todo=f"known: {', '.join(get_args(Scale))}")
-    actors, frames = folds(fold), frames_of(step_ms)
+    frames = frames_of(step_ms)
     if not 0 <= quiet_db < 200:
         raise InputError(f"quiet_db {quiet_db:g}", todo="0 keeps all frames; else decibels, such as 40")
-    paths = files(root)
-    source = opened_source("ravdess_raw", root, paths)
+    source = opened_source(name, root, paths)
     every = clips(paths)
     kept, notes = without_copies(every, list(source.files.values()))
     of_actor = by_actor(every, kept, actors, root / "ravdess")
@@ -60,7 +84,7 @@ def read(
     heard = cached("ravdess_raw", _VERSION, source.files, options, lambda: _heard(paths, **options))
     ends, one_hot = np.cumsum(heard["counts"]), np.eye(len(EMOTIONS), dtype=np.float32)
     splits = {
-        name: SoundBatches(
+        split: SoundBatches(
             ids=tuple(every[row].id for row in rows),
             texts=tuple(every[row].sentence for row in rows),
             labels=one_hot[[every[row].emotion for row in rows]],
@@ -68,11 +92,11 @@ def read(
             starts=(ends - heard["counts"])[rows],
             counts=np.array(heard["counts"])[rows],
         )
-        for name, rows in of_actor.items()
+        for split, rows in of_actor.items()
     }
     cut = f"; silence before and behind, {quiet_db:g} dB below the loudest frame, is cut off" if quiet_db else ""
     notes.append(f"spectrogram: {_SCALES[scale]} in 128 mel bands, steps of {step_ms:g} ms, pieces of 32 steps{cut}")
-    source = concluded(source, root / "ravdess", split_rule(f"fold {fold} of {FOLDS}", actors), notes)
+    source = concluded(source, root / "ravdess", rule, notes)
     contents = sha256_json([str(heard["digest"]), [batches.ids for batches in splits.values()]])
     return StreamedCorpus(
         EMOTIONS, splits, source, (), contents, {"step_ms": step_ms, "scale": scale, "quiet_db": quiet_db}

@@ -12,6 +12,7 @@ from lib import data
 from lib.data.arrays.label_columns import LEAVE_OUT, one_hot, refuse_absent, without_labels
 from lib.data.corpus import Corpus
 from lib.data.word_vectors import TEXT_ALONE, emotion_vectors, origin
+from lib.data.word_vectors import stated_in as vectors_stated_in
 from lib.metrics.presence import best_thresholds, decisions
 from lib.metrics.scores import Answers, detected, emotion_scores, emotion_set_scores, predicted_classes
 from lib.papers.emotion_embeddings import RECURRENT, Contrast, EmotionEmbeddings, Model
@@ -151,6 +152,8 @@ def load_emotions(
     elif dataset in TEXT_ALONE:
         options |= origin(p.emotion_vectors) or {"width": p.hidden.text}
     corpus = one_hot(data.load(dataset, p.data_root or None, nonfinite=p.nonfinite, **options))
+    source = vectors_stated_in(corpus.source, dataset, data.data_root(p.data_root or None), p.emotion_vectors)
+    corpus = replace(corpus, source=source)
     return without_labels(corpus, p.left_out), options | {"file": p.emotion_vectors, "capitalised": p.capitalised}
 
 

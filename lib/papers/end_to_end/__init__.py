@@ -31,6 +31,8 @@ PARTS = {
     "minilm_tuned": "minilm",
 }
 """By model the pre-trained part that makes numbers of the words of `TEXT`."""
+HANDCRAFTED = {"ravdess_frames_raw": "ravdess_frames_handcrafted"}
+"""By corpus that is decoded when it is read, the one that holds hand-crafted features of its utterances."""
 Change = Literal["corrected", "learned"]
 """Of the sparse model: features stay at their sites; attention is trained as well."""
 
@@ -117,6 +119,10 @@ class EndToEnd(Parameters):
     models: Models
     modalities: tuple[Modality, ...] = Field(MODALITIES, min_length=1)
     alone: tuple[Modality, ...] = Field((), description="modalities on each of which the dense model is trained alone")
+    handcrafted_alone: tuple[Modality, ...] = Field(
+        (),
+        description="modalities of which there are hand-crafted features alone: baselines are trained with them beside",
+    )
     threshold: Share = 0.9
     thresholds: tuple[Share, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -147,13 +153,18 @@ class EndToEnd(Parameters):
         """Whether `data preprocess` has to come first."""
         return self.kind != "ravdess" and self.dataset != TEXT
 
+    def corpora(self) -> tuple[str, ...]:
+        baselines = self.models.lf_rnn or self.models.lf_transformer
+        features = HANDCRAFTED.get(self.dataset) if baselines else None
+        return (self.dataset, features) if features else (self.dataset,)
+
     def further_files(self) -> tuple[str, ...]:
         parts = dict.fromkeys(PARTS[model] for model in self.models.chosen()) if self.dataset == TEXT else ()
         return tuple(file.path for part in parts for file in pretrained.PARTS[part].files)
 
     @model_validator(mode="after")
     def _consistent(self) -> "EndToEnd":
-        self.refuse_twice("modalities", "alone", "thresholds", "changes", "seeds")
+        self.refuse_twice("modalities", "alone", "handcrafted_alone", "thresholds", "changes", "seeds")
         if self.dataset.endswith("_like") != (self.samples is not None):
             raise ValueError("samples is given for a stand-in corpus (..._like), and null for real data")
         if not self.models.chosen():
@@ -161,7 +172,7 @@ class EndToEnd(Parameters):
         if self.models.mme2e_sparse is None and (self.thresholds or self.changes):
             raise ValueError("thresholds and changes are the sparse model's: add mme2e_sparse to models")
         if self.kind == "ravdess" and "video" in self.modalities:
-            raise ValueError("ravdess_raw has no images: leave video out of modalities")
+            raise ValueError(f"{self.dataset} has no images: leave video out of modalities")
         self._refuse_other_models()
         if self.corpus_options and self.kind != "ravdess":
             raise ValueError(
@@ -184,8 +195,14 @@ class EndToEnd(Parameters):
         chosen = set(self.models.chosen())
         if chosen & {"mme2e", "mme2e_sparse"} and self.text_encoder is None:
             raise ValueError("mme2e and mme2e_sparse need a text_encoder")
-        if self.kind == "ravdess" and chosen & {"lf_rnn", "lf_transformer"}:
-            raise ValueError("ravdess_raw has no hand-crafted features: leave the baselines out")
+        baselines, features = chosen & {"lf_rnn", "lf_transformer"}, HANDCRAFTED.get(self.dataset)
+        if self.kind == "ravdess" and baselines and not features:
+            raise ValueError(f"{self.dataset} has no hand-crafted features: leave the baselines out")
+        further = set(corpora.get(features).modalities if features and baselines else ()) - set(self.modalities)
+        if not set(self.handcrafted_alone) <= further - set(corpora.get(self.dataset).modalities):
+            raise ValueError(
+                "handcrafted_alone: modalities of which the baselines have features, and the others nothing"
+            )
         if self.dataset == TEXT and chosen - PARTS.keys():
             raise ValueError(
                 f"{TEXT} has neither sound nor images: leave {', '.join(sorted(chosen - PARTS.keys()))} out"

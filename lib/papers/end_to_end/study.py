@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from lib import data
+from lib.data import corpora as known
 from lib.data import data_root
 from lib.data.arrays.label_columns import refuse_absent
 from lib.data.mosei import mosei_branches
@@ -23,7 +24,7 @@ from lib.errors import InputError
 from lib.files import sha256_file
 from lib.metrics.presence import best_thresholds
 from lib.metrics.scores import EMOTIONS, EXCLUSIVE, Answers, detected, emotion_scores
-from lib.papers.end_to_end import TEXT, Change, EndToEnd, RandomAlbert, Training
+from lib.papers.end_to_end import HANDCRAFTED, MODALITIES, TEXT, Change, EndToEnd, RandomAlbert, Training
 from lib.params import CorpusOptions, Modality
 from lib.study import Done, Runs, Study, Task, in_turns, once
 from lib.training.recipe import Member, ModelSpec, Recipe
@@ -78,14 +79,15 @@ class Corpora:
     """The same utterances raw and as hand-crafted features; what is not needed is None.
 
     `shown` holds, for a stand-in, which emotion each modality of each utterance shows. `turns` are the raw corpora by
-    seed where each tests another fold; `raw` is then that of the first seed. `texts` hold, where there is text alone,
-    what each model reads of it.
+    seed where each tests another fold, `features` the hand-crafted ones; `raw` and `handcrafted` are then those of the
+    first seed. `texts` hold, where there is text alone, what each model reads of it.
     """
 
     raw: StreamedCorpus | None
     handcrafted: StreamedCorpus | None
     shown: Mapping[str, Mapping[str, int]]
     turns: Mapping[int, StreamedCorpus] = field(default_factory=dict)
+    features: Mapping[int, StreamedCorpus] = field(default_factory=dict)
     texts: Mapping[str, StreamedCorpus] = field(default_factory=dict)
 
     @property
@@ -95,18 +97,24 @@ class Corpora:
     @property
     def tested(self) -> list[StreamedCorpus]:
         """Each way in which the utterances are split."""
-        return once(self.turns.values()) or [self.any]
+        return once((self.turns or self.features).values()) or [self.any]
+
+    @property
+    def featured(self) -> list[StreamedCorpus]:
+        """The hand-crafted features of each of those, where there are any."""
+        return once(self.features.values()) or [self.handcrafted] * (self.handcrafted is not None)
 
     @property
     def every(self) -> list[StreamedCorpus]:
         """All that is trained on."""
-        found = [*(self.tested if self.raw else ()), self.handcrafted, *self.texts.values()]
-        return once(corpus for corpus in found if corpus)
+        return once([*(self.tested if self.raw else ()), *self.featured, *self.texts.values()])
 
     def of(self, model: str, seed: int) -> StreamedCorpus:
         if self.texts:
             return self.texts[model]
-        return self.handcrafted if model in BASELINES else self.turns.get(seed, self.raw)
+        if model in BASELINES:
+            return self.features.get(seed, self.handcrafted)
+        return self.turns.get(seed, self.raw)
 
     def test_labels(self) -> np.ndarray:
         """`(N, E)`, of all folds that are tested."""
@@ -213,11 +221,24 @@ def load_corpora(p: EndToEnd) -> Corpora:
 def _read_corpora(p: EndToEnd) -> Corpora:
     """What is decoded when it is read, and may be split anew for some seeds."""
 
-    def ask(options: CorpusOptions) -> StreamedCorpus:
-        return data.load(p.dataset, p.data_root or None, nonfinite=p.nonfinite, **options).tokenized(tokenizer(p))
+    turns, features = {}, {}
+    if set(p.models.chosen()) - set(BASELINES):
 
-    turns = in_turns(p.dataset, p.corpus_options, p.seeds, ask)
-    return Corpora(turns[p.seeds[0]], None, {}, turns)
+        def recordings(options: CorpusOptions) -> StreamedCorpus:
+            return data.load(p.dataset, p.data_root or None, **options).tokenized(tokenizer(p))
+
+        turns = in_turns(p.dataset, p.corpus_options, p.seeds, recordings)
+    if set(p.models.chosen()) & set(BASELINES):
+        name = HANDCRAFTED[p.dataset]
+        read = known.get(name).options
+
+        def handcrafted(options: CorpusOptions) -> StreamedCorpus:
+            return data.load(name, p.data_root or None, nonfinite=p.nonfinite, **options)
+
+        shared = {option: value for option, value in p.corpus_options.items() if option in read}
+        features = in_turns(name, shared, p.seeds, handcrafted)
+    first = p.seeds[0]
+    return Corpora(turns.get(first), features.get(first), {}, turns, features)
 
 
 def _read_texts(p: EndToEnd) -> Corpora:
@@ -266,6 +287,11 @@ def variant(model: str, threshold: float | None = None, change: str = "") -> str
 def alone(modality: Modality) -> str:
     """What is said of a model that has one of the modalities, in place of a change."""
     return f"{modality} alone"
+
+
+def beside(p: EndToEnd) -> str:
+    """What is said of a baseline that also has the modalities of which there are hand-crafted features alone."""
+    return f"with {' and '.join(p.handcrafted_alone)}"
 
 
 def model_spec(
@@ -326,10 +352,14 @@ def member(
     model: str,
     threshold: float | None = None,
     change: Change | None = None,
-    only: Modality | None = None,
+    modalities: Sequence[Modality] = (),
+    words: str = "",
 ) -> Member:
-    """One training run. Its tags carry what the tables need; a dense model keeps all sites, a threshold of 1."""
-    modalities, changed = (only,) if only else p.modalities, alone(only) if only else change or ""
+    """One training run. Its tags carry what the tables need; a dense model keeps all sites, a threshold of 1.
+
+    `words` tell of other `modalities` than those of the parameters.
+    """
+    modalities, changed = tuple(modalities or p.modalities), words or change or ""
     return Member(
         variant=variant(model, threshold, changed),
         seed=seed,
@@ -342,12 +372,15 @@ def member(
 
 
 def grid(p: EndToEnd, corpora: Corpora, seed: int) -> Iterator[Member]:
-    """Every variant with one seed: the models, the dense one on single modalities, the sparse one at the other
-    thresholds, then changed."""
+    """Every variant with one seed: the models, the dense one on single modalities, the baselines with what there are
+    hand-crafted features of alone, the sparse one at the other thresholds, then changed."""
     for model in p.models.chosen():
         yield member(p, corpora, seed, model, p.threshold if model == "mme2e_sparse" else None)
     for modality in p.alone:
-        yield member(p, corpora, seed, "mme2e", only=modality)
+        yield member(p, corpora, seed, "mme2e", modalities=(modality,), words=alone(modality))
+    for model in both_ways(p):
+        more = [m for m in MODALITIES if m in (*p.modalities, *p.handcrafted_alone)]
+        yield member(p, corpora, seed, model, modalities=more, words=beside(p))
     for threshold in p.thresholds:
         if threshold != p.threshold:
             yield member(p, corpora, seed, "mme2e_sparse", threshold)
@@ -401,10 +434,17 @@ def selected_on(p: EndToEnd) -> dict[str, str]:
     }
 
 
+def both_ways(p: EndToEnd) -> list[str]:
+    """Baselines that are trained with and without the modalities of which there are hand-crafted features alone."""
+    return [model for model in p.models.chosen() if model in BASELINES and p.handcrafted_alone]
+
+
 def main_variants(p: EndToEnd) -> list[str]:
-    """The models of the main comparison, in the order of the parameters, and the dense one on single modalities."""
+    """The models of the main comparison, in the order of the parameters, the dense one on single modalities, and the
+    baselines with what there are hand-crafted features of alone."""
     models = [variant(m, p.threshold if m == "mme2e_sparse" else None) for m in p.models.chosen()]
-    return models + [variant("mme2e", None, alone(modality)) for modality in p.alone]
+    models += [variant("mme2e", None, alone(modality)) for modality in p.alone]
+    return models + [variant(model, None, beside(p)) for model in both_ways(p)]
 
 
 def sweep_thresholds(p: EndToEnd) -> list[float]:

@@ -13,6 +13,8 @@ from lib.papers.end_to_end.study import (
     METRICS,
     TITLES,
     Corpora,
+    beside,
+    both_ways,
     main_variants,
     named,
     sweep_thresholds,
@@ -128,7 +130,8 @@ def handcrafted_table(runs: Runs) -> pd.DataFrame:
     """Each model against each on hand-crafted features, which has other inputs; empty where one side was not run."""
     p = runs.study.p
     models = {model: variant(model, p.threshold if model == "mme2e_sparse" else None) for model in p.models.chosen()}
-    pairs = [(models[m], models[base]) for base in BASELINES if base in models for m in models if m not in BASELINES]
+    bases = [models[m] for m in BASELINES if m in models] + [variant(m, None, beside(p)) for m in both_ways(p)]
+    pairs = [(models[m], base) for base in bases for m in models if m not in BASELINES]
     return _against(runs, pairs)
 
 
@@ -154,13 +157,14 @@ def corpus_table(p: EndToEnd, corpora: Corpora) -> pd.DataFrame:
     How they are split is said where there are several ways.
     """
     rows = []
-    for corpus in corpora.tested:
+    featured = corpora.featured or [None] * len(corpora.tested)
+    for corpus, features in zip(corpora.tested, featured, strict=True):
         for split, batches in corpus.splits.items():
             row = {"split": split, "utterances": len(batches)}
             if len(corpora.tested) > 1:
                 row = {"by": corpus.source.split_rule} | row
-            if corpora.handcrafted and set(p.models.chosen()) & set(BASELINES):
-                row["with_features"] = len(corpora.handcrafted.splits[split])
+            if features:
+                row["with_features"] = len(features.splits[split])
             shares = corpus.labels(split).mean(axis=0)
             rows.append(row | {name: float(v) for name, v in zip(corpus.label_names, shares, strict=True)})
     return pd.DataFrame(rows)

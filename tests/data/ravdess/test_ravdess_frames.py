@@ -170,4 +170,4 @@ def test_the_real_clips(real_root):
     tables = [path for path in ravdess_frames.files(real_root) if path.suffix == ".csv"]
     lengths = [path.read_text().count("\n") - 1 for path in tables]
     assert (len(tables), min(lengths), max(lengths)) == (300, 92, 149)
-    assert {path.parent.name for path in ravdess_frames._heard(folder)} == {f"Actor_0{a}" for a in range(1, 6)}
+    assert {path.parent.name for path in ravdess_frames.heard(folder)} == {f"Actor_0{a}" for a in range(1, 6)}

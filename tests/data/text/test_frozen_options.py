@@ -56,6 +56,7 @@ def test_mosei_keeps_the_last_words_and_says_whose_vectors_they_are(sound, numbe
     part = PARTS[frozen.PART[kind]]
     assert corpus.modalities["text"] == frozen.WIDTHS[kind]
     assert part.hashes().items() <= corpus.source.files.items()
+    assert corpus.source.licence.startswith(plain.source.licence) and part.licence in corpus.source.licence
     assert any("never trained on this corpus" in note for note in corpus.source.warnings)
     for split, texts in mosei_text.utterances(root).items():
         found, before = corpus.splits[split], plain.splits[split]
