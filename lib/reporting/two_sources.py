@@ -94,8 +94,8 @@ Values = Float[np.ndarray, "seeds units"]
 def pseudo_values(scores: Float[np.ndarray, seeds], left_out: Values) -> Values:
     """The jackknife's: what each unit contributes to a score of each seed, from the score without it.
 
-    The mean over the units is the score itself. Of a mean over units of one size they are the units' own means. A single
-    unit contributes all of a score, which nothing is left of without it.
+    The mean over the units is the score itself. Of a mean over units of one size they are the units' own means. A
+    single unit contributes all of a score, of which nothing is left without it.
     """
     scores, units = np.asarray(scores, np.float64), left_out.shape[1]
     if units == 1:
