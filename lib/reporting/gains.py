@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from lib.errors import InputError
-from lib.metrics.scores import Direction, direction
+from lib.metrics.scores import Direction, direction, words
 from lib.reporting.statistics import (
     bootstrap_interval,
     iqm,
@@ -30,7 +30,7 @@ from lib.reporting.statistics import (
     wilcoxon_test,
 )
 from lib.reporting.two_sources import holm, paired
-from lib.reporting.verdicts import cells, margin, over_seeds
+from lib.reporting.verdicts import UNDECIDED, cells, margin, over_seeds
 from lib.run_table import by_seed, rates
 
 if TYPE_CHECKING:  # as in two_sources
@@ -54,6 +54,7 @@ DECIDED = (
     "combined_p",
     "holm_p",
     "answer",
+    "smallest_seen",
     "would_decide",
 )
 """What is shown of them."""
@@ -229,6 +230,21 @@ def by_chance(gains: pd.DataFrame) -> str:
         f"Of {len(p)} gains {raw} {'has' if raw == 1 else 'have'} a combined 95 % interval that leaves out 0; if there "
         f"were no differences at all, {len(p) / 20:.1f} would by chance. After Holm's adjustment {after} remain."
     )
+
+
+def seen(gains: pd.DataFrame) -> list[str]:
+    """For each metric with undecided gains, how large a true difference would have been seen in most repetitions."""
+    sentences = []
+    for metric, rows in gains[gains["answer"] == UNDECIDED].groupby("metric", sort=False):
+        least, most = rows["smallest_seen"].min(), rows["smallest_seen"].max()
+        if np.isnan(least):
+            continue
+        size = f"{least:.3f}" if f"{least:.3f}" == f"{most:.3f}" else f"{least:.3f} to {most:.3f}"
+        sentences.append(
+            f"Of {len(rows)} undecided gains in {words(metric)} a true one of {size} would have been told from 0 in "
+            "80 % of repetitions (`smallest_seen`)."
+        )
+    return sentences
 
 
 def _by_variant(left: Mapping[tuple[str, int], WithoutUnits]) -> dict[str, dict[int, WithoutUnits]]:

@@ -70,6 +70,26 @@ def runs(path: Path, corpus: str) -> pd.DataFrame:
     return rows[[*RUN_COLUMNS, *(column for column in rows if column not in RUN_COLUMNS)]]
 
 
+def by_emotion(
+    paper: pd.DataFrame, ours: pd.DataFrame, metric: str, emotions: Sequence[str], *, theirs_read: str, ours_read: str
+) -> pd.DataFrame:
+    """Every published model and, below, each of ours: the test score of each emotion, and `average`.
+
+    Columns besides: `model`, `whose`, and `read`, the modalities. Scores are means over the seeds, of which ours have
+    `n`; NaN where a number was not published. Nothing is compared.
+    """
+    columns = {name: f"{metric}_{name}" for name in emotions} | {"average": metric}
+    found = []
+    for whose, table, read in (("published", paper, theirs_read), ("here", ours, ours_read)):
+        scores = table[(table["split"] == "test") & table["metric"].isin(columns.values())]
+        means = scores.pivot_table(index="variant", columns="metric", values="value", sort=False)
+        counts = scores.groupby("variant")["seed"].nunique()
+        for model, row in means.iterrows():
+            about = {"model": model, "whose": whose, "read": read, "n": int(counts[model])}
+            found.append(about | {name: row.get(column, np.nan) for name, column in columns.items()})
+    return pd.DataFrame(found)
+
+
 def compare_groups(
     paper: pd.DataFrame, ours: pd.DataFrame, groups: Mapping[str, Sequence[str] | None], **options: Any
 ) -> pd.DataFrame:

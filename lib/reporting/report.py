@@ -227,7 +227,7 @@ class Report:
             names = {n: self.named(name, task)[0] for n, name in names.items()}
             caption = self.named("", task, caption[:1].lower() + caption[1:])[1]
         self.table(found, names["gain_worth"], caption, columns=gains.DECIDED, label=label)
-        self.text(gains.by_chance(found))
+        self.text(" ".join([gains.by_chance(found), *gains.seen(found)]))
         if not self._rule_of_verdicts_told:
             self._rule_of_verdicts_told = True
             self.text(RULE)

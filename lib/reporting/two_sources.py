@@ -50,6 +50,16 @@ class Error:
             return np.nan
         return float(2 * special.stdtr(self.freedom, -abs(mean) / np.sqrt(self.variance))) if self.variance else 0.0
 
+    def smallest_seen(self, chance: float = 0.8) -> float:
+        """The true mean above which the 95 % interval leaves out 0, on its side, in at least `chance` of repetitions.
+
+        From the noncentral t distribution, as if the variance were known to be this one; NaN without a variance.
+        """
+        if np.isnan(self.variance):
+            return np.nan
+        limit = special.stdtrit(self.freedom, 0.975)
+        return float(special.nctdtrinc(self.freedom, 1 - chance, limit) * np.sqrt(self.variance))
+
 
 @dataclass(frozen=True)
 class Components:

@@ -40,12 +40,13 @@ SOURCES = (
     "folds",
     "apart",
     "margin",
+    "smallest_seen",
     "answer",
     "would_decide",
 )
 """Columns of a gain over seeds and units: intervals for other units and for both sources, p raw and adjusted, squared
-error, components of the variance and whether seeds and units can be told apart, margin, and what it comes to
-(docs/statistics.md)."""
+error, components of the variance and whether seeds and units can be told apart, margin, the smallest true difference
+that is seen in 80 % of repetitions, and what it comes to (docs/statistics.md)."""
 ENOUGH_RUN = "enough seeds for the margin were run; the difference may be about as large as it"
 _FOUND = {AS_CLAIMED: "better", OPPOSITE: "worse", NO_DIFFERENCE: NO_DIFFERENCE, UNDECIDED: UNDECIDED}
 _NOTHING = Spread(np.nan, 0, 0, Error(), Error(), Error(), Components(np.nan, np.nan, np.nan))
@@ -148,6 +149,7 @@ def cells(found: Spread | None, unit: str, margin: float, alone: Spread | None =
         "folds": parts.folds,
         "apart": parts.apart,
         "margin": margin,
+        "smallest_seen": decides.combined.smallest_seen(),
         "answer": said,
         "would_decide": what_would_decide(decides, margin, unit=unit if known else "") if said == UNDECIDED else "",
     }

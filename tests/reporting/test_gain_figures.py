@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lib.reporting.gain_figures import MOST_ROWS, SEEDS, forest, in_words, power, power_map, sheets
-from lib.reporting.gains import by_chance, gain_table, together
+from lib.reporting.gains import by_chance, gain_table, seen, together
 from lib.reporting.two_sources import Components, holm
 from lib.reporting.verdicts import UNDECIDED
 from tests.reporting.tables_of_runs import REAL, STAND_IN
@@ -29,6 +29,14 @@ def test_how_many_gains_would_appear_by_chance(gains):
     assert said.startswith("Of 3 gains 2 have a combined 95 % interval that leaves out 0")
     assert "0.1 would by chance" in said and said.endswith("After Holm's adjustment 1 remain.")
     assert by_chance(gains.assign(combined_p=np.nan)).startswith("No gain has a combined interval")
+
+
+def test_what_undecided_gains_would_have_shown(gains):
+    given = gains.assign(answer=["undecided", "better", "undecided"], smallest_seen=[0.05, 0.01, 0.12])
+    (said,) = seen(given)
+    assert said.startswith("Of 2 undecided gains in MAE a true one of 0.050 to 0.120 would have been told from 0")
+    assert seen(given.assign(answer="better")) == [] and seen(given.assign(smallest_seen=np.nan)) == []
+    assert (gains["smallest_seen"] > 2 * gains["combined_error"]).all()
 
 
 def test_the_forest_has_three_intervals_per_gain_and_the_margin(gains):

@@ -1,11 +1,21 @@
 """The published numbers and the verdicts of the comparison."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lib.data.corpus import Source
 from lib.errors import InputError
-from lib.reporting.published import FEWER_MODALITIES, TEXT_ONLY, VERDICT_RULE, allowance, compare, compare_groups, runs
+from lib.reporting.published import (
+    FEWER_MODALITIES,
+    TEXT_ONLY,
+    VERDICT_RULE,
+    allowance,
+    by_emotion,
+    compare,
+    compare_groups,
+    runs,
+)
 from lib.run_table import checked
 from tests.reporting.tables_of_runs import runs_of
 
@@ -207,3 +217,22 @@ def test_rule_names_every_verdict():
     for word in ("not comparable:", "reproduced:", "direction only:", "not reproduced:"):
         assert word in VERDICT_RULE
     assert FEWER_MODALITIES.removesuffix("; ") in VERDICT_RULE
+
+
+def test_a_whole_table_has_every_model_and_no_comparison():
+    def rows(variant: str, seeds: int, **scores: float) -> list[dict]:
+        about = {"variant": variant, "split": "test"}
+        return [about | {"seed": s, "metric": m, "value": v + s} for s in range(seeds) for m, v in scores.items()]
+
+    paper = pd.DataFrame(rows("A", 1, f1_sad=0.5, f1=0.6) + rows("B", 1, f1_sad=0.25, f1_happy=0.75, f1=0.5, acc=1.0))
+    ours = pd.DataFrame(rows("A", 2, f1_sad=0.25, f1_happy=0.5, f1=0.375))
+    ours = pd.concat([ours, ours.assign(split="valid", value=9.0)])
+    found = by_emotion(paper, ours, "f1", ["happy", "sad"], theirs_read="text, audio", ours_read="text")
+    assert found[["model", "whose", "read", "n"]].to_numpy().tolist() == [
+        ["A", "published", "text, audio", 1],
+        ["B", "published", "text, audio", 1],
+        ["A", "here", "text", 2],
+    ]
+    np.testing.assert_array_equal(
+        found[["happy", "sad", "average"]].to_numpy(), [[np.nan, 0.5, 0.6], [0.75, 0.25, 0.5], [1.0, 0.75, 0.875]]
+    )

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from lib.params import MOST_SEEDS
 from lib.reporting.statistics import t_interval
@@ -99,6 +100,20 @@ def test_pseudo_values_of_a_mean_over_equal_units_are_the_units_means():
 
 def test_a_single_unit_contributes_the_whole_score():
     assert pseudo_values(np.array([0.7, 0.9]), np.full((2, 1), np.nan)).tolist() == [[0.7], [0.9]]
+
+
+@pytest.mark.parametrize(("freedom", "chance"), [(4.0, 0.8), (7.0, 0.8), (60.0, 0.5)])
+def test_the_smallest_difference_that_is_seen_is_seen_that_often(freedom, chance):
+    error = Error(0.04, freedom)
+    size, rng = error.smallest_seen(chance), np.random.default_rng(1)
+    means = size + 0.2 * rng.normal(size=200_000)
+    found = 0.2 * np.sqrt(rng.chisquare(freedom, size=200_000) / freedom)
+    seen = means - stats.t.ppf(0.975, freedom) * found > 0
+    assert seen.mean() == pytest.approx(chance, abs=0.004)
+
+
+def test_of_nothing_known_nothing_is_seen():
+    assert np.isnan(Error().smallest_seen()) and Error(0.0, 3.0).smallest_seen() == 0
 
 
 def test_folds_with_one_seed_each_have_the_t_interval_over_the_seeds():

@@ -87,13 +87,11 @@ def read(
     tables = {split: _rows(path) for split, path in zip(_FILES, files(root), strict=True)}
     known = {}
     if text:
-        origin = frozen.origin(text)
         source = PARTS[frozen.PART[text]].stated_in(source)
     elif file:
         wanted = sum((_vocabulary(rows) for rows in tables.values()), Counter())
         known = vector_files.known_vectors(root / file, wanted.keys())
         origin = vector_files.coverage(known, wanted, file)
-        source = replace(source, files={**source.files, file: sha256_file(root / file)})
     else:
         known = _learned(root, tables["train"], source.files, width)
         counts = _vocabulary(tables["train"])
@@ -104,7 +102,7 @@ def read(
         )
     width = frozen.WIDTHS[text] if text else len(next(iter(known.values())))
     missing = np.zeros(width, np.float32)
-    splits = {}
+    splits, read_steps = {}, []
     for split, rows in tables.items():
         spoken = [tokens(row["Utterance"]) for row in rows]
         if text:
@@ -114,12 +112,15 @@ def read(
                 np.array([known.get(word, missing) for word in words[-window:]], np.float32).reshape(-1, width)
                 for words in spoken
             ]
+        read_steps += sequences
         steps, lengths = pad(sequences, window, side)
         numbers = [EMOTIONS.index(row["Emotion"]) for row in rows]
         ids = tuple(f"{split}_{row['Dialogue_ID']}_{row['Utterance_ID']}" for row in rows)
         splits[split] = Split({"text": steps}, lengths, np.eye(len(EMOTIONS), dtype=np.float32)[numbers], ids)
     if file:
         source = replace(source, files={**source.files, file: sha256_file(root / file)})
+    if text:
+        origin = frozen.origin(text, read_steps)
     note = f"text alone, without the dialogue around it; {origin}"
     source = concluded(source, root / "meld", "official: train, dev, test dialogues", [note])
     return Corpus("multilabel", EMOTIONS, {"text": width}, splits, source)

@@ -52,11 +52,14 @@ def read(
     parts = list(dict.fromkeys(PART[form] for form in forms))
     for part in parts:
         source = PARTS[part].stated_in(source)
-    told = "; ".join(f"{PARTS[part].title}, never trained on this corpus" for part in parts)
-    source = concluded(source, root / "mosei", mosei_text.RULES[split], [f"text alone; {told}"])
+    texts = [text for fold in found.values() for text in fold.texts]
+    made = {form: _sequences(root, form, texts, longest) for form in forms}
+    told = [f"{PARTS['minilm'].title}, never trained on this corpus"] if "minilm" in parts else []
+    if "words" in made:
+        told.append(frozen.origin("glove", made["words"][0]))
+    source = concluded(source, root / "mosei", mosei_text.RULES[split], [f"text alone; {'; '.join(told)}"])
     corpora = {}
-    for form in forms:
-        sequences, identity = _sequences(root, form, [text for fold in found.values() for text in fold.texts], longest)
+    for form, (sequences, identity) in made.items():
         splits, start = {}, 0
         for name, fold in found.items():
             splits[name] = _batches(fold, sequences[start : start + len(fold.ids)])

@@ -92,7 +92,7 @@ class MoseiText:
         words = {name: [tokens(text) for text in fold.texts] for name, fold in found.items()}
         known: dict[str, np.ndarray] = {}
         if text:
-            origin, source = frozen.origin(text), PARTS[frozen.PART[text]].stated_in(source)
+            source = PARTS[frozen.PART[text]].stated_in(source)
         elif file:
             wanted = Counter(word for fold in words.values() for sentence in fold for word in sentence)
             known = vector_files.known_vectors(root / file, wanted.keys())
@@ -102,7 +102,7 @@ class MoseiText:
             known = _learned(words["train"], source.files, {"split": split, "width": width})
             origin = "word vectors learned from the sentences of the training fold alone, without their labels"
         width = frozen.WIDTHS[text] if text else len(next(iter(known.values())))
-        missing, splits = np.zeros(width, np.float32), {}
+        missing, splits, read_steps = np.zeros(width, np.float32), {}, []
         for name, fold in found.items():
             if text:
                 sequences = frozen.word_vectors(words[name], root, text, last=window)
@@ -111,8 +111,11 @@ class MoseiText:
                     np.array([known.get(word, missing) for word in sentence[-window:]], np.float32).reshape(-1, width)
                     for sentence in words[name]
                 ]
+            read_steps += sequences
             steps, lengths = pad(sequences, window, side)
             splits[name] = Split({"text": steps}, lengths, self.labels(fold), fold.ids)
+        if text:
+            origin = frozen.origin(text, read_steps)
         source = concluded(source, root / "mosei", RULES[split], [f"text alone; {origin}"])
         return Corpus(about.task, self.label_names, {"text": width}, splits, source, about.scale)
 

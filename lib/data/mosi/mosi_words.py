@@ -71,7 +71,7 @@ def read(
         for name, part in rows.items():
             whole = [_words(table.transcripts[row]) for row in part]
             frozen_words[name] = frozen.word_vectors(whole, root, text, last=words)
-        notes.append(frozen.origin(text))
+        notes.append(frozen.origin(text, (steps for part in frozen_words.values() for steps in part)))
         source = PARTS[frozen.PART[text]].stated_in(source)
     elif glove:
         wanted = Counter(word for part in kept.values() for words in part for word in words)

@@ -6,7 +6,8 @@ here, so no label can leak, whatever the split. MiniLM's are kept in the cache, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -28,6 +29,8 @@ LONGEST = 256
 """Pieces of a text with its two marks, as the sentence encoder was published; what is beyond is cut."""
 WIDTH = 384
 WIDTHS = {"glove": 50, "minilm": WIDTH}
+_CONTRACTION = re.compile(r"(\w+?)(n't|'(?:s|m|re|ve|ll|d))")
+"""As the Penn Treebank cuts them, on whose tokens GloVe was trained."""
 _TOKENS = 1024
 _VERSION = 2
 
@@ -45,12 +48,13 @@ def word_vectors(
     """A float32 vector for each word of each text, given as its words: 50-d (`glove`) or 384-d (`minilm`).
 
     With `last`, of no more than that many words at the end of each text, which stay in the context of the others.
-    GloVe's words are looked up in lower case. A word of MiniLM is the mean of its pieces in context. Zeros for a word
-    without a vector or beyond `LONGEST`. Raises InputError for an unknown kind and a missing or damaged part.
+    GloVe's words are looked up in lower case; a contraction, which it holds in two parts ("do", "n't"), is their mean.
+    A word of MiniLM is the mean of its pieces in context. Zeros for a word without a vector or beyond `LONGEST`. Raises
+    InputError for an unknown kind and a missing or damaged part.
     """
     if kind == "glove":
         texts = [list(text)[_tail(text, last) :] for text in texts]
-        known = glove({word.lower() for text in texts for word in text}, root)
+        known = _with_contractions({word.lower() for text in texts for word in text}, root)
         none = np.zeros(WIDTHS["glove"], np.float32)
         return [
             np.array([known.get(word.lower(), none) for word in text], np.float32).reshape(-1, len(none))
@@ -104,9 +108,23 @@ def emotion_vectors(words: Sequence[str], root: Path, kind: Kind) -> Float[np.nd
     return vectors
 
 
-def origin(kind: Kind) -> str:
-    """Of the vectors, for the notes of a corpus."""
-    return f"word vectors: {PARTS[PART[kind]].title}; frozen, never trained on this corpus"
+def origin(kind: Kind, steps: Iterable[np.ndarray]) -> str:
+    """Of the vectors, for the notes of a corpus; `steps` `(words, width)` of each text tell how many words lack one."""
+    there = np.concatenate([np.zeros(0, bool), *(text.any(axis=1) for text in steps)])
+    lacking = f"{100 * (1 - there.mean()):.1f} % of the words have none and are zeros" if len(there) else "no words"
+    return f"word vectors: {PARTS[PART[kind]].title}; frozen, never trained on this corpus; {lacking}"
+
+
+def _with_contractions(words: set[str], root: Path) -> dict[str, np.ndarray]:
+    """GloVe's vectors of these words, and of contractions the mean of both parts where it has them."""
+    parts = {word: found.groups() for word in words if (found := _CONTRACTION.fullmatch(word))}
+    known = glove(words.union(*parts.values()), root)
+    means = {
+        word: np.mean([known[part] for part in both], axis=0, dtype=np.float32)
+        for word, both in parts.items()
+        if word not in known and known.keys() >= set(both)
+    }
+    return known | means
 
 
 def glove(words: set[str], root: Path) -> dict[str, np.ndarray]:

@@ -355,6 +355,17 @@ def paper(emotions: Emotions) -> pd.DataFrame:
     return found.assign(variant=[emotions.variant(kind) for kind in found["variant"]])
 
 
+def same_utterances(p: EmotionEmbeddings, emotions: Emotions) -> pd.DataFrame:
+    """All of the later paper's rows on CMU-MOSEI, also of models that are another notebook's; LF-LSTM is our LF-RNN.
+
+    Empty on other utterances and splits than its own.
+    """
+    if "fewer" not in comparable(p, emotions):
+        return pd.DataFrame()
+    others = published.runs(Path(__file__).parents[1] / "end_to_end" / "published.csv", "mosei")
+    return pd.concat([paper(emotions), others[others["variant"] != "LF-LSTM"]], ignore_index=True)
+
+
 def comparable(p: EmotionEmbeddings, emotions: Emotions) -> dict[str, object]:
     """How our numbers stand beside the published ones: only CMU-MOSEI's text has their utterances and their split."""
     if emotions.dataset != "mosei_text":

@@ -26,7 +26,7 @@ from lib.papers.emotion_embeddings.study import (
 from lib.reporting import claims, gains, mended_claims
 from lib.reporting.mended_claims import Comparison
 from lib.reporting.modality_share import RETRAINED, retrained_scores, share_rows
-from lib.reporting.published import compare
+from lib.reporting.published import by_emotion, compare
 from lib.reporting.statistics import mean, std
 from lib.reporting.verdicts import SOURCES
 from lib.run_table import by_seed
@@ -212,6 +212,19 @@ def published_emotions(
     metrics = [f"{metric}_{name}" for metric in METRICS for name in task.corpus.label_names]
     metrics = [metric for metric in metrics if metric in set(theirs["metric"])]
     return _compared(task, ours, theirs, metrics, EEA, comparable)
+
+
+def all_published(
+    p: EmotionEmbeddings, task: Task, table: pd.DataFrame, paper: pd.DataFrame, metric: str
+) -> pd.DataFrame:
+    """Every published model on the same utterances, labels and split, and ours (`published.by_emotion`); empty where
+    nothing was published on them."""
+    if paper.empty:
+        return paper
+    ours, theirs = pick(table, task, model_kinds(p)), "text, audio, video"
+    return by_emotion(
+        paper, ours, metric, task.corpus.label_names, theirs_read=theirs, ours_read=", ".join(p.modalities)
+    )
 
 
 def _compared(

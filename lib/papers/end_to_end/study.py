@@ -42,7 +42,7 @@ TITLES = {
     "lf_transformer": "LF-TRANS",
     "minilm": "MiniLM frozen",
     "minilm_first": "MiniLM frozen, first token",
-    "minilm_tuned": "MiniLM tuned, first token",
+    "minilm_tuned": "MiniLM, last layer tuned, first token",
 }
 """The paper's names by those of its code; MiniLM is ours."""
 _MODELS = {

@@ -29,6 +29,8 @@ NEVER, ALWAYS = "no emotion, ever", "every emotion, always"
 QUIRKS: dict[Change, str] = {"corrected": "Q1", "learned": "Q2"}
 """What each change mends, as `quirks.csv` calls it."""
 PUBLISHED = Path(__file__).with_name("published.csv")
+_FURTHER = Path(__file__).parents[1] / "emotion_embeddings" / "published.csv"
+"""Of the same table of the paper the rows of models that another notebook trains."""
 _README = {
     "mme2e": (5e-5, 40, 8, 6, None),
     "mme2e_sparse": (5e-5, 40, 2, 6, None),
@@ -135,6 +137,15 @@ def handcrafted_table(runs: Runs) -> pd.DataFrame:
     return _against(runs, pairs)
 
 
+def text_table(runs: Runs) -> pd.DataFrame:
+    """MiniLM with its last layer trained against frozen, both by the first token, and the frozen one's mean over the
+    tokens against its first token; empty where one side was not run."""
+    chosen = runs.study.p.models.chosen()
+    pairs = [("minilm_tuned", "minilm_first"), ("minilm", "minilm_first")]
+    asked = [tuple(variant(model) for model in pair) for pair in pairs if chosen.keys() >= set(pair)]
+    return _against(runs, asked) if asked else pd.DataFrame()
+
+
 def _against(runs: Runs, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
     """Rows of gain tables, by metric."""
     table = runs.table
@@ -202,6 +213,19 @@ def paper(corpus: str) -> pd.DataFrame:
     Beside another corpus stand those on IEMOCAP, whose utterances have one emotion each as well.
     """
     return published.runs(PUBLISHED, corpus if corpus in ("iemocap", "mosei") else "iemocap")
+
+
+def published_emotions(runs: Runs, metric: str) -> pd.DataFrame:
+    """All of the paper's scores on CMU-MOSEI (its Table 4), and those of our text branches on the same utterances,
+    labels and split (`published.by_emotion`); empty on other corpora."""
+    p = runs.study.p
+    if p.dataset != TEXT:
+        return pd.DataFrame()
+    further = published.runs(_FURTHER, "mosei")
+    theirs = pd.concat([paper("mosei"), further[further["variant"] != "LF-RNN"]], ignore_index=True)  # here LF-LSTM
+    names = runs.study.tasks[0].corpus.label_names
+    read = {"theirs_read": "text, audio, video", "ours_read": "text"}
+    return published.by_emotion(theirs, runs.table, metric, names, **read)
 
 
 def operations() -> pd.DataFrame:

@@ -32,6 +32,7 @@ SHOWN = (
     "combined",
     "holm_p",
     "answer",
+    "smallest_seen",
     "gain_relative",
     "relative",
 )
@@ -46,7 +47,15 @@ _POINTS = {
     "t_interval_low": "points_low",
     "t_interval_high": "points_high",
 }
-_SCALED = ("new_units_low", "new_units_high", "combined_low", "combined_high", "combined_error", "margin")
+_SCALED = (
+    "new_units_low",
+    "new_units_high",
+    "combined_low",
+    "combined_high",
+    "combined_error",
+    "margin",
+    "smallest_seen",
+)
 _SQUARED = ("seed_variance", "unit_variance", "rest_variance")
 
 

@@ -17,6 +17,9 @@ from lib.reporting.manifest import write_manifest
 from lib.reporting.result_folders import CONTENTS, STATES, ResultFolder, read_folder
 from lib.reporting.verdicts import VERDICTS
 
+_FIXED = "none (fixed in the YAML)"
+"""What manifests say of hyper-parameters that the run did not choose; what did stands in the YAML's comment."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -93,7 +96,9 @@ def results(folders: Sequence[ResultFolder]) -> pd.DataFrame:
                 "evidence": evidence(folder),
                 "seeds": len(run["seeds"]),
                 "epoch chosen on": "; ".join(dict.fromkeys(epoch)),
-                "hyper-parameters chosen on": run["selected_on"].get("hyper-parameters", ""),
+                "hyper-parameters chosen on": run["selected_on"]
+                .get("hyper-parameters", "")
+                .replace(_FIXED, "see the YAML"),
                 "minutes of training": seconds / 60,
                 "commit": (code["commit"] or "none")[:7] + (", with changes" if code["dirty"] else ""),
             }

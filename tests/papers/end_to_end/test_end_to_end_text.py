@@ -110,10 +110,23 @@ def test_the_whole_notebook(folder, monkeypatch):
     assert "CMU-MOSEI (text, emotions), MiniLM in ALBERT's place, real data" in finished.text
     assert "SYNTHETIC" not in finished.text
     worth = finished.table("gain_worth")
-    assert len(worth) == 3 * 2 * 2 and set(worth["unit"]) == {"video"}  # on two kinds of word vectors, two metrics
+    # Over two kinds of word vectors and over the frozen network, in two metrics.
+    assert len(worth) == (3 * 2 + 2) * 2 and set(worth["unit"]) == {"video"}
+    branches = finished.table("text_branches")
+    assert set(branches["baseline"]) == {"MiniLM frozen, first token"}
+    assert list(dict.fromkeys(branches["variant"])) == ["MiniLM, last layer tuned, first token", "MiniLM frozen"]
+    whole = finished.table("published_all_f1_positive").set_index("model")
+    assert whole.loc[["FE2E", "MESM 0.5", "MulT", "EEA"], "average"].tolist() == pytest.approx(
+        [0.474, 0.468, 0.452, 0.442]
+    )
+    assert (
+        set(whole["whose"]) == {"published", "here"} and (whole.loc[whole["whose"] == "here", "read"] == "text").all()
+    )
+    both = whole.loc["LF-LSTM"]
+    assert both["n"].tolist() == [1, 2] and both["fear"].iloc[0] == 0.222
     assert "The best model over the best on hand-crafted features" in finished.text
     overview = finished.table("overview").set_index("variant")
-    assert np.isfinite(overview.loc["MiniLM tuned, first token", "f1_positive"])
+    assert np.isfinite(overview.loc["MiniLM, last layer tuned, first token", "f1_positive"])
 
 
 @pytest.mark.parametrize(
