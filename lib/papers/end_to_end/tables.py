@@ -129,11 +129,13 @@ def dense_table(runs: Runs) -> pd.DataFrame:
 
 
 def handcrafted_table(runs: Runs) -> pd.DataFrame:
-    """Each model against each on hand-crafted features, which has other inputs; empty where one side was not run."""
+    """Each model against each on hand-crafted features, which has other inputs, and what these gain by modalities that
+    only they have; empty where one side was not run."""
     p = runs.study.p
     models = {model: variant(model, p.threshold if model == "mme2e_sparse" else None) for model in p.models.chosen()}
     bases = [models[m] for m in BASELINES if m in models] + [variant(m, None, beside(p)) for m in both_ways(p)]
     pairs = [(models[m], base) for base in bases for m in models if m not in BASELINES]
+    pairs += [(variant(m, None, beside(p)), models[m]) for m in both_ways(p)]
     return _against(runs, pairs)
 
 
