@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from scipy import special
 
 from lib.reporting.figures import BLUE, GREEN, ORANGE, STYLE, metric_name, new_figure
@@ -75,6 +76,7 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     reduction = "reduction of " if rows["better"].iloc[0] == "lower" else ""
     axes.set_xlabel(f"gain: {reduction}{metric_name(rows['metric'].iloc[0])}; margin {margin:g}, positive is better")
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))  # else the figures of small gains run together
     axes.grid(axis="x", alpha=0.3)
 
 

@@ -17,6 +17,7 @@ from lib.metrics.presence import probabilities
 from lib.metrics.scores import auc
 from lib.papers.unseen_emotions import Regime, UnseenEmotions
 from lib.papers.unseen_emotions.study import CLEAN, Case, Setting, trained, zero_shot_in_turns
+from lib.reporting.two_sources import holm
 from lib.source_closure import closure
 from lib.study import Done, Runs
 from lib.training import wanted
@@ -32,8 +33,8 @@ CHANCE = "chance"
 """The setting of an answer that is the same for every sample: an AUC and a weighted accuracy of one half."""
 VECTORS = 200
 """Random vectors that a word is ranked among."""
-TOGETHER = "all emotions"
-"""The row in which every emotion has its word, or a random vector of its own."""
+TOGETHER = "all held-out emotions"
+"""The row in which each of them has its word, or a random vector of its own."""
 
 
 def tuned(regime: str) -> str:
@@ -120,8 +121,8 @@ def random_table(runs: Runs) -> pd.DataFrame:
 
     `random_mean` and the middle 95 % of the random vectors; how many of them score at least as high as the word, and
     `random_p`, that number and one over the number of vectors and one: the chance that a random vector in the word's
-    place stands as high. All NaN for an emotion without a finished network, or of which the test has none or nothing
-    else.
+    place stands as high; `holm_p` is adjusted for the number of words. All NaN for an emotion without a finished
+    network, or of which the test has none or nothing else.
     """
     by_emotion = {}
     for settings in zero_shot_in_turns(runs.study):
@@ -154,7 +155,8 @@ def random_table(runs: Runs) -> pd.DataFrame:
                 "random_p": place,
             }
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    return table.assign(holm_p=holm(table["random_p"].where(table["emotion"] != TOGETHER)))
 
 
 def candidates(case: Case) -> Float[np.ndarray, "vectors width"]:

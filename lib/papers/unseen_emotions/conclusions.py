@@ -1,28 +1,38 @@
 """What the tables say, in sentences made from their numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from math import isnan
 
 import pandas as pd
 
+from lib.metrics.scores import words
 from lib.papers.unseen_emotions.answers import TOGETHER
 from lib.papers.unseen_emotions.tables import ABOVE, AT_CHANCE, BELOW, DIFFERENCE, HALF, NEITHER, UNDEFINED
+from lib.reporting.verdicts import outcome
 from lib.reporting.words import between, decision, interval, number, seeds
+
+LEVEL = 0.05
+"""Of the place of a word among random vectors."""
 
 
 def of(
     never_seen: pd.DataFrame,
     pooled: pd.DataFrame,
     places: pd.DataFrame,
-    curves: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]],
-    tuned: Mapping[str, Mapping[str, pd.DataFrame]],
+    beside: pd.DataFrame,
+    curves: pd.DataFrame,
+    over_none: pd.DataFrame,
+    tuned: Mapping[str, pd.DataFrame],
 ) -> list[str]:
-    """All that the tables of a run say: zero-shot, averaged, among random vectors, by samples (scores and gains), after
-    fine-tuning (gains)."""
+    """All that the tables of a run say: zero-shot, averaged, among random vectors, beside the published numbers, by
+    samples (scores and gains), after fine-tuning (gains)."""
     sentences = [*zero_shot(never_seen), *all_together(never_seen, pooled), *among_random(places)]
-    sentences += [few_shot(emotion, *curve) for emotion, curve in curves.items()]
-    return sentences + [sentence for emotion, found in tuned.items() for sentence in fine_tuning(emotion, found)]
+    sentences += beside_published(beside)
+    for emotion, curve in curves.groupby("emotion", sort=False) if len(curves) else ():
+        own = over_none["variant"].str.startswith(f"{emotion}: ")
+        sentences.append(few_shot(emotion, curve, over_none[own]))
+    return sentences + fine_tuning(tuned)
 
 
 def zero_shot(table: pd.DataFrame) -> list[str]:
@@ -81,7 +91,8 @@ def all_together(table: pd.DataFrame, pooled: pd.DataFrame) -> list[str]:
 
 
 def among_random(table: pd.DataFrame) -> list[str]:
-    """The place of each word among random vectors, and of all words together; from `random_table`."""
+    """The place of each word among random vectors, how many are told from these, and the place of all words together;
+    from `random_table`."""
     alone, together = table[table["emotion"] != TOGETHER], table[table["emotion"] == TOGETHER].dropna(subset="auc")
     sentences = [
         f"{row['emotion']}: undefined, so its word has no place among the random vectors."
@@ -89,16 +100,46 @@ def among_random(table: pd.DataFrame) -> list[str]:
         else f"{row['emotion']}: {row['at_least_as_high']} of {row['random_vectors']} random vectors score at least as "
         f"high as its word (p {row['random_p']:.3f}; the middle 95 % of them {row['middle_of_random_low']:.3f} to "
         f"{row['middle_of_random_high']:.3f}): the word "
-        f"{'matters' if row['random_p'] < 0.05 else 'is not told apart from any other vector'}."
+        f"{'matters' if row['random_p'] < LEVEL else 'is not told apart from any other vector'}."
         for row in alone.to_dict("records")
     ]
+    raw, after = (alone.loc[alone[name] < LEVEL, "emotion"].tolist() for name in ("random_p", "holm_p"))
+    sentences.append(
+        f"Words told from {alone['random_vectors'].iloc[0]} random vectors (p by rank below {LEVEL:g}): "
+        f"{_counted(raw)} of {len(alone)} emotions; after Holm's adjustment for that many words {_counted(after)}."
+    )
     return sentences + [
-        f"All emotions together, AUC {row['auc']:.3f}: of {row['random_vectors']} draws of a random vector for each of "
-        f"them {row['at_least_as_high']} score at least as high on average as the words (p {row['random_p']:.3f}; the "
-        f"middle 95 % of them {row['middle_of_random_low']:.3f} to {row['middle_of_random_high']:.3f}): the words "
-        f"{'matter' if row['random_p'] < 0.05 else 'are not told apart from any other vectors'}."
+        f"All held-out emotions together, AUC {row['auc']:.3f}: of {row['random_vectors']} draws of a random vector "
+        f"for each of them {row['at_least_as_high']} score at least as high on average as the words (p "
+        f"{row['random_p']:.3f}; the middle 95 % of them {row['middle_of_random_low']:.3f} to "
+        f"{row['middle_of_random_high']:.3f}): the words "
+        f"{'matter' if row['random_p'] < LEVEL else 'are not told apart from any other vectors'}."
         for row in together.to_dict("records")
     ]
+
+
+def _counted(emotions: Sequence[str]) -> str:
+    """How many, and which."""
+    return f"{len(emotions)} ({', '.join(emotions)})" if len(emotions) else "none"
+
+
+def beside_published(table: pd.DataFrame) -> list[str]:
+    """The range of each score of the seen emotions, published and ours, and how they stand; from
+    `seen.beside_published`."""
+    sentences = []
+    for metric, rows in table.groupby("quantity", sort=False) if len(table) else ():
+        ours, paper = (_range(rows[side].dropna()) for side in ("reproduced", "paper"))
+        found = rows["verdict"].value_counts()
+        standing = "; ".join(f"{said} ({n} of {len(rows)})" if len(found) > 1 else said for said, n in found.items())
+        sentences.append(
+            f"{words(metric)[:1].upper()}{words(metric)[1:]} of the emotions that a zero-shot network was trained on: "
+            f"{ours}, published {paper}: {standing}."
+        )
+    return sentences
+
+
+def _range(values: pd.Series) -> str:
+    return f"{values.min():.3f} to {values.max():.3f}" if len(values) else "undefined"
 
 
 def few_shot(emotion: str, table: pd.DataFrame, gain: pd.DataFrame) -> str:
@@ -122,9 +163,22 @@ def few_shot(emotion: str, table: pd.DataFrame, gain: pd.DataFrame) -> str:
     return f"{said}From {samples} on it is better than zero-shot ({row['gain']:+.3f}, {between(row)})."
 
 
-def fine_tuning(emotion: str, found: Mapping[str, pd.DataFrame]) -> list[str]:
-    """What each regime gains on the emotion and costs on the others; from `fine_tuning_gains`."""
-    pairs = zip(found["auc"].to_dict("records"), found["auc_others"].to_dict("records"), strict=True)
+def fine_tuning(found: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Of each regime, for which emotions it gains, and for which it costs the others; from `fine_tuning_gains`."""
+    own, others = found["auc"], found["auc_others"]
+    if own.empty:
+        return []
+    regime = own["variant"].str.partition(": ")[2]
     return [
-        f"{own['variant']}: AUC, {decision(own)}; of the other emotions, {decision(others)}." for own, others in pairs
+        f"{name[:1].upper()}{name[1:]}, over zero-shot: AUC of the new emotion {_answers(own[regime == name])}; mean "
+        f"AUC of the others {_answers(others[regime == name])}."
+        for name in regime.unique()
     ]
+
+
+def _answers(rows: pd.DataFrame) -> str:
+    """How many gains come to what, and of which emotions; then the least and the greatest gain."""
+    said = [outcome(row)[0] for row in rows.to_dict("records")]
+    emotions = rows["variant"].str.split(": ").str[0].groupby(said, sort=False)
+    told = "; ".join(f"{answer} for {_counted(names.tolist())}" for answer, names in emotions)
+    return f"{told} ({number(rows['gain'].min(), '+.3f')} to {number(rows['gain'].max(), '+.3f')})"

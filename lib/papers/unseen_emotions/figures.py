@@ -1,7 +1,5 @@
 """Zero-shot scores beside chance, and scores by number of samples. Conventions as in `lib.reporting.figures`."""
 
-from collections.abc import Mapping
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -44,26 +42,41 @@ def zero_shot_dots(table: pd.DataFrame, *, label: str, title: str) -> Figure:
     return figure
 
 
-def few_shot_curves(curves: Mapping[str, pd.DataFrame], *, label: str, title: str) -> Figure:
-    """AUC against the number of training samples of the emotion, with the seeds' 95 % t-intervals; one line each."""
+def few_shot_curves(curves: pd.DataFrame, *, label: str, title: str) -> Figure:
+    """AUC against the number of training samples of the emotion, with the seeds' 95 % t-intervals; a panel for each
+    emotion, all on the same axes. `curves` is `tables.few_shot_table`."""
+    of_emotion = dict(iter(curves.groupby("emotion", sort=False)))
+    columns = min(3, len(of_emotion))
+    lines = -(-len(of_emotion) // columns)
+    least, most = curves.loc[curves["shots"] > 0, "shots"].agg(["min", "max"])
+    powers = 10.0 ** np.arange(np.floor(np.log10(least)), np.floor(np.log10(most)) + 1)
     with plt.rc_context(figures.STYLE):
-        figure, axes = new_figure(7.2, 4.8, title, label)
-        marks = "osD^v<>"
-        colours = plt.get_cmap("cividis")(np.linspace(0.1, 0.8, len(curves)))
-        for (emotion, rows), mark, colour in zip(curves.items(), marks, colours, strict=False):
+        figure, axes = new_figure(
+            1.2 + 2.7 * max(2, columns), 1.6 + 2.3 * lines, title, label, columns=columns, heights=[1.0] * lines
+        )
+        panels = np.atleast_1d(axes).ravel()
+        for ax, (emotion, rows) in zip(panels, of_emotion.items(), strict=False):
             ordered = rows.drop_duplicates("shots").sort_values("shots")
             x = ordered["shots"].to_numpy()
-            axes.plot(x, ordered["auc"], marker=mark, color=colour, label=emotion)
-            axes.fill_between(x, ordered["auc_seeds_low"], ordered["auc_seeds_high"], color=colour, alpha=0.15, lw=0)
-        axes.axhline(0.5, color=figures.ORANGE, linestyle="--", label="chance")
-        axes.set_xscale("symlog", linthresh=1)
-        axes.set_xlim(-0.1, 1.3 * max(rows["shots"].max() for rows in curves.values()))
-        ticks = [0, 1, 5, 10, 50, 100, 500, 1000, 5000]
-        axes.set_xticks([t for t in ticks if t <= 2 * max(rows["shots"].max() for rows in curves.values())])
-        axes.get_xaxis().set_major_formatter(plt.FormatStrFormatter("%d"))
-        axes.minorticks_off()
-        axes.set_xlabel("training samples of the emotion (0: zero-shot; last: all)")
-        axes.set_ylabel("test AUC of the emotion (higher is better)")
-        axes.grid(axis="y", alpha=0.3)
-        figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+            band = (ordered["auc_seeds_low"], ordered["auc_seeds_high"])
+            ax.fill_between(x, *band, color=figures.BLUE, alpha=0.18, lw=0, label="95 % over the seeds")
+            ax.plot(x, ordered["auc"], "-o", color=figures.BLUE, markersize=4, label="mean over the seeds")
+            ax.axhline(0.5, color=figures.ORANGE, linestyle="--", label="chance")
+            ax.set_xscale("symlog", linthresh=powers[0])
+            ax.set_xlim(-0.15 * powers[0], 1.4 * most)
+            ax.set_xticks([0, *powers])
+            ax.get_xaxis().set_major_formatter(plt.FuncFormatter(lambda value, _: f"{value:,.0f}"))
+            ax.minorticks_off()
+            ax.set_title(emotion, fontsize=11)
+            ax.grid(axis="y", alpha=0.3)
+        low, high = (of(ax.get_ylim()[end] for ax in panels[: len(of_emotion)]) for end, of in ((0, min), (1, max)))
+        for place, ax in enumerate(panels):
+            ax.set_ylim(low, high)
+            ax.tick_params(axis="y", labelleft=place % columns == 0)
+            ax.set_ylabel("test AUC (higher is better)" if place % columns == 0 else "", fontsize=9)
+            lowest = place + columns >= len(of_emotion)
+            ax.set_xlabel("training samples; 0: zero-shot, last: all" if lowest else "", fontsize=9)
+            ax.set_visible(place < len(of_emotion))
+        handles = panels[0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure

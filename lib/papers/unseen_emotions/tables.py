@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from lib.data.stand_ins import synthetic_emotions
-from lib.papers.unseen_emotions.answers import CHANCE, RANDOM, TOGETHER, on_others, tuned
-from lib.papers.unseen_emotions.study import CLEAN, LEAKING, METRICS, zero_shot_in_turns
+from lib.papers.unseen_emotions.answers import CHANCE, RANDOM, TOGETHER, on_others, shots, tuned
+from lib.papers.unseen_emotions.study import CLEAN, LEAKING, METRICS, Setting, zero_shot, zero_shot_in_turns
 from lib.reporting import gains
 from lib.reporting.statistics import mean, std
 from lib.reporting.verdicts import NO_DIFFERENCE, SOURCES, UNDECIDED, has_units
@@ -128,39 +128,62 @@ def _moments(values: np.ndarray, name: str) -> dict[str, float]:
     return {name: mean(values), f"{name}_std": std(values)}
 
 
-def few_shot_gains(study: Study, answered: Runs, emotion: str) -> pd.DataFrame:
-    """What each number of the emotion's training samples gains in AUC over none, ascending; the last has all."""
-    own = sorted((each for each in study.tasks if each.case.emotion == emotion), key=lambda each: each.shots)
-    over = dict.fromkeys((each.variant(each.kind), f"{emotion}: {CLEAN}") for each in own if each.kind != CLEAN)
-    return gains.pairs(answered.table, "auc", list(over), answered)
+def few_shot_gains(answered: Runs) -> pd.DataFrame:
+    """What each number of an emotion's training samples gains in AUC over none, by emotion and ascending; the last has
+    all. Empty without `few_shot`, as all tables below."""
+    study = answered.study
+    over = [
+        (each.variant(each.kind), f"{emotion}: {CLEAN}")
+        for emotion in study.p.few_shot
+        for each in _by_shots(study, emotion)
+        if each.kind != CLEAN
+    ]
+    return gains.pairs(answered.table, "auc", list(dict.fromkeys(over)), answered)
 
 
-def few_shot_table(study: Study, table: pd.DataFrame, emotion: str) -> pd.DataFrame:
-    """AUC and weighted accuracy by the number of the emotion's training samples, ascending; 0 is zero-shot."""
-    own = sorted((each for each in study.tasks if each.case.emotion == emotion), key=lambda each: each.shots)
-    return _summary(table, {each.variant(each.kind): {"setting": each.kind, "shots": each.shots} for each in own})
+def few_shot_table(study: Study, table: pd.DataFrame) -> pd.DataFrame:
+    """AUC and weighted accuracy by the number of an emotion's training samples, ascending; 0 is zero-shot."""
+    return _summary(
+        table,
+        {
+            each.variant(each.kind): {"emotion": emotion, "setting": each.kind, "shots": each.shots}
+            for emotion in study.p.few_shot
+            for each in _by_shots(study, emotion)
+        },
+    )
 
 
-def fine_tuning_gains(answered: Runs, emotion: str) -> dict[str, pd.DataFrame]:
+def _by_shots(study: Study, emotion: str) -> list[Setting]:
+    """The settings of an emotion by their number of its training samples."""
+    return sorted((each for each in study.tasks if each.case.emotion == emotion), key=lambda each: each.shots)
+
+
+def fine_tuning_gains(answered: Runs) -> dict[str, pd.DataFrame]:
     """What fine-tuning gains in AUC over the zero-shot network: on the held-out emotion, and on the mean of the others
     (`auc_others`)."""
-    over = [(f"{emotion}: {tuned(regime)}", f"{emotion}: {CLEAN}") for regime in answered.study.p.fine_tuning.regimes]
-    table = answered.table
+    p, table = answered.study.p, answered.table
+    over = [(f"{e}: {tuned(regime)}", f"{e}: {CLEAN}") for e in p.few_shot for regime in p.fine_tuning.regimes]
     of_others = table[table["metric"] == "auc_others"].assign(metric="auc")
     own, others = gains.pairs(table, "auc", over, answered), gains.pairs(of_others, "auc", over, on_others(answered))
     return {"auc": own, "auc_others": others.assign(metric="auc_others")}
 
 
-def fine_tuning_table(study: Study, table: pd.DataFrame, emotion: str) -> pd.DataFrame:
-    """The held-out emotion and the mean of the others, before fine-tuning and after it."""
-    settings = [CLEAN, *map(tuned, study.p.fine_tuning.regimes)]
-    variants = {f"{emotion}: {setting}": {"setting": setting} for setting in settings}
+def fine_tuning_table(study: Study, table: pd.DataFrame) -> pd.DataFrame:
+    """The held-out emotion and the mean of the others, before fine-tuning and after it on so many `shots`."""
+    few = {setting.case.emotion: shots(study.p, setting.case) for setting in zero_shot(study)}
+    variants = {}
+    for emotion in study.p.few_shot:
+        variants[f"{emotion}: {CLEAN}"] = {"emotion": emotion, "setting": CLEAN, "shots": 0}
+        for kind in map(tuned, study.p.fine_tuning.regimes):
+            variants[f"{emotion}: {kind}"] = {"emotion": emotion, "setting": kind, "shots": few[emotion]}
     return _summary(table, variants, others=True)
 
 
 def _summary(
     table: pd.DataFrame, variants: Mapping[str, Mapping[str, object]], *, others: bool = False
 ) -> pd.DataFrame:
+    if not variants:
+        return pd.DataFrame()
     own = table[table["variant"].isin(variants)]
     rows = []
     found = {m: gains.summary(own, m).set_index("variant") for m in (*METRICS, *(("auc_others",) if others else ()))}

@@ -12,9 +12,10 @@ from scipy import stats
 
 from lib.metrics.presence import decisions, weighted_acc
 from lib.metrics.scores import auc
-from lib.papers.unseen_emotions import answers, conclusions, figures, tables
+from lib.papers.unseen_emotions import answers, conclusions, figures, seen, tables
 from lib.papers.unseen_emotions import study as unseen
 from lib.papers.unseen_emotions.study import CLEAN, LEAKING, METRICS
+from lib.reporting.two_sources import holm
 from lib.reporting.verdicts import NO_DIFFERENCE, UNDECIDED
 from lib.study import Runs
 from lib.training.records import load_weights
@@ -126,6 +127,8 @@ def test_the_word_is_ranked_among_random_vectors_of_its_length(run):
     np.testing.assert_array_equal(vectors[0], cases[0].vectors[cases[0].column])
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), np.linalg.norm(vectors[0]), rtol=1e-5)
     assert len(np.unique(vectors, axis=0)) == answers.VECTORS + 1
+    assert list(table["holm_p"].iloc[:-1]) == pytest.approx(list(holm(table["random_p"].iloc[:-1])))
+    assert math.isnan(table["holm_p"].iloc[-1])
 
 
 @pytest.mark.parametrize(
@@ -187,7 +190,7 @@ def test_an_auc_is_over_the_test_units_as_the_jackknife_has_it(run):
         )
         return after - before
 
-    gain = tables.fine_tuning_gains(answered, "happy")["auc_others"].set_index("variant").loc["happy: fine-tuned, gem"]
+    gain = tables.fine_tuning_gains(answered)["auc_others"].set_index("variant").loc["happy: fine-tuned, gem"]
     assert (gain["new_units_low"], gain["new_units_high"]) == pytest.approx(interval(on_others), abs=1e-5)
     assert gain["metric"] == "auc_others"
 
@@ -239,7 +242,10 @@ def test_in_folds_each_seed_answers_for_its_own_test_samples(run, in_folds):
     places = answers.random_table(runs).set_index("emotion")
     assert places.loc["happy", "auc"] == pytest.approx(zero_shot.set_index("emotion").loc["happy", "auc"], abs=1e-3)
     assert len(unseen.leaks(runs.study)) == 2 * len(runs.study.p.held_out)
-    assert list(tables.few_shot_table(runs.study, table, "happy")["n"]) == [2] * 5
+    assert list(tables.few_shot_table(runs.study, table)["n"]) == [2] * 5
+    ours = seen.seen_scores(answered)
+    assert ours["value"].notna().all()
+    assert len(ours) == len(runs.study.p.held_out) * len(runs.study.p.seeds) * len(seen.METRICS)
 
 
 def test_the_tables_and_sentences_of_a_run(run):
@@ -251,18 +257,21 @@ def test_the_tables_and_sentences_of_a_run(run):
     for row, sentence in zip(zero_shot.to_dict("records"), sentences, strict=True):
         assert f"**{row['verdict']}**" in sentence
         assert f"{row['auc']:.3f}" in sentence
-    curve = tables.few_shot_table(study, table, "happy")
+    curve = tables.few_shot_table(study, table)
+    assert set(curve["emotion"]) == {"happy"}
     assert list(curve["shots"]) == sorted(each.shots for each in study.tasks if each.case.emotion == "happy")
     assert curve["setting"].iloc[0] == CLEAN
     assert curve["setting"].iloc[-1] == LEAKING
-    over_none = tables.few_shot_gains(study, answered, "happy")
+    over_none = tables.few_shot_gains(answered)
     assert list(over_none["variant"]) == [f"happy: {setting}" for setting in curve["setting"].iloc[1:]]
     assert over_none["gain"].to_numpy() == pytest.approx(curve["auc"].iloc[1:].to_numpy() - curve["auc"].iloc[0])
-    tuned = tables.fine_tuning_gains(answered, "happy")
-    assert [row.split(": AUC")[0] for row in conclusions.fine_tuning("happy", tuned)] == [
-        f"happy: fine-tuned, {regime}" for regime in p.fine_tuning.regimes
+    tuned = tables.fine_tuning_gains(answered)
+    assert [row.split(", over zero-shot")[0] for row in conclusions.fine_tuning(tuned)] == [
+        f"Fine-tuned, {regime}" for regime in p.fine_tuning.regimes
     ]
-    assert tables.fine_tuning_table(study, table, "happy")["setting"].iloc[0] == CLEAN
+    around = tables.fine_tuning_table(study, table)
+    assert list(around["setting"]) == [CLEAN, *map(answers.tuned, p.fine_tuning.regimes)]
+    assert list(around["shots"]) == [0] + [answers.shots(p, study.tasks[2].case)] * len(p.fine_tuning.regimes)
     true, column = MOSEI.corpus.splits["test"].labels == 1, study.tasks[2].case.column
     gains = [
         auc(found["happy", "fine-tuned, gem", seed], true)[column] - auc(found["happy", CLEAN, seed], true)[column]
@@ -334,9 +343,19 @@ def test_the_figures_show_every_emotion_and_chance(run):
     dots = figures.zero_shot_dots(zero_shot, label=label, title="Never seen")
     (axes,) = dots.axes
     assert [tick.get_text() for tick in axes.get_yticklabels()] == list(runs.study.p.held_out)
-    curve = tables.few_shot_table(runs.study, table, "happy")
-    (curves,) = figures.few_shot_curves({"happy": curve}, label=label, title="Few").axes
+    curve = tables.few_shot_table(runs.study, table)
+    (curves,) = figures.few_shot_curves(curve, label=label, title="Few").axes
     for ax, chance in ((axes, "get_xdata"), (curves, "get_ydata")):
         assert [list(getattr(line, chance)()) for line in ax.lines if line.get_label() == "chance"] == [[0.5, 0.5]]
-    drawn = next(line for line in curves.lines if line.get_label() == "happy")
+    drawn = next(line for line in curves.lines if line.get_label() == "mean over the seeds")
     np.testing.assert_allclose(sorted(drawn.get_ydata()), sorted(curve.drop_duplicates("shots")["auc"]))
+
+
+def test_a_run_without_few_shots_has_empty_tables_and_no_sentence_of_them(run):
+    runs, answered, table = run
+    study = dataclasses.replace(runs.study, p=runs.study.p.model_copy(update={"few_shot": ()}))
+    without_few = dataclasses.replace(answered, study=study)
+    tuned = tables.fine_tuning_gains(without_few)
+    found = [tables.few_shot_table(study, table), tables.few_shot_gains(without_few)]
+    assert all(len(each) == 0 for each in [*found, tables.fine_tuning_table(study, table), *tuned.values()])
+    assert conclusions.fine_tuning(tuned) == []

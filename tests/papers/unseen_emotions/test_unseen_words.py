@@ -34,6 +34,7 @@ ZERO_SHOT = pd.DataFrame(
 )
 CURVE = pd.DataFrame(
     {
+        "emotion": "happy",
         "setting": ["zero-shot", "1 shots", "5 shots", "in training"],
         "shots": [0, 1, 5, 80],
         "auc": [0.6, 0.61, 0.75, 0.9],
@@ -105,12 +106,26 @@ def test_the_dots_stand_at_the_scores():
 
 
 def test_the_curve_has_a_point_per_number_of_samples_all_inside_the_axes():
-    axes = figures.few_shot_curves({"happy": CURVE}, label=LABEL, title="t").axes[0]
-    line = next(line for line in axes.lines if line.get_label() == "happy")
+    axes = figures.few_shot_curves(CURVE, label=LABEL, title="t").axes[0]
+    line = next(line for line in axes.lines if line.get_label() == "mean over the seeds")
     np.testing.assert_array_equal(line.get_xdata(), CURVE["shots"])
     np.testing.assert_array_equal(line.get_ydata(), CURVE["auc"])
     left, right = axes.get_xlim()
     assert left < 0 < 80 < right
+
+
+def test_each_emotion_has_a_panel_and_all_have_the_same_axes():
+    """Four on two lines of three; the places that are left show nothing."""
+    several = [CURVE.assign(emotion=word, auc=CURVE["auc"] - k / 20) for k, word in enumerate(("a", "b", "c", "d"))]
+    panels = figures.few_shot_curves(pd.concat(several), label=LABEL, title="t").axes
+    shown = [axes for axes in panels if axes.get_visible()]
+    assert [axes.get_title() for axes in shown] == ["a", "b", "c", "d"]
+    assert len(panels) == 6
+    assert len({(*axes.get_xlim(), *axes.get_ylim()) for axes in shown}) == 1
+    low, high = shown[0].get_ylim()
+    assert low < 0.6 - 3 / 20
+    assert high > 0.92
+    assert [bool(axes.get_xlabel()) for axes in shown] == [False, True, True, True]
 
 
 GAIN = {"metric": "auc", "gain": 0.02, "gain_std": 0.01, "n": 5, "units": 31, "unit": "video", "margin": 0.01}
@@ -139,26 +154,63 @@ def test_the_sentence_of_a_curve_holds_for_every_later_point(found, said):
     assert one_seed.endswith("Without intervals nothing is said of the number of samples that helps.")
 
 
-def test_fine_tuning_says_what_it_gains_and_what_it_costs_the_others():
-    own = pd.DataFrame([GAIN | {"variant": "joy: fine-tuned, gem", "answer": "better"}])
-    (sentence,) = conclusions.fine_tuning("joy", {"auc": own, "auc_others": own.assign(gain=-0.02, answer="worse")})
-    own, others = f"AUC, gain +0.0200 ({OVER}): better", f"of the other emotions, gain -0.0200 ({OVER}): worse"
-    assert sentence == f"joy: fine-tuned, gem: {own}; {others}."
+def test_fine_tuning_says_for_whom_it_gains_and_what_it_costs_the_others():
+    own = pd.DataFrame(
+        [
+            GAIN | {"variant": "joy: fine-tuned, gem", "answer": "better"},
+            GAIN | {"variant": "joy: fine-tuned, naive", "answer": UNDECIDED},
+            GAIN | {"variant": "fear: fine-tuned, gem", "answer": "better", "gain": 0.05},
+            GAIN | {"variant": "fear: fine-tuned, naive", "answer": "better"},
+        ]
+    )
+    others = own.assign(gain=-0.02, answer=["worse", "worse", UNDECIDED, "worse"])
+    gem, naive = conclusions.fine_tuning({"auc": own, "auc_others": others})
+    assert gem == (
+        "Fine-tuned, gem, over zero-shot: AUC of the new emotion better for 2 (joy, fear) (+0.020 to +0.050); mean AUC "
+        "of the others worse for 1 (joy); undecided for 1 (fear) (-0.020 to -0.020)."
+    )
+    assert "undecided for 1 (joy); better for 1 (fear)" in naive
+    assert naive.endswith("worse for 2 (joy, fear) (-0.020 to -0.020).")
 
 
 def test_all_words_together_have_a_sentence_of_their_own():
     row = {"auc": 0.6, "random_mean": 0.5, "middle_of_random_low": 0.4, "middle_of_random_high": 0.55}
     row |= {"random_vectors": 200, "at_least_as_high": 1, "random_p": 2 / 201}
-    one, all_of_them = conclusions.among_random(pd.DataFrame([{"emotion": "joy"} | row, {"emotion": TOGETHER} | row]))
+    table = pd.DataFrame([{"emotion": "joy", "holm_p": 2 / 201} | row, {"emotion": TOGETHER, "holm_p": np.nan} | row])
+    one, counted, all_of_them = conclusions.among_random(table)
     assert one.startswith("joy: 1 of 200 random vectors")
-    assert all_of_them.startswith("All emotions together, AUC 0.600: of 200 draws")
+    assert counted.endswith("1 (joy) of 1 emotions; after Holm's adjustment for that many words 1 (joy).")
+    assert all_of_them.startswith("All held-out emotions together, AUC 0.600: of 200 draws")
     assert "(p 0.010; the middle 95 % of them 0.400 to 0.550): the words matter." in all_of_them
 
 
 def test_a_word_matters_only_where_few_random_vectors_stand_as_high():
-    row = {"emotion": "joy", "auc": 0.7, "random_mean": 0.5, "middle_of_random_low": 0.3, "middle_of_random_high": 0.7}
-    rows = [{**row, "random_vectors": 200, "at_least_as_high": k, "random_p": (k + 1) / 201} for k in (0, 9, 10)]
-    best, last, too_many = conclusions.among_random(pd.DataFrame(rows))
+    row = {"auc": 0.7, "random_mean": 0.5, "middle_of_random_low": 0.3, "middle_of_random_high": 0.7}
+    places = zip(("joy", "fear", "anger"), (0, 9, 10), strict=True)
+    rows = [{**row, "emotion": e, "at_least_as_high": k, "random_p": (k + 1) / 201} for e, k in places]
+    table = pd.DataFrame(rows).assign(random_vectors=200, holm_p=[3 / 201, 20 / 201, 20 / 201])
+    best, last, too_many, counted = conclusions.among_random(table)
     assert best.endswith("the word matters.")
     assert last.endswith("the word matters.")
     assert too_many.endswith("the word is not told apart from any other vector.")
+    assert counted == (
+        "Words told from 200 random vectors (p by rank below 0.05): 2 (joy, fear) of 3 emotions; after Holm's "
+        "adjustment for that many words 1 (joy)."
+    )
+    assert conclusions.among_random(table.assign(random_p=0.2, holm_p=0.6))[-1].endswith(
+        "none of 3 emotions; after Holm's adjustment for that many words none."
+    )
+
+
+def test_scores_of_seen_emotions_stand_beside_the_published_ones_in_one_sentence_per_metric():
+    verdict = "not comparable: other folds"
+    table = pd.DataFrame(
+        {"quantity": "auc_seen", "paper": [0.7, 0.71], "reproduced": [0.65, np.nan], "verdict": [verdict, "y"]}
+    )
+    assert conclusions.beside_published(table) == [
+        "AUC of the emotions that a zero-shot network was trained on: 0.650 to 0.650, published 0.700 to 0.710: "
+        f"{verdict} (1 of 2); y (1 of 2)."
+    ]
+    (alike,) = conclusions.beside_published(table.assign(verdict=verdict))
+    assert alike.endswith(f"published 0.700 to 0.710: {verdict}.")
+    assert conclusions.beside_published(pd.DataFrame()) == []
