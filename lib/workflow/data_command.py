@@ -53,7 +53,7 @@ def data(given: argparse.Namespace, catalogue: Mapping[str, Known] = OBTAINABLE)
         complain(explained(error), prefix="")
         return BAD_INPUT
     except KeyboardInterrupt:
-        complain("interrupted; the next call continues where this one ended", prefix="")
+        complain("interrupted; the next call fetches or makes what is not complete", prefix="")
         return INTERRUPTED
 
 

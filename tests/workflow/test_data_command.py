@@ -112,7 +112,7 @@ def test_an_interrupt_takes_one_line(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr("lib.workflow.data_command.get", interrupted)
     assert main(["get", "tiny", "--root", str(tmp_path)], CATALOGUE) == 130
-    assert capsys.readouterr().err == "interrupted; the next call continues where this one ended\n"
+    assert capsys.readouterr().err == "interrupted; the next call fetches or makes what is not complete\n"
 
 
 @pytest.mark.parametrize(

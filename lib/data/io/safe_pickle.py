@@ -24,6 +24,8 @@ from lib.data.io.impostors import CUT_SHORT, refuse
 from lib.errors import InputError
 
 _KEYS = (str, bytes, bool, int, float, complex, type(None), np.generic)
+_TORCH = 0x1950A86A20F9469CFC6C
+"""What `torch.save` put first, as a pickle of its own, before its files were archives."""
 _DEEPEST = 100
 _REPEATED, _FEW = 100, 100_000
 """Items written out: at most so many times those that are stored, and so many more."""
@@ -33,6 +35,7 @@ _WRITERS = {
     name: f"it was made with {name}: save what it holds as lists, dictionaries and NumPy arrays; nothing in it was run"
     for name in ("pandas", "torch", "tensorflow", "jax", "scipy", "sklearn", "joblib", "dill", "cloudpickle")
 }
+_ONE = "save everything as one object, a dictionary for example; nothing of it was used"
 
 
 def load(source: Path | BinaryIO, *, encoding: str = "latin1") -> object:
@@ -40,12 +43,18 @@ def load(source: Path | BinaryIO, *, encoding: str = "latin1") -> object:
 
     `encoding` decodes Python-2 strings (`bytes` keeps them as bytes).
 
-    Raises `InputError` for a forbidden name (as `module.name`), a forbidden instruction, or a damaged file.
+    Raises `InputError` for a forbidden name (as `module.name`), a forbidden instruction, a damaged file, and for a
+    path to a file that holds more than the object.
     """
     if isinstance(source, Path):
         refuse(source, expected=".pkl")
         with source.open("rb") as handle:
-            return load(handle, encoding=encoding)
+            found = load(handle, encoding=encoding)
+            if type(found) is int and found == _TORCH:
+                raise InputError("a file of torch.save, no plain data", where=source, todo=_WRITERS["torch"])
+            if handle.read(1):
+                raise InputError("something follows the pickle", where=source, todo=_ONE)
+            return found
     where = getattr(source, "name", "pickle")
     try:
         found = _DataUnpickler(_Bounded(source), encoding=encoding).load()

@@ -11,9 +11,11 @@ As in the reference, the largest face counts and none below 20 pixels.
 """
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 
@@ -74,13 +76,14 @@ def yunet(image: np.ndarray) -> Box | None:
 
 
 def describe(name: str, root: Path | None = None) -> dict[str, object]:
-    """What a record of the preparation says about the detector `module:function`.
+    """What a record of the preparation says about the detector `module:function`; another one, something else.
 
     Raises InputError for one of these whose weights are missing or unusable.
     """
     facts: dict[str, object] = {"detector": name, "is_mtcnn": False}
     if not name.startswith(f"{__name__}:"):
-        return facts | {"is_mtcnn": None, "note": "a detector from outside this library"}
+        note = "a detector from outside this library; weights of it, if any, are not compared"
+        return facts | {"is_mtcnn": None, "note": note, "source_sha256": _sources(name)}
     if name.endswith(":mtcnn"):
         part = PARTS["mtcnn"]
         _mtcnn(_stored(root))  # told now rather than at every image
@@ -92,6 +95,14 @@ def describe(name: str, root: Path | None = None) -> dict[str, object]:
         return facts | {"weights_sha256": sha256_file(_haar_file())}
     _network(str(_weights()))
     return facts | {"weights_sha256": sha256_file(_weights())}
+
+
+def _sources(name: str) -> dict[str, str]:
+    """Hashes of the file of the module that is named, and of the one that the function comes from."""
+    named, _, function = name.partition(":")
+    origin = getattr(getattr(import_module(named), function), "__module__", None)
+    files = {module: getattr(sys.modules.get(module), "__file__", None) for module in (named, origin) if module}
+    return {module: sha256_file(Path(file)) for module, file in files.items() if file}
 
 
 def _largest(boxes: list[Box]) -> Box | None:

@@ -20,6 +20,8 @@ from lib.data.recordings.utterance_batches import UtteranceBatches
 from lib.errors import InputError
 
 MODALITIES = ("text", "audio", "video")
+_STORED = [(np.uint8, np.float32), (np.float32, np.float32)]
+"""Types of faces, which are bytes where none had to be resized, and of pieces."""
 Tokenizer = Callable[[Sequence[str]], tuple[Int[np.ndarray, "batch tokens"], Int[np.ndarray, "batch tokens"]]]
 """Texts to token ids and mask, padded behind to the tokenizer's fixed length."""
 
@@ -83,7 +85,7 @@ class RawBatches(UtteranceBatches):
         path = utterance_file(self.folder, utterance_id)
         try:
             stored, faces, pieces = read_arrays(path, ("key", "faces", "pieces"))
-            if faces.ndim != 4 or faces.dtype != np.uint8 or pieces.ndim != 4 or pieces.dtype != np.float32:
+            if faces.ndim != 4 or pieces.ndim != 4 or (faces.dtype, pieces.dtype) not in _STORED:
                 raise InputError("neither faces nor pieces")
         except InputError as error:
             raise InputError(error.what, where=path, todo="run data preprocess again") from error

@@ -8,7 +8,7 @@ last and lists splits, texts, labels and problems.
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import get_args
@@ -53,8 +53,9 @@ def preprocess(
 ) -> dict[str, object]:
     """Prepare every utterance and return what `prepared.json` says. Below `root` lie a detector's weights.
 
-    At most two utterances per worker are under way, with a few images each. Raises InputError for a corpus that cannot
-    be listed, an unknown or unusable detector, and a split of which nothing is left.
+    At most two utterances per worker are under way, with a few images each. Where all images are ready crops no
+    detector is recorded, since none looked at them. Raises InputError for a corpus that cannot be listed, an unknown or
+    unusable detector, and a split of which nothing is left.
     """
     options = options or Options()
     find_detector(options.detector)
@@ -62,7 +63,7 @@ def preprocess(
     corpus = read(kind, raw)
     folder = Path(out) / kind
     items = [item for split in SPLITS for item in corpus.splits[split]]
-    jobs = (delayed(prepare)(item, folder, options, root) for item in items)
+    jobs = (delayed(prepare)(item, folder, options, root, detection) for item in items)
     outcomes = {}
     for outcome in Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="2*n_jobs")(jobs):
         outcomes[outcome.id] = outcome
@@ -77,6 +78,9 @@ def preprocess(
         if not kept:
             raise InputError(f"no utterance of the {split} split has an image", where=raw)
         splits[split] = [_entry(item, outcomes[item.id]) for item in kept]
+    if all(of_split["images"] == of_split["given"] for of_split in faces.values()):
+        options = replace(options, detector=None)
+        detection = _detection(options, root)
     prepared = {
         "kind": kind,
         "synthetic": corpus.synthetic,
@@ -99,12 +103,15 @@ def utterance_file(folder: Path, utterance_id: str) -> Path:
 
 
 @_LIBRARIES.wrap(limits=1)
-def prepare(item: RawItem, folder: Path, options: Options, root: Path | None = None) -> Outcome:
+def prepare(
+    item: RawItem, folder: Path, options: Options, root: Path | None, detection: Mapping[str, object]
+) -> Outcome:
     """Decode one utterance into its file, unless a sound file with the same key is there.
 
-    On one thread, as a worker beside others has: the last digits of a spectrogram must not depend on the cores.
+    `detection` says which detector it is. On one thread, as a worker beside others has: the last digits of a
+    spectrogram must not depend on the cores.
     """
-    key, path = content_key(item, options), utterance_file(folder, item.id)
+    key, path = content_key(item, options, _identity(detection)), utterance_file(folder, item.id)
     if (found := _stored(path, item.id, key)) is not None:
         return found
     decoded = decode(item, options, root)
@@ -140,6 +147,11 @@ def _detection(options: Options, root: Path | None) -> dict[str, object]:
         return {"detector": None, "is_mtcnn": False, "note": "no detector: ready crops, or the crop rule"}
     # By name, as the detectors themselves: what makes batches of prepared files need not know them.
     return import_module("lib.data.recordings.face_detection").describe(options.detector, root)
+
+
+def _identity(detection: Mapping[str, object]) -> dict[str, object]:
+    """What tells detectors apart, without what is said of them in words."""
+    return {name: fact for name, fact in detection.items() if name != "note"}
 
 
 def _entry(item: RawItem, outcome: Outcome) -> dict[str, object]:

@@ -132,7 +132,7 @@ def maps(runs: Runs, corpora: Corpora, run: Done, utterances: int = 3) -> dict[s
 
 
 def _image(modality: str, values: np.ndarray, logarithmic: bool) -> np.ndarray:
-    """RGB of a face; decibels of a piece, or its values if they are `logarithmic`."""
+    """RGB of a face in whole numbers, for figures; decibels of a piece, or its values if they are `logarithmic`."""
     if modality == "video":
-        return values
+        return np.rint(values).astype(np.uint8)
     return values[0] if logarithmic else 10 * np.log10(values[0] + 1e-6)

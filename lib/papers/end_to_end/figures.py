@@ -62,7 +62,9 @@ def cost_curves(costs: pd.DataFrame, scores: pd.DataFrame, *, label: str, metric
         axes[1].axhline(1, color="black", linewidth=0.8, label="dense model")
         axes[1].set_ylabel("share of the dense model's (lower is cheaper)")
         axes[1].set_ylim(bottom=0)
+        axes[1].set_xlim(axes[0].get_xlim())
         for ax in axes:
+            ax.set_xticks(sorted(scores["threshold"]))
             ax.set_xlabel("threshold: attention mass that is kept")
             ax.grid(axis="y", alpha=0.3)
             ax.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lib.data import corpora, word_vectors
+from lib.data import corpora, data_root, word_vectors
 from lib.data.own.described import HOME
 from lib.errors import InputError
 from lib.params import (
@@ -52,6 +52,9 @@ TARGETS: Mapping[Family, tuple[str, ...]] = {
 }
 SETTINGS = Path(__file__).with_name("settings.csv")
 """What the authors say reproduces the paper (their hyperparams.txt); row `Sentiment` is POM's 17th label."""
+
+ANCHOR_FILES = word_vectors.file_names((), "minilm")
+"""The sentence encoder that the linear anchor of `mosi_words` reads, relative to the data folder."""
 
 Space = Mapping[str, Sequence[float]]
 _DROPOUTS = (0, 0.1, 0.15, 0.2, 0.3, 0.5)
@@ -132,8 +135,16 @@ class LowRankFusion(Repeated):
     def family(self) -> Family:
         return FAMILIES[self.dataset]
 
+    @property
+    def anchored(self) -> bool:
+        """Whether ridge regression on MiniLM's sentence vectors stands beside: on `mosi_words`, if the part is there."""
+        root = data_root(self.data_root or None)
+        return self.dataset == "mosi_words" and all((root / name).is_file() for name in ANCHOR_FILES)
+
     def further_files(self) -> tuple[str, ...]:
-        return word_vectors.file_names((), self.glove)
+        """Also those of the anchor where they are, since they then change the tables; no run needs them."""
+        named = word_vectors.file_names((), self.glove)
+        return tuple(dict.fromkeys((*named, *(ANCHOR_FILES if self.anchored else ()))))
 
     @model_validator(mode="after")
     def _consistent(self) -> "LowRankFusion":

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from lib.metrics.scores import direction
-from lib.papers.low_rank_fusion.study import LMF
+from lib.papers.low_rank_fusion.study import LMF, alone
+from lib.papers.low_rank_fusion.tables import LOGISTIC, SENTENCE_VECTOR
 from lib.reporting.words import decision, number
 from lib.study import Task
 
@@ -84,6 +85,44 @@ def second_modality(linear: pd.DataFrame, metric: str) -> list[str]:
     return [
         f"{', '.join(f'{name}: {metric} {score:.4f}' for name, score in own.items())}.",
         f"To logistic regression the second modality is worth {both - max(singles):+.4f} {metric}.",
+    ]
+
+
+def over_one_modality(
+    found: Mapping[tuple[str, str], pd.DataFrame], over_linear: pd.DataFrame, metric: str, modalities: Sequence[str]
+) -> list[str]:
+    """What the fusions gain over one modality, as a network is fed it and as logistic regression reads it: where the
+    network is the weaker of the two, part of the first gain is its weakness. Without such networks the second alone."""
+    sentences = []
+    for modality in modalities:
+        linear = over_linear[over_linear["baseline"] == LOGISTIC.format(modality)]
+        said = [f"over logistic regression on {modality} alone {_gains(linear, metric)}"]
+        network = found.get((metric, alone(modality)), pd.DataFrame())
+        if len(network):
+            said.insert(0, f"over the network that is fed {modality} alone {_gains(network, metric)}")
+            weakness = linear["baseline_score"].iloc[0] - network["baseline_score"].iloc[0]
+            if weakness > 0:
+                said[-1] += f": {weakness:.4f} of the gain over that network is its own weakness, not fusion"
+        sentences.append(f"The fusions gain {', '.join(said)}.")
+    return sentences
+
+
+def _gains(table: pd.DataFrame, metric: str) -> str:
+    """From the smallest to the largest, and what they are over."""
+    gain = table["gain"]
+    return f"({metric} {number(table['baseline_score'].iloc[0])}) {gain.min():+.4f} to {gain.max():+.4f}"
+
+
+def anchors(reference: pd.DataFrame, scores: pd.DataFrame, paper: pd.DataFrame, metric: str) -> list[str]:
+    """LMF on CMU-MOSI's words beside the linear anchor and the published LMF."""
+    own = reference.set_index("model")[metric]
+    if SENTENCE_VECTOR not in own:
+        return [f"The linear anchor, {SENTENCE_VECTOR}, was not measured: ./run_all.sh data get minilm."]
+    lmf = number(scores.set_index("variant").loc[LMF, "score"])
+    published = paper[(paper["variant"] == LMF) & (paper["metric"] == metric)]["value"].iloc[0]
+    return [
+        f"Anchors in {metric}: {SENTENCE_VECTOR}, {own[SENTENCE_VECTOR]:.4f}, which reads no audio; LMF here {lmf}; the "
+        f"published LMF {published:g}, with three modalities."
     ]
 
 

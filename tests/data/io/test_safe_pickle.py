@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from lib.data.io.safe_pickle import load, load_npy
 from lib.errors import InputError
@@ -204,6 +205,22 @@ def test_pickles_in_one_file_are_read_in_turn(tmp_path):
     path.write_bytes(pickle.dumps("a", 2) + pickle.dumps([1], 4) + b"rest")
     with path.open("rb") as handle:
         assert (load(handle), load(handle), handle.read()) == ("a", [1], b"rest")
+
+
+def test_what_follows_the_object_of_a_file_is_not_passed_over(tmp_path):
+    path = tmp_path / "two.pkl"
+    for more in (pickle.dumps([1], 4), b"\n"):
+        path.write_bytes(pickle.dumps("a", 2) + more)
+        with pytest.raises(InputError, match=r"two\.pkl: something follows the pickle; save everything as one object"):
+            load(path)
+
+
+@pytest.mark.parametrize("content", [{"a": 1.0}, torch.zeros(3), 5])
+def test_a_file_of_torchs_old_format_is_no_number(content, tmp_path):
+    path = tmp_path / "old.pt"
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+    with pytest.raises(InputError, match=r"old\.pt: a file of torch\.save, no plain data; it was made with torch"):
+        load(path)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

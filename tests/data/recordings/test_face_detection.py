@@ -1,11 +1,16 @@
 """The detector that comes with OpenCV finds a drawn face where it is, nothing on a blank, and its crop is cached."""
 
+import hashlib
+import importlib
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from lib.data.recordings.face_detection import describe, haar, yunet
 from lib.data.recordings.mme2e_rules import face_less_crop
+from lib.data.recordings.raw_batches import open_batches
 from lib.data.recordings.raw_decoding import Options, face, read_image
 from lib.data.recordings.raw_layout import read
 from lib.data.recordings.raw_preprocessing import preprocess, utterance_file
@@ -74,7 +79,12 @@ def test_detected_crops_are_cached_and_recorded(tmp_path):
     image = read_image(first.folder / f"{first.image_stem}0.jpg", "iemocap")
     with np.load(utterance_file(tmp_path / "out" / "iemocap", first.id)) as arrays:
         np.testing.assert_array_equal(arrays["faces"][0], face(image, haar, options))
-        assert not np.array_equal(arrays["faces"][0], face_less_crop(image))
+        assert arrays["faces"].dtype == np.float32 and not np.array_equal(arrays["faces"][0], face_less_crop(image))
+        assert (arrays["faces"] % 1 != 0).any()  # not rounded on the way
+    with np.load(utterance_file(tmp_path / "out" / "iemocap", second.id)) as arrays:
+        assert arrays["faces"].dtype == np.uint8
+    seen = open_batches(tmp_path / "out" / "iemocap", "train").inputs["video"].numpy()
+    np.testing.assert_array_equal(seen, [face(image, haar, options), np.full((48, 48, 3), 90)])
     assert prepared["faces"]["train"] == {"images": 2, "found": 1, "given": 0, "crop_rule": 1}
     again = []
     assert preprocess("iemocap", root, tmp_path / "out", options, watch=lambda o: again.append(o.made)) == prepared
@@ -90,6 +100,12 @@ def test_ready_crops_need_no_detector(tmp_path):
         Image.open(path).crop((0, 0, 48, 48)).save(path)
     prepared = preprocess("mosei", root, tmp_path / "out")
     assert prepared["faces"]["test"] == {"images": 1, "found": 0, "given": 1, "crop_rule": 0}
+    asked = preprocess("mosei", root, tmp_path / "out", Options(detector=HAAR))
+    assert asked["options"] == prepared["options"] and asked["face_detection"] == prepared["face_detection"]
+    one = next(root.rglob("image_0.jpg"))
+    Image.new("RGB", (360, 360)).save(one)
+    mixed = preprocess("mosei", root, tmp_path / "out", Options(detector=HAAR))
+    assert mixed["options"]["detector"] == mixed["face_detection"]["detector"] == HAAR
 
 
 def test_yunet_needs_its_file(monkeypatch, tmp_path):
@@ -107,5 +123,35 @@ def test_yunet_needs_its_file(monkeypatch, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_foreign_detector_is_not_judged():
-    assert describe("somewhere:mtcnn")["is_mtcnn"] is None
+@pytest.fixture
+def foreign(tmp_path, monkeypatch):
+    """Writes a module with a detector that finds a face of so many pixels, and loads it."""
+    monkeypatch.syspath_prepend(tmp_path / "code")
+    (tmp_path / "code").mkdir()
+
+    def write(side: int) -> str:
+        name = "a_detector_from_elsewhere"
+        (tmp_path / f"code/{name}.py").write_text(f"def find(image):\n    return 0.0, 0.0, {side}.0, {side}.0\n")
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        importlib.invalidate_caches()
+        return f"{name}:find"
+
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    return write
+
+
+def test_a_foreign_detector_is_not_judged_and_known_by_its_source(foreign, tmp_path):
+    record = describe(foreign(46))
+    source = hashlib.sha256((tmp_path / "code/a_detector_from_elsewhere.py").read_bytes()).hexdigest()
+    assert record["is_mtcnn"] is None and record["source_sha256"] == {"a_detector_from_elsewhere": source}
+
+
+def test_crops_of_a_changed_detector_are_made_anew(foreign, tmp_path):
+    write("mosei", tmp_path / "raw", {"train": 1, "valid": 1, "test": 1}, frames=2)
+    made, seen = [], []
+    for side in (46, 46, 92):
+        options = Options(detector=foreign(side))
+        preprocess("mosei", tmp_path / "raw", tmp_path / "out", options, watch=lambda o: made.append(o.made))
+        seen.append(open_batches(tmp_path / "out/mosei", "train").inputs["video"])
+    assert made == [True] * 3 + [False] * 3 + [True] * 3
+    assert (seen[0] == seen[1]).all() and (seen[1] != seen[2]).any()

@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from lib.data.recordings import face_detection
 from lib.data.recordings.mtcnn import Mtcnn, read
 from lib.data.recordings.mtcnn_networks import OutputNetwork, ProposalNetwork, RefinementNetwork, load
-from lib.data.recordings.raw_decoding import read_image
+from lib.data.recordings.raw_decoding import Options, read_image
 from lib.data.recordings.raw_layout import read as read_layout
+from lib.data.recordings.raw_preprocessing import preprocess
 from lib.data.stand_ins import synthetic_raw
 from lib.errors import InputError
 from tests.data.parts import pinned
@@ -191,6 +192,25 @@ def test_the_detector_reads_the_pinned_weights_of_a_data_folder(stored):
     assert detector.of_images([np.zeros((*size, 3), np.uint8) for size in sizes]) == [None] * 4
     record = face_detection.describe("lib.data.recordings.face_detection:mtcnn", stored)
     assert record["is_mtcnn"] is True and set(record["weights_sha256"]) == {"pnet.pt", "rnet.pt", "onet.pt"}
+
+
+def test_crops_of_other_weights_are_made_anew(stored, tmp_path, monkeypatch):
+    synthetic_raw.write("mosei", tmp_path / "raw", {"train": 1, "valid": 1, "test": 1}, frames=2)
+    options, made = Options(detector="lib.data.recordings.face_detection:mtcnn"), []
+
+    def prepare() -> None:
+        preprocess(
+            "mosei", tmp_path / "raw", tmp_path / "out", options, root=stored, watch=lambda o: made.append(o.made)
+        )
+
+    prepare()
+    prepare()
+    weights = {key: torch.full_like(value, 1e-6) for key, value in RefinementNetwork().state_dict().items()}
+    torch.save(weights, tmp_path / "parts/rnet.pt")
+    part = pinned("mtcnn", tmp_path, [f"parts/{name}.pt" for name in NETWORKS])
+    monkeypatch.setitem(face_detection.PARTS, "mtcnn", part)
+    prepare()
+    assert made == [True] * 3 + [False] * 3 + [True] * 3
 
 
 def test_damaged_or_missing_weights_are_told_before_anything_is_decoded(stored, tmp_path):

@@ -160,7 +160,7 @@ def test_ceilings():
 def test_detected_face_is_cropped(tmp_path):
     image = np.zeros((100, 100, 3), np.uint8)
     image[:47, :47] = 200  # the box and its margin of one pixel
-    assert (face(image, find_top_left, Options())[:46, :46] == 200).all()
+    np.testing.assert_allclose(face(image, find_top_left, Options()), 200, atol=1e-4)
     np.testing.assert_array_equal(face(image, None, Options()), image[26:74, 2:50])
 
 
@@ -171,8 +171,8 @@ def test_tokenizer_is_stable_and_bounded():
 
 
 def test_command(raw, kind, tmp_path, capsys):
-    arguments = ["preprocess", kind, "--raw", str(raw), "--out", str(tmp_path / "out")]
-    assert main(arguments) == 0
+    arguments = ["preprocess", kind, "--raw", str(raw), "--out", str(tmp_path / "out"), "--root", str(tmp_path)]
+    assert main(arguments) == 0  # the data folder holds no weights of a detector
     out = capsys.readouterr().out
     assert "train 6, valid 2, test 2" in out and "faces: 0 detected, 0 ready, 10 by the crop rule" in out
     assert main([*arguments, "--detector", "haar", "--crop", "centre"]) == 0

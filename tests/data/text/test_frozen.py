@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 import torch
 
+from lib.data.pretrained import PARTS
 from lib.data.text import frozen, wordpiece
 from lib.errors import InputError
-from lib.minilm import MiniLM
+from lib.minilm import Layer, MiniLM
 from tests.data.parts import pinned, write_glove
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "movie", "##s", "bad", "!", "not", "cafe"]
+RELEASED = PARTS["minilm"]
 NUMBERS = {piece: number for number, piece in enumerate(PIECES)}
 
 
@@ -146,11 +148,59 @@ def test_the_second_time_nothing_is_computed(root, monkeypatch):
     np.testing.assert_array_equal(frozen.sentence_vectors(["good movies"], root), before)
 
 
+def test_other_weights_are_another_entry_of_the_cache(root, monkeypatch):
+    before = frozen.sentence_vectors(["good movies"], root)
+    (root / "model.safetensors").write_bytes(b"WEIGHTS")
+    monkeypatch.setitem(frozen.PARTS, "minilm", pinned("minilm", root, ("vocab.txt", "model.safetensors")))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        network = MiniLM(vocab_size=len(PIECES), layers=2, feedforward=16, positions=frozen.LONGEST).eval()
+    monkeypatch.setattr(frozen, "_network", lambda path: network)
+    assert np.abs(frozen.sentence_vectors(["good movies"], root) - before).max() > 1e-3
+
+
+def test_a_text_has_as_many_pieces_as_the_encoder_was_published_with(root):
+    """256 with both marks, so 254 words."""
+    (vectors,) = frozen.word_vectors([["good"] * 300], root, "minilm")
+    assert np.flatnonzero(vectors.any(axis=1)).tolist() == list(range(254))
+
+
+def test_a_layer_is_torchs_own_with_the_exact_gelu():
+    """BERT's GELU is no approximation by tanh, which is 5e-4 away."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layer, x = Layer(12, 3, 16).eval(), torch.randn(2, 5, 12)
+        own = torch.nn.TransformerEncoderLayer(12, 3, 16, 0.0, "gelu", 1e-12, batch_first=True).eval()
+    attention, stored = layer.attention, {}
+    for kind in ("weight", "bias"):
+        projections = [getattr(attention["self"][name], kind) for name in ("query", "key", "value")]
+        stored |= {
+            f"self_attn.in_proj_{kind}": torch.cat(projections),
+            f"self_attn.out_proj.{kind}": getattr(attention["output"].dense, kind),
+            f"norm1.{kind}": getattr(attention["output"].LayerNorm, kind),
+            f"linear1.{kind}": getattr(layer.intermediate["dense"], kind),
+            f"linear2.{kind}": getattr(layer.output.dense, kind),
+            f"norm2.{kind}": getattr(layer.output.LayerNorm, kind),
+        }
+    own.load_state_dict(stored)
+    padding = torch.arange(5) >= torch.tensor([[5], [3]])
+    with torch.no_grad():
+        found, expected = layer(x, padding), own(x, src_key_padding_mask=padding)
+    torch.testing.assert_close(found[~padding], expected[~padding], atol=2e-6, rtol=0)
+
+
+def test_the_released_encoder_gives_the_vector_of_another_implementation(real_root):
+    """The first components in float64, by torch's own encoder layers with the released weights."""
+    if RELEASED.survey(real_root).state != "present":
+        pytest.skip("needs ./run_all.sh data get minilm")
+    (found,) = frozen.sentence_vectors(["The weather is lovely today."], real_root)
+    expected = [0.0191957, 0.1200854, 0.1595983, 0.0670659, 0.0500748, -0.0259187, 0.0564682, -0.0928578]
+    np.testing.assert_allclose(found[:8], expected, atol=1e-5)
+
+
 def test_the_released_encoder_gives_the_cosines_of_its_documentation(real_root):
     """To the four decimals that are printed there; float32 sums leave less."""
-    from lib.data.pretrained import PARTS
-
-    if PARTS["minilm"].survey(real_root).state != "present":
+    if RELEASED.survey(real_root).state != "present":
         pytest.skip("needs ./run_all.sh data get minilm")
     eats, bread, girl = frozen.sentence_vectors(
         ["A man is eating food.", "A man is eating a piece of bread.", "The girl is carrying a baby."], real_root
