@@ -97,7 +97,8 @@ class Survey:
     def compare(self, path: str, copy: Path, fault: Callable[[Path], str]) -> None:
         """Note whether a file that is there is the pinned one: `fault` says what is wrong with it, or nothing."""
         try:
-            found = fault(copy)
+            pipe = not (copy.is_file() or copy.is_dir())  # would be waited for
+            found = "is neither a file nor a folder" if pipe else fault(copy)
         except OSError as error:
             found = f"cannot be read: {error.strerror}"
         if found:
@@ -131,7 +132,7 @@ class PublicCorpus:
         for file in self.files:
             watch(file.path)
             copy = file.place(root)
-            if copy.exists() and _marked_as_stand_in(root, file.path):
+            if copy.exists() and marked_as_stand_in(root, file.path):
                 survey.stand_in.append(file.path)
             elif copy.exists():
                 survey.compare(file.path, copy, file.fault)
@@ -160,7 +161,7 @@ class RestrictedCorpus:
         survey = Survey()
         for path in next(begun, self.layouts[0]):
             watch(path)
-            if (root / path).exists() and _marked_as_stand_in(root, path):
+            if (root / path).exists() and marked_as_stand_in(root, path):
                 survey.stand_in.append(path)
             elif not (root / path).exists():
                 survey.missing.append(path)
@@ -186,7 +187,8 @@ def _impostor(path: Path) -> str:
     return f"is {'; '.join(impostor)}" if impostor else ""
 
 
-def _marked_as_stand_in(root: Path, path: str) -> bool:
+def marked_as_stand_in(root: Path, path: str) -> bool:
+    """Whether a note beside the file, or in a folder around it, says that it is synthetic."""
     return any((root / folder / STAND_IN_NOTE).exists() for folder in PurePath(path).parents)
 
 

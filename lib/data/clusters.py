@@ -1,7 +1,8 @@
 """Which samples of a split belong together: those of one video, dialogue or speaker, which are alike.
 
 Where a split does not name them (`Split.groups`), they are read off the samples' ids, as the readers make them:
-`<video>_<clip>`, `<dialogue>_<utterance>`, and the names of RAVDESS' clips, which end with the actor.
+`<video>_<clip>`, `<dialogue>_<utterance>`, and the names of RAVDESS' clips, which end with the actor, and of
+CREMA-D's, which begin with one.
 """
 
 import re
@@ -15,7 +16,7 @@ from lib.data.corpus import Source, Split
 SAMPLE = "sample"
 """What a unit is called where samples are only numbered, so that nobody can tell which belong together."""
 _NUMBERED = re.compile(r"[a-z]+_\d+|\d+")
-_CLIP = re.compile(r"(?:\d\d-){6}(\d\d)")
+_CLIP = re.compile(r"(?:\d\d-){6}(\d\d)|(\d{4})_[A-Z]{3}_[A-Z]{3}_[A-Z]{2}")
 
 
 class Named(Protocol):
@@ -47,5 +48,5 @@ def names(unit: str, ids: Sequence[str]) -> tuple[str, ...]:
     if unit == "utterance":
         return tuple(ids)
     if unit == "speaker":
-        return tuple(f"actor {clip[1]}" if (clip := _CLIP.fullmatch(name)) else name for name in ids)
+        return tuple(f"actor {clip[1] or clip[2]}" if (clip := _CLIP.fullmatch(name)) else name for name in ids)
     return tuple(name.rpartition("_")[0] or name for name in ids)

@@ -25,6 +25,7 @@ def split_of(ids, **more):
         ("dialogue", ("test_0_0", "test_0_1", "test_12_0"), "dialogue", ("test_0", "test_0", "test_12")),
         ("dialogue", ("Ses01F_impro01_F00005",), "dialogue", ("Ses01F_impro01",)),
         ("speaker", ("03-01-01-01-01-01-24", "03-01-08-02-02-01-03"), "speaker", ("actor 24", "actor 03")),
+        ("speaker", ("1001_DFA_ANG_XX", "1091_TIE_SAD_HI"), "speaker", ("actor 1001", "actor 1091")),
         ("speaker", ("actor 07",), "speaker", ("actor 07",)),
         ("utterance", ("test_0", "test_1"), "utterance", ("test_0", "test_1")),
         ("video", ("test_0", "test_1"), SAMPLE, ("test_0", "test_1")),  # which video is not said

@@ -9,6 +9,7 @@ from typing import get_args
 from lib.data import corpora
 from lib.data.corpus import Source, Unit
 from lib.data.io.impostors import refuse
+from lib.data.io.pinned import notes_on_others
 from lib.data.io.source_files import STAND_IN_NOTE, TOLD, hash_sources
 from lib.errors import InputError
 
@@ -16,11 +17,13 @@ from lib.errors import InputError
 def opened_source(name: str, root: Path, paths: Sequence[Path]) -> Source:
     """What is known of the corpus `name` before these files are read: its description, and their hashes.
 
-    Raises InputError as `hash_sources`.
+    Raises InputError as `hash_sources`, and for a file that is not the published one (`pinned`).
     """
     about = corpora.get(name)
-    files = hash_sources(about.files_of or name, Path(root), paths)
-    return Source(about.label, False, files, about.licence, "", about.warnings, cluster=about.cluster)
+    root, obtained_as = Path(root), about.files_of or name
+    files = hash_sources(obtained_as, root, paths)
+    warnings = (*about.warnings, *notes_on_others(obtained_as, root, files))
+    return Source(about.label, False, files, about.licence, "", warnings, cluster=about.cluster)
 
 
 def concluded(

@@ -94,7 +94,7 @@ def records(path: Path, needed: Sequence[str], *, errors: str = "strict") -> lis
 
     The separator is the one that gives the first row the needed columns; capitals and blanks in the heading do not
     matter. Rows without content are passed over. Raises InputError for a column that is missing, in the heading or in
-    a row.
+    a row, or stands twice.
     """
     text = read_text(path, errors=errors)
     wanted = {name.casefold(): name for name in needed}
@@ -105,6 +105,8 @@ def records(path: Path, needed: Sequence[str], *, errors: str = "strict") -> lis
     if absent := [name for name in needed if name not in names]:
         found = ", ".join(names[:20]) or "nothing"
         raise InputError(f"no column {', '.join(absent)}, only {found}", where=path)
+    if twice := [name for name in needed if names.count(name) > 1]:
+        raise InputError(f"column {twice[0]} stands twice", where=path)
     found = []
     for line, row in table:
         cells = dict(zip(names, row, strict=False))

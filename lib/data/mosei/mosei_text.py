@@ -48,8 +48,9 @@ def files(root: Path) -> list[Path]:
 def utterances(root: Path, split: Folds = "end_to_end") -> dict[str, Utterances]:
     """Ids, sentences as they were transcribed, labels and videos of each fold, in the order of the corpus' samples.
 
-    For features of text that are made elsewhere. Raises InputError as `mosei_tables.read`.
+    For features of text that are made elsewhere. Raises InputError as `opened_source` and `mosei_tables.read`.
     """
+    opened_source("mosei_text", root, files(root))
     return mosei_tables.read(Path(root) / "mosei", split)
 
 

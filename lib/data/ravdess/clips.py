@@ -23,6 +23,8 @@ FRAME_FOLDS = 5
 SENTENCES = ("Kids are talking by the door", "Dogs are sitting by the door")
 """In the order of the numbers of their statements, from 01."""
 SOUND = "audio_speech_actors_01-24"
+STORED_TWICE = ("03-01-03-01-02-01-07", "03-01-03-01-02-02-07")
+"""One recording under two names in the release, in whatever format either is."""
 _NAME = re.compile(r"03-01-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1[0-9]|2[0-4])")
 
 
@@ -110,7 +112,8 @@ def folds(fold: int) -> dict[str, tuple[int, ...]]:
 
 
 def without_copies(every: Sequence[Clip], hashes: Sequence[str]) -> tuple[list[int], list[str]]:
-    """Rows of clips whose file is no copy of an earlier one's, and what is said of the others.
+    """Rows of clips whose file is no copy of an earlier one's, nor the second of `STORED_TWICE`, and what is said of
+    the others.
 
     Raises InputError for one recording under two labels.
     """
@@ -125,7 +128,19 @@ def without_copies(every: Sequence[Clip], hashes: Sequence[str]) -> tuple[list[i
         else:
             what = f"clips {other.id} and {clip.id} are one recording under two labels"
             raise InputError(what, where=f"RAVDESS, actor {clip.actor}", todo="get both again")
+    ids = [every[row].id for row in kept]
+    if set(STORED_TWICE) <= set(ids):
+        del kept[ids.index(STORED_TWICE[1])]
+        notes.append(f"clip {STORED_TWICE[1]} is the same recording as {STORED_TWICE[0]} and is left out")
     return kept, notes
+
+
+def lacking(every: Sequence[Clip], actors: Mapping[str, Sequence[int]]) -> list[str]:
+    """What is said where not all clips of the release are there, of the actors in these splits."""
+    wanted = {actor for group in actors.values() for actor in group}
+    expected = {clip.id for clip in release() if clip.actor in wanted}
+    gone = sorted(expected - {clip.id for clip in every})
+    return [f"{len(gone)} of {len(expected):,} clips of the release are not there, such as {gone[0]}"] if gone else []
 
 
 def by_actor(

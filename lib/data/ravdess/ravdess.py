@@ -19,7 +19,7 @@ from lib.data.io.cache import cached
 from lib.data.io.features import Nonfinite, finite_float32, zeroed_notes
 from lib.data.io.provenance import concluded, opened_source
 from lib.data.ravdess import action_units
-from lib.data.ravdess.clips import EMOTIONS, FOLDS, by_actor, clips, folds, sounds, split_rule, without_copies
+from lib.data.ravdess.clips import EMOTIONS, FOLDS, by_actor, clips, folds, lacking, sounds, split_rule, without_copies
 from lib.data.ravdess.steps import frames_of, log_spectrogram, standardised
 from lib.data.recordings.functionals import functionals
 from lib.data.recordings.sound import RATE, read_sound
@@ -66,6 +66,7 @@ def read(
     source = opened_source("ravdess", root, [table, *paths])
     every = clips(paths)
     kept, notes = without_copies(every, [source.files[path.relative_to(root).as_posix()] for path in paths])
+    notes += lacking(every, actors)
     heard = _heard(audio, paths, source.files, frames)
     seconds = {clip.id: float(length) / RATE for clip, length in zip(every, heard["samples"], strict=True)}
     units, zeroed = finite_float32(

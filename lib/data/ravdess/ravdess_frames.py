@@ -26,6 +26,7 @@ from lib.data.ravdess.clips import (
     Clip,
     by_actor,
     clips,
+    lacking,
     release,
     sound_of,
     sounds,
@@ -137,7 +138,7 @@ def sequences(name: str, root: Path, fold: int, step_ms: float, nonfinite: Nonfi
     for modality, of in (("audio", audio), ("video", video)):
         scale = standardised(np.concatenate([of[row] for row in of_actor["train"]]))
         features[modality] = [scale(values) for values in of]
-    notes += [f"steps of {step_ms:g} ms: {_AUDIO}", *zeroed_notes({"video": zeroed})]
+    notes += [*lacking(every, actors), f"steps of {step_ms:g} ms: {_AUDIO}", *zeroed_notes({"video": zeroed})]
     return Sequences(every, features, of_actor, concluded(source, folder, rule(fold), notes))
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from lib.data.io.cache import cached
 from lib.data.io.provenance import concluded, opened_source
-from lib.data.ravdess.clips import EMOTIONS, FOLDS, by_actor, clips, folds, sounds, split_rule, without_copies
+from lib.data.ravdess.clips import EMOTIONS, FOLDS, by_actor, clips, folds, lacking, sounds, split_rule, without_copies
 from lib.data.ravdess.steps import frames_of, means
 from lib.data.recordings.functionals import FLOOR
 from lib.data.recordings.mel import FRAME_MS, cut_pieces, mel_spectrogram
@@ -79,6 +79,7 @@ def of_sounds(
     source = opened_source(name, root, paths)
     every = clips(paths)
     kept, notes = without_copies(every, list(source.files.values()))
+    notes += lacking(every, actors)
     of_actor = by_actor(every, kept, actors, root / "ravdess")
     options = {"frames": frames, "scale": scale, "quiet_db": float(quiet_db)}
     heard = cached("ravdess_raw", _VERSION, source.files, options, lambda: _heard(paths, **options))

@@ -29,6 +29,7 @@ def read_sound(path: Path, *, rate: int = RATE, longest_s: float = LONGEST_S) ->
     """
     soundfile = _soundfile()
     refuse(path)
+    _refuse_cut_wave(path)
     try:
         with soundfile.SoundFile(io.BytesIO(mp3_of(path)) if path.suffix == ".flv" else str(path)) as handle:
             stored, channels, frames = handle.samplerate, handle.channels, handle.frames
@@ -53,6 +54,16 @@ def read_sound(path: Path, *, rate: int = RATE, longest_s: float = LONGEST_S) ->
 
     shared = gcd(rate, stored)
     return signal.resample_poly(waveform, rate // shared, stored // shared).astype(np.float32)
+
+
+def _refuse_cut_wave(path: Path) -> None:
+    """A WAV file says how long it is; libsndfile would read what there is of a shorter one and say nothing."""
+    with path.open("rb") as handle:
+        head = handle.read(12)
+    told, there = int.from_bytes(head[4:8], "little") + 8, path.stat().st_size
+    streamed = told in (8, 2**32 + 7)  # written by what did not know
+    if head[:4] == b"RIFF" and head[8:] == b"WAVE" and told > there and not streamed:
+        raise InputError(f"{there} of {told} bytes", where=path, todo=CUT_SHORT)
 
 
 def _soundfile():

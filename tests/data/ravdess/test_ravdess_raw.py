@@ -161,3 +161,28 @@ def test_the_real_clips(real_root):
     texts = [text for split in corpus.splits.values() for text in split.texts]
     assert [texts.count(sentence) for sentence in SENTENCES] == [720, 719]
     assert "03-01-03-01-02-02-07 is the same file as 03-01-03-01-02-01-07" in " ".join(corpus.source.warnings)
+
+
+def test_the_clip_that_is_stored_twice_is_known_in_any_format(tmp_path):
+    write_ravdess(tmp_path)
+    first, second = (clips.Clip.named(name, "test") for name in clips.STORED_TWICE)
+    for clip, ending, pitch in ((first, "wav", 1.0), (second, "wav", 0.5)):  # as if encoded anew
+        write_wav(clips.sound_of(clip, tmp_path / "ravdess", ending), np.int16(pitch * tone(clip, 1.0)))
+    corpus = data.load("ravdess_raw", tmp_path)
+    ids = [key for split in corpus.splits.values() for key in split.ids]
+    assert first.id in ids and second.id not in ids
+    assert any(f"{second.id} is the same recording as {first.id}" in said for said in corpus.source.warnings)
+
+
+def test_a_part_of_the_release_is_said_to_be_one(tmp_path):
+    write_ravdess(tmp_path)
+    (said,) = [said for said in data.load("ravdess_raw", tmp_path).source.warnings if "are not there" in said]
+    assert said.startswith("1368 of 1,440 clips of the release are not there, such as 03-01-01-01-01-01")
+
+
+def test_half_a_sound_is_refused(tmp_path):
+    write_ravdess(tmp_path, "wav")
+    path = next(path for path in clips.sounds(tmp_path / "ravdess"))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match=r"\d+ of \d+ bytes"):
+        data.load("ravdess_raw", tmp_path)
