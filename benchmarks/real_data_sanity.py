@@ -143,6 +143,8 @@ def on_actors(name: str, folds: Sequence[Corpus], modalities: Sequence[str], fig
     about += f"{min(found.values()):.3f} to {max(found.values()):.3f}"
     if figure is None:
         about = f"the inventory has no figure of our own statistics of sound; {about}"
+    elif beyond := [f"{strength:g}" for strength, acc in found.items() if abs(acc - figure) > TOLERANCE]:
+        about += f", beyond the tolerance at {', '.join(beyond)}"
     yield from rows(protocols[0], {"acc": found[STRENGTH]}, {"acc": figure}, about)
     fewer, fixed = "three actors fewer to train on, because they validate", accuracy(folds, modalities, STRENGTH)
     yield from rows(protocols[1], {"acc": fixed}, {"acc": None}, f"{fewer}; C {STRENGTH:g}")

@@ -161,7 +161,8 @@ def test_missing_file_and_unknown_notebook(tmp_path):
         ("unseen_emotions", {}, ("iemocap_emotions", "iemocap_nine"), ("glove.emotions.840B.300d.pt",)),
     ],
 )
-def test_everything_a_run_reads_is_named(notebook, run, corpora, files):
+def test_everything_a_run_reads_is_named(notebook, run, corpora, files, tmp_path, monkeypatch):
+    monkeypatch.setenv("REPRISE_DATA", str(tmp_path))
     name = {"mosi_words": "mosi_words", "meld_text": "meld_text", "iemocap_emotions": "iemocap"}[corpora[0]]
     given = yaml.safe_load((ROOT / "params" / notebook / f"{name}.yaml").read_text())
     values = {**given, **run, "results": "x"}

@@ -137,7 +137,7 @@ class LowRankFusion(Repeated):
 
     @property
     def anchored(self) -> bool:
-        """Whether ridge regression on MiniLM's sentence vectors stands beside: on `mosi_words`, if the part is there."""
+        """Whether ridge regression on MiniLM's sentence vectors stands beside: of `mosi_words`, where the part is."""
         root = data_root(self.data_root or None)
         return self.dataset == "mosi_words" and all((root / name).is_file() for name in ANCHOR_FILES)
 

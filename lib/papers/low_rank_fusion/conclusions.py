@@ -91,26 +91,30 @@ def second_modality(linear: pd.DataFrame, metric: str) -> list[str]:
 def over_one_modality(
     found: Mapping[tuple[str, str], pd.DataFrame], over_linear: pd.DataFrame, metric: str, modalities: Sequence[str]
 ) -> list[str]:
-    """What the fusions gain over one modality, as a network is fed it and as logistic regression reads it: where the
-    network is the weaker of the two, part of the first gain is its weakness. Without such networks the second alone."""
-    sentences = []
+    """What the fusions gain over a network or logistic regression on one modality, and over the latter on all.
+
+    Where the network is the weaker of the two, part of the gain over it is its weakness.
+    """
+    sentences, logistic = [], over_linear.groupby("baseline", sort=False)
     for modality in modalities:
-        linear = over_linear[over_linear["baseline"] == LOGISTIC.format(modality)]
-        said = [f"over logistic regression on {modality} alone {_gains(linear, metric)}"]
+        linear = logistic.get_group(LOGISTIC.format(modality))
+        said = f"{_gains(linear, metric)} over logistic regression on {modality} alone"
         network = found.get((metric, alone(modality)), pd.DataFrame())
         if len(network):
-            said.insert(0, f"over the network that is fed {modality} alone {_gains(network, metric)}")
+            said = f"{_gains(network, metric)} over the network that is fed {modality} alone, {said}"
             weakness = linear["baseline_score"].iloc[0] - network["baseline_score"].iloc[0]
             if weakness > 0:
-                said[-1] += f": {weakness:.4f} of the gain over that network is its own weakness, not fusion"
-        sentences.append(f"The fusions gain {', '.join(said)}.")
-    return sentences
+                said += f": {weakness:.4f} of the gain over that network is its own weakness, not fusion"
+        sentences.append(f"The fusions gain {said}.")
+    both = " and ".join(modalities)
+    linear = logistic.get_group(LOGISTIC.format(both))
+    return [*sentences, f"The fusions gain {_gains(linear, metric)} over logistic regression on {both}."]
 
 
 def _gains(table: pd.DataFrame, metric: str) -> str:
-    """From the smallest to the largest, and what they are over."""
-    gain = table["gain"]
-    return f"({metric} {number(table['baseline_score'].iloc[0])}) {gain.min():+.4f} to {gain.max():+.4f}"
+    """From the smallest to the largest, beside the score that they are over."""
+    gain, score = table["gain"], table["baseline_score"].iloc[0]
+    return f"{gain.min():+.4f} to {gain.max():+.4f} {metric} (from {number(score)})"
 
 
 def anchors(reference: pd.DataFrame, scores: pd.DataFrame, paper: pd.DataFrame, metric: str) -> list[str]:
@@ -121,8 +125,8 @@ def anchors(reference: pd.DataFrame, scores: pd.DataFrame, paper: pd.DataFrame, 
     lmf = number(scores.set_index("variant").loc[LMF, "score"])
     published = paper[(paper["variant"] == LMF) & (paper["metric"] == metric)]["value"].iloc[0]
     return [
-        f"Anchors in {metric}: {SENTENCE_VECTOR}, {own[SENTENCE_VECTOR]:.4f}, which reads no audio; LMF here {lmf}; the "
-        f"published LMF {published:g}, with three modalities."
+        f"Anchors in {metric}: {SENTENCE_VECTOR}, which reads no audio, {own[SENTENCE_VECTOR]:.4f}; LMF here {lmf}; "
+        f"published LMF, with three modalities, {published:g}."
     ]
 
 

@@ -246,7 +246,7 @@ def logistic_models(study: Study) -> Linear:
 
 
 def linear_table(study: Study, models: Linear) -> pd.DataFrame:
-    """Test scores of linear models, means over the folds; of CMU-MOSI's words also that sentence vectors are lacking."""
+    """Test scores of linear models, means over the folds; of `mosi_words` a row says if the anchor is lacking."""
     metrics = dict.fromkeys((*study.tasks[0].metrics, *TABLE_2[study.p.family]))
     rows = []
     for name, outputs in models.items():

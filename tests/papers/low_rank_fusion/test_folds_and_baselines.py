@@ -129,8 +129,9 @@ def test_logistic_regression_reads_what_the_networks_read(runs):
 def test_gains_over_logistic_regression_are_those_of_each_seed_on_its_fold(runs):
     models = tables.logistic_models(runs.study)
     found = tables.gains_over_linear(runs, models)["acc"]
-    whole = "logistic regression, audio and video"
-    assert found[["variant", "baseline"]].to_numpy().tolist() == [[kind, whole] for kind in lmf.FUSIONS]
+    whole, found = "logistic regression, audio and video", found.set_index(["variant", "baseline"])
+    assert list(found.index) == [(kind, name) for name in models for kind in lmf.FUSIONS]
+    assert list(models)[-1] == whole and len(models) == 3
     ours = by_seed(runs.table, "acc")["LMF"]
     gains_by_seed = []
     for task, _, record in runs.done:
@@ -138,8 +139,8 @@ def test_gains_over_logistic_regression_are_those_of_each_seed_on_its_fold(runs)
             out = models[whole][0 if task is runs.study.tasks[0] else 1]
             theirs = np.mean(out.argmax(axis=1) == task.corpus.splits["test"].labels)
             gains_by_seed.append(ours[record.seed] - theirs)
-    assert found.loc[0, "gain"] == pytest.approx(np.mean(gains_by_seed))
-    assert found.loc[0, "gain_std"] == pytest.approx(np.std(gains_by_seed, ddof=1))
+    assert found.loc[("LMF", whole), "gain"] == pytest.approx(np.mean(gains_by_seed))
+    assert found.loc[("LMF", whole), "gain_std"] == pytest.approx(np.std(gains_by_seed, ddof=1))
 
 
 def test_a_gain_is_over_the_actors_of_all_folds_and_decided_by_the_folds_means(runs):
@@ -160,6 +161,34 @@ def test_what_a_second_modality_is_worth_to_logistic_regression():
     own, worth = conclusions.second_modality(linear, "acc")
     assert own == "a: acc 0.5000, v: acc 0.6000, both: acc 0.7000."
     assert worth == "To logistic regression the second modality is worth +0.1000 acc."
+
+
+def test_what_of_the_gain_over_a_network_is_its_weakness(runs):
+    modalities, over_linear = ("audio", "video"), tables.gains_over_linear(runs, tables.logistic_models(runs.study))
+    pairs = lmf.contrasts(runs.study.p, modalities)
+    found = {
+        ("acc", over): gains.pairs(runs.table, "acc", pairs[over], runs) for over in ("audio alone", "video alone")
+    }
+    audio, _, both = conclusions.over_one_modality(found, over_linear["acc"], "acc", modalities)
+    network = found["acc", "audio alone"]
+    linear = over_linear["acc"].set_index("baseline").loc["logistic regression, audio"]
+    weakness = linear["baseline_score"].iloc[0] - network["baseline_score"].iloc[0]
+    assert weakness == pytest.approx((network["gain"].to_numpy() - linear["gain"].to_numpy())[0])
+    assert weakness > 0  # a few epochs on little: the sound tells more than the network finds
+    assert f"{weakness:.4f} of the gain over that network is its own weakness, not fusion" in audio
+    for table in (network, linear):
+        assert f"{table['gain'].min():+.4f} to {table['gain'].max():+.4f} acc" in audio
+    assert both.endswith("over logistic regression on audio and video.")
+    without = conclusions.over_one_modality({}, over_linear["acc"], "acc", modalities)
+    assert "network" not in "".join(without) and len(without) == 3
+
+
+def test_a_network_that_is_no_weaker_than_logistic_regression_is_not_blamed():
+    network = pd.DataFrame({"gain": [0.01, 0.02], "baseline_score": [0.6, 0.6]})
+    linear = pd.DataFrame({"baseline": ["logistic regression, video"] * 2, "gain": [0.11, 0.12], "baseline_score": 0.5})
+    said = conclusions.over_one_modality({("acc", "video alone"): network}, linear, "acc", ("video",))[0]
+    assert "+0.0100 to +0.0200 acc (from 0.6000) over the network that is fed video alone" in said
+    assert "weakness" not in said
 
 
 def test_nothing_is_published_of_ravdess_and_its_gain_answers_the_claim(runs):
