@@ -37,10 +37,15 @@ def kind(folder: ResultFolder) -> str:
 
 
 def modalities(folder: ResultFolder) -> str:
-    """Whether the run had all modalities that the paper used, or which are lacking; empty where none are stated."""
-    used, theirs = folder.manifest.get("run", {}).get("modalities"), papers.paper_data(folder.notebook)
+    """Whether the run had all modalities that the paper used, or which are lacking; empty where none are stated.
+
+    What baselines on hand-crafted features alone could read is lacking.
+    """
+    run, theirs = folder.manifest.get("run", {}), papers.paper_data(folder.notebook)
+    baselines_alone = run.get("params", {}).get("handcrafted_alone", ())
+    used = [m for m in run.get("modalities") or () if m not in baselines_alone]
     own = [theirs[family] for family in sorted(_families(folder)) if family in theirs] or theirs.values()
-    lacking = dict.fromkeys(m for used_there in own for m in used_there if m not in (used or ()))
+    lacking = dict.fromkeys(m for used_there in own for m in used_there if m not in used)
     if not used or not theirs:
         return ""
     return f"without {' and '.join(lacking)}" if lacking else "all modalities"

@@ -18,8 +18,8 @@ from tests.papers.summary.kept_results import RESULTS, kept_runs
 ALL = ("text", "audio", "video")
 
 
-def run(notebook: str, dataset: object, *modalities: str, state: str = "real partial") -> ResultFolder:
-    params = {"datasets": dataset} if isinstance(dataset, list) else {"dataset": dataset}
+def run(notebook: str, dataset: object, *modalities: str, state: str = "real partial", **more: object) -> ResultFolder:
+    params = more | ({"datasets": dataset} if isinstance(dataset, list) else {"dataset": dataset})
     about = {"run": {"params": params, "modalities": list(modalities), "seeds": [0], "selected_on": {}}}
     about |= {"data": [], "code": {"commit": "abcdef0", "dirty": False}, "volatile": {"durations": {}}}
     return ResultFolder(notebook, "r", Path("nowhere"), state, about)
@@ -33,6 +33,10 @@ def run(notebook: str, dataset: object, *modalities: str, state: str = "real par
         (run("low_rank_fusion", "pom", "audio", "video"), "the paper's corpus, without text"),
         (run("low_rank_fusion", "ravdess", "audio", "video"), "another real corpus, without text"),
         (run("end_to_end_sparse", "mosei_raw", "text"), "the paper's corpus, without audio and video"),
+        (
+            run("end_to_end_sparse", "ravdess_frames_raw", *ALL, handcrafted_alone=["video"]),
+            "another real corpus, without video",
+        ),
         (run("emotion_embeddings", ["mosei_emotions"], "text", "audio"), "the paper's corpus, without video"),
         (run("emotion_embeddings", ["mosei_text", "meld_text"], *ALL), "another real corpus, all modalities"),
         (run("self_paced_balance", "mosi_conversations", *ALL), "another real corpus, all modalities"),
