@@ -69,7 +69,9 @@ def _any(suffix: str) -> Iterator[tuple[str, Hostile]]:
     yield "noise", content(np.random.default_rng(0).bytes(3000))
     yield "zeros", content(bytes(3000))
     yield "a program", content(b"\x7fELF\x02\x01\x01" + bytes(500))
-    cut = None if suffix in (".txt", ".csv", ".tsv") else REFUSED  # what is left of these is whole lines
+    cut = (
+        None if suffix in (".txt", ".csv", ".tsv", ".wav") else REFUSED
+    )  # what is left of these is whole lines or samples
     yield "first quarter", changed(lambda b: b[: len(b) // 4], cut)
     yield "last half", changed(lambda b: b[len(b) // 2 :], cut)
     yield "a folder", Hostile(_become_folder, REFUSED)
