@@ -36,7 +36,7 @@ CORPUS: Places = {
         form="sequences",
         family="voices",
         cluster="speaker",
-        licence="none",
+        licence="CC0; cite Doe 2020 (voices)",
         how=lmf_pickle("voices"),
         modalities=("audio",),
     ),""",
@@ -212,7 +212,7 @@ def test_a_command_puts_the_corpus_into_the_readme(tmp_path):
     before, after = ((at / "README.md").read_text(encoding="utf-8").splitlines() for at in (ROOT, root))
     (row,) = [line for line in after if line not in before]
     what = "two actors' voices, two numbers per clip"
-    assert row == f"| `voices` | {what} | classes | on request: `data get voices` | none |  |"
+    assert row == f"| `voices` | {what} | classes | on request: `data get voices` | CC0; cite Doe 2020 (voices) |  |"
     assert [line for line in after if line != row] == before
 
 
