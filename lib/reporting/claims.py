@@ -101,11 +101,11 @@ def answers(folder: ResultFolder) -> dict[Claim, pd.DataFrame]:
     """By claim of its paper the table rows of a run that answer it; nothing for a folder without results.
 
     Columns: `run`, `what` (the row, in words), `published`, `value`, `low`, `high` (95 %, over the seeds), `seeds`,
-    `combined_low`, `combined_high` (95 %, over seeds and `units`), `deciding_low`, `deciding_high` (that of both which
-    decides), `holm_p`, `difference` (ours - published, on the
-    same utterances), `verdict` (against the published number; empty where none is printed), `direction` by
-    `DIRECTION_RULE`, `would_decide` where that is undecided, `margin`, `smallest_seen` (`two_sources.Error`), `corpus`,
-    and `file` and `row` (from 0) that the numbers stand in.
+    `combined_low`, `combined_high` (95 %, over seeds and `units`), `deciding_low`, `deciding_high` (that of both
+    which decides), `holm_p`, `difference` (ours - published, on the same utterances), `verdict` (against the
+    published number; empty where none is printed), `direction` by `DIRECTION_RULE`, `would_decide` where that is
+    undecided, `margin`, `smallest_seen` (`two_sources.Error`), `corpus`, and `file` and `row` (from 0) that the
+    numbers stand in.
     """
     found: dict[Claim, pd.DataFrame] = {}
     if not folder.has_results:
@@ -140,18 +140,8 @@ def condensed(rows: pd.DataFrame, longest: int = 4) -> pd.DataFrame:
     counts = rows["direction"].value_counts()
     words = ", ".join(f"{n} {how}" for how, n in counts.items())
     one = {"what": f"mean of {len(rows)} rows", "value": rows["value"].mean(), "would_decide": "", "verdict": ""}
-    numbers = (
-        "published",
-        "difference",
-        "low",
-        "high",
-        "combined_low",
-        "combined_high",
-        "deciding_low",
-        "deciding_high",
-    )
-    numbers += ("holm_p", "smallest_seen")
-    one |= dict.fromkeys(numbers, np.nan)
+    intervals = (f"{stem}{end}" for stem in ("", "combined_", "deciding_") for end in ("low", "high"))
+    one |= dict.fromkeys(("published", "difference", *intervals, "holm_p", "smallest_seen"), np.nan)
     return rows.head(1).assign(**one, direction=words, row=-1, rows=len(rows))
 
 

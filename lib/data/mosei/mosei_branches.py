@@ -14,7 +14,7 @@ import numpy as np
 from lib.data.arrays.emotion_rules import MOSEI_EMOTIONS, intensities_to_labels
 from lib.data.dialogues.meld_text import tokens
 from lib.data.io.provenance import concluded, opened_source
-from lib.data.mosei import mosei_text
+from lib.data.mosei import mosei_tables, mosei_text
 from lib.data.mosei.mosei_tables import Folds, Utterances
 from lib.data.pretrained import PARTS
 from lib.data.recordings.handcrafted_batches import HandcraftedBatches
@@ -48,7 +48,7 @@ def read(
     if strange := [form for form in forms if form not in get_args(Form)]:
         raise InputError(f"unknown form {strange[0]!r}", todo=f"known: {', '.join(get_args(Form))}")
     source = opened_source("mosei_text", root, mosei_text.files(root))
-    found = mosei_text.utterances(root, split)
+    found = mosei_tables.read(root / "mosei", split)
     parts = list(dict.fromkeys(PART[form] for form in forms))
     for part in parts:
         source = PARTS[part].stated_in(source)

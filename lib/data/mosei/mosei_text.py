@@ -89,7 +89,7 @@ class MoseiText:
             raise InputError("file and text both name word vectors", where=self.name, todo="leave one of them out")
         root, about = Path(root), corpora.get(self.name)
         source = opened_source(self.name, root, files(root))
-        found = utterances(root, split)
+        found = mosei_tables.read(root / "mosei", split)
         words = {name: [tokens(text) for text in fold.texts] for name, fold in found.items()}
         known: dict[str, np.ndarray] = {}
         if text:
